@@ -1,0 +1,8 @@
+//! Keeps an ingest node's schema files in step with an object store.
+//!
+//! Every judgement call is made by a *sync policy*, a sandboxed WebAssembly component; the host guarantees safety that
+//! no verdict can break.
+
+pub mod contract;
+pub mod stream;
+pub mod time;
