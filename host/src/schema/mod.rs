@@ -1,0 +1,187 @@
+//! Arrow schemas as an ingest node stages them: parsed, compared by meaning, merged, and written again.
+//!
+//! Nodes restage the same schema with its fields in a different order every minute, so bytes say little. A [`Schema`]
+//! is therefore kept in one canonical form from the moment it is parsed, and two schemas that mean the same are equal,
+//! print the same JSON and have the same fingerprint.
+
+mod json;
+mod merge;
+mod parse;
+#[cfg(test)]
+mod properties;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+pub use merge::{Conflict, Stray};
+pub use parse::{MAX_DEPTH, MAX_FIELDS, SchemaError};
+
+/// An Arrow schema in canonical form, cheap to clone.
+///
+/// The canonical form: the fields of the schema and of every struct in it are sorted by the bytes of their names (a
+/// map's two entry fields keep their places, since those carry meaning), no two siblings share a name, and the
+/// deprecated dictionary ids are 0. Equality is therefore equality of meaning: names, types, nullability, metadata.
+///
+/// ```
+/// use tidegate::schema::Schema;
+///
+/// let staged = br#"{"fields":[
+///     {"name":"b","data_type":"Utf8","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{}},
+///     {"name":"a","data_type":"Int64","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{}}
+/// ],"metadata":{}}"#;
+/// let staged = Schema::parse(staged)?;
+/// assert!(staged.covers(&Schema::empty()));
+/// assert_eq!(staged.merge(&Schema::empty()).as_ref(), Ok(&staged));
+/// # Ok::<(), tidegate::schema::SchemaError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Schema {
+    arrow: Arc<arrow_schema::Schema>,
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        // Arrow leaves a dictionary's order out of its own equality, yet refuses to merge where it differs.
+        let ordered = |schema: &Self| -> Vec<_> {
+            let fields = schema.arrow.flattened_fields();
+            fields.into_iter().map(|f| f.dict_is_ordered()).collect()
+        };
+        Arc::ptr_eq(&self.arrow, &other.arrow)
+            || self.arrow == other.arrow && ordered(self) == ordered(other)
+    }
+}
+
+impl Eq for Schema {}
+
+/// A field as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldText {
+    /// The field's name.
+    pub name: String,
+    /// Its type, in Arrow's own words (`Utf8`, `Timestamp(ms)`, …).
+    pub data_type: String,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+impl Schema {
+    /// The schema without fields: `{"fields":[],"metadata":{}}`.
+    pub fn empty() -> Self {
+        Self {
+            arrow: Arc::new(arrow_schema::Schema::empty()),
+        }
+    }
+
+    /// The schema as arrow-schema has it, in canonical form.
+    pub fn as_arrow(&self) -> &arrow_schema::Schema {
+        &self.arrow
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.arrow.fields().is_empty()
+    }
+
+    /// The top-level fields in canonical order, for people.
+    pub fn fields(&self) -> impl Iterator<Item = FieldText> + '_ {
+        self.arrow.fields().iter().map(|field| FieldText {
+            name: field.name().clone(),
+            data_type: field.data_type().to_string(),
+            nullable: field.is_nullable(),
+        })
+    }
+
+    /// The schema as JSON, in the serde form that arrow-schema 58 and 60 read (`dict_id`, `dict_is_ordered` and
+    /// `metadata` of every field included), without white space, fields in canonical order, metadata sorted by key.
+    /// Equal schemas give equal bytes.
+    pub fn to_json(&self) -> Bytes {
+        Bytes::from(json::write(&self.arrow))
+    }
+
+    /// SHA-256 of [`to_json`](Self::to_json) in lower-case hexadecimal: equal exactly when the meaning is.
+    pub fn digest(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.hash() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+
+    /// The first eight bytes of the SHA-256, read big-endian; 1 in place of 0, which means "no well-formed schema"
+    /// in the contract. The same on every platform and in every version of Tidegate.
+    pub fn fingerprint(&self) -> u64 {
+        self.hash()
+            .into_iter()
+            .take(8)
+            .fold(0, |sum, byte| (sum << 8) | u64::from(byte))
+            .max(1)
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        Sha256::digest(json::write(&self.arrow)).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAGED: &[u8] = include_bytes!(
+        "../../../tests/data/parseable-2.9.5/staging/pstats/.ingestor.95659b0612138de.schema"
+    );
+    const STORED: &[u8] = include_bytes!(
+        "../../../tests/data/parseable-2.9.5/store/pstats/.stream/.ingestor.95659b0612138de.schema"
+    );
+
+    #[test]
+    fn captured_files_of_different_field_order_mean_the_same() {
+        let (staged, stored) = (
+            Schema::parse(STAGED).unwrap(),
+            Schema::parse(STORED).unwrap(),
+        );
+        assert_eq!(staged, stored);
+        assert_eq!(staged.fingerprint(), stored.fingerprint());
+        assert_eq!(staged.digest(), stored.digest());
+        assert_eq!(
+            staged.to_json(),
+            STORED,
+            "the stored one is sorted already, so it is written as it was"
+        );
+    }
+
+    #[test]
+    fn fingerprints_never_change_between_versions() {
+        // Ledgers hold these: a change here makes every stream of every installation look changed. The values are
+        // what sha256sum says of the canonical files.
+        assert_eq!(
+            Schema::empty().digest(),
+            "1a66ceeb98a6c83f30456db7176adabaa36872b24783179ffac898c2061f9eef"
+        );
+        assert_eq!(Schema::empty().fingerprint(), 0x1a66_ceeb_98a6_c83f);
+        assert_eq!(
+            Schema::parse(STAGED).unwrap().fingerprint(),
+            0x4a54_6aa9_67a1_8362
+        );
+    }
+
+    #[test]
+    fn arrow_60_reads_what_is_written() {
+        let schema = Schema::parse(STAGED).unwrap();
+        let read: arrow_schema_60::Schema = serde_json::from_slice(&schema.to_json()).unwrap();
+        assert_eq!(read.fields().len(), 9);
+        assert_eq!(read.field(0).name(), "dataset_name");
+    }
+
+    #[test]
+    fn fields_are_readable() {
+        let field = Schema::parse(STAGED).unwrap().fields().nth(6).unwrap();
+        assert_eq!(field.name, "p_timestamp");
+        assert_eq!(field.data_type, "Timestamp(ms)");
+        assert!(field.nullable);
+        assert!(Schema::empty().is_empty());
+    }
+}
