@@ -5,5 +5,6 @@
 
 pub mod contract;
 pub mod schema;
+pub mod staging;
 pub mod stream;
 pub mod time;
