@@ -6,5 +6,6 @@
 pub mod contract;
 pub mod schema;
 pub mod staging;
+pub mod storage;
 pub mod stream;
 pub mod time;

@@ -1,0 +1,335 @@
+//! From what object_store reports to what it means for the caller.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+use object_store::Error;
+use object_store::client::HttpErrorKind;
+
+use crate::contract::{FailureKind, StoreFailure};
+use crate::time::Timestamp;
+
+use super::file::FileTrouble;
+use super::observe::Exchange;
+use super::redact::{Redactor, one_line};
+
+/// What an operation's error says about the object and about what was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nothing stands there.
+    Missing,
+    /// Something stands there, or is being written there.
+    Exists,
+    /// Something else stands there than the condition names.
+    Stale,
+    /// What stands there is what the caller has.
+    Unchanged,
+    /// The store did nothing, and said so.
+    Refused,
+    /// The store may have done it.
+    Unclear,
+}
+
+/// An operation's error: what it says, and how to report it where that is no answer.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) answer: Answer,
+    pub(super) failure: StoreFailure,
+}
+
+/// Codes for a bucket or container that is missing or going away: S3 and GCS, Azure twice.
+const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
+
+/// Codes by which stores ask for fewer requests, besides the status 429.
+const THROTTLED: [&str; 4] = [
+    "SlowDown",
+    "ServerBusy",
+    "RequestLimitExceeded",
+    "Throttling",
+];
+
+/// The one among them that promises that nothing was done.
+const NOTHING_DONE: &str = "SlowDown";
+
+/// Sorts `error`, met while doing `what` (`read a/b`), after the HTTP `exchange`, where there was one.
+pub(super) fn sort(
+    error: &Error,
+    what: &str,
+    exchange: &Exchange,
+    now: Timestamp,
+    redactor: &Redactor,
+) -> Trouble {
+    if let Some(failure) = find::<StoreFailure>(error) {
+        return simulated(failure);
+    }
+    let text = error.to_string();
+    let code = exchange
+        .code
+        .clone()
+        .or_else(|| element(&text, "Code").map(str::to_owned));
+    let (answer, kind) = meaning(error, exchange, code.as_deref());
+    let detail = match find::<FileTrouble>(error) {
+        Some(trouble) => format!("{trouble}: {}", innermost(error)),
+        None => detail(error, &text, exchange, code.as_deref(), redactor),
+    };
+    Trouble {
+        answer,
+        failure: StoreFailure {
+            kind,
+            message: one_line(&format!("can't {what}: {detail}")),
+            retry_after: exchange.retry_after(now),
+        },
+    }
+}
+
+/// No answer came in time.
+pub(super) fn timed_out(what: &str, after: Duration) -> Trouble {
+    Trouble {
+        answer: Answer::Unclear,
+        failure: StoreFailure::new(
+            FailureKind::Timeout,
+            one_line(&format!("can't {what}: no answer within {after:?}")),
+        ),
+    }
+}
+
+/// A store that is no real one says by itself what its failures mean.
+fn simulated(failure: &StoreFailure) -> Trouble {
+    let answer = match failure.kind {
+        FailureKind::Throttled | FailureKind::PermissionDenied | FailureKind::NotFound => {
+            Answer::Refused
+        }
+        FailureKind::PreconditionFailed => Answer::Stale,
+        FailureKind::Unavailable | FailureKind::Timeout | FailureKind::Other => Answer::Unclear,
+    };
+    Trouble {
+        answer,
+        failure: StoreFailure {
+            message: one_line(&failure.message),
+            ..failure.clone()
+        },
+    }
+}
+
+fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, FailureKind) {
+    if code.is_some_and(|code| NO_BUCKET.contains(&code)) {
+        return (Answer::Refused, FailureKind::NotFound);
+    }
+    if let Some(trouble) = find::<FileTrouble>(error) {
+        let answer = match trouble.nothing_written() {
+            true => Answer::Refused,
+            false => Answer::Unclear,
+        };
+        return (answer, trouble.kind());
+    }
+    match error {
+        Error::NotFound { .. } => (Answer::Missing, FailureKind::NotFound),
+        Error::AlreadyExists { .. } => (Answer::Exists, FailureKind::PreconditionFailed),
+        Error::Precondition { .. } => (Answer::Stale, FailureKind::PreconditionFailed),
+        Error::NotModified { .. } => (Answer::Unchanged, FailureKind::PreconditionFailed),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            (Answer::Refused, FailureKind::PermissionDenied)
+        }
+        Error::InvalidPath { .. }
+        | Error::NotSupported { .. }
+        | Error::NotImplemented { .. }
+        | Error::UnknownConfigurationKey { .. } => (Answer::Refused, FailureKind::Other),
+        _ => match (exchange.status, exchange.broken) {
+            (Some(status), _) => by_status(status, code),
+            // A connection that never stood carried nothing.
+            (None, Some(HttpErrorKind::Connect)) => (Answer::Refused, FailureKind::Unavailable),
+            (None, Some(HttpErrorKind::Timeout)) => (Answer::Unclear, FailureKind::Timeout),
+            (None, Some(_)) => (Answer::Unclear, FailureKind::Unavailable),
+            (None, None) => by_io(error),
+        },
+    }
+}
+
+/// Errors of the file system that object_store met by itself, which is when it reads.
+fn by_io(error: &Error) -> (Answer, FailureKind) {
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::PermissionDenied) => (Answer::Refused, FailureKind::PermissionDenied),
+        _ => (Answer::Unclear, FailureKind::Other),
+    }
+}
+
+fn by_status(status: StatusCode, code: Option<&str>) -> (Answer, FailureKind) {
+    if status == StatusCode::TOO_MANY_REQUESTS || code == Some(NOTHING_DONE) {
+        return (Answer::Refused, FailureKind::Throttled);
+    }
+    if code.is_some_and(|code| THROTTLED.iter().any(|known| code.starts_with(known))) {
+        return (Answer::Unclear, FailureKind::Throttled);
+    }
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            (Answer::Refused, FailureKind::PermissionDenied)
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => {
+            (Answer::Unclear, FailureKind::Timeout)
+        }
+        StatusCode::NOT_IMPLEMENTED => (Answer::Refused, FailureKind::Other),
+        // A success with an error after it: the answer broke off, or can't be read.
+        _ if status.is_server_error() || status.is_success() => {
+            (Answer::Unclear, FailureKind::Unavailable)
+        }
+        _ => (Answer::Refused, FailureKind::Other),
+    }
+}
+
+/// What happened, in the store's words where they are known to be harmless: its code and message, never its whole
+/// answer, which on S3 repeats the access key and the signature.
+fn detail(
+    error: &Error,
+    text: &str,
+    exchange: &Exchange,
+    code: Option<&str>,
+    redactor: &Redactor,
+) -> String {
+    let host = exchange.host.as_deref().unwrap_or("the store");
+    match (exchange.status, exchange.broken) {
+        (Some(status), _) if !status.is_success() => {
+            let message = element(text, "Message").map(|message| redactor.strike(message));
+            match (code, message) {
+                (Some(code), Some(message)) => {
+                    format!("{host} answered {status} ({code}: {message})")
+                }
+                (Some(code), None) => format!("{host} answered {status} ({code})"),
+                _ => format!("{host} answered {status}"),
+            }
+        }
+        (_, Some(HttpErrorKind::Connect)) => {
+            format!("no connection to {host}: {}", innermost(error))
+        }
+        (_, Some(_)) => format!("the connection to {host} broke: {}", innermost(error)),
+        _ => redactor.strike(text),
+    }
+}
+
+/// The text of the first XML element of this name. Enough for error answers, which are flat.
+fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (content, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(content)
+}
+
+/// The causes of an error, itself first.
+fn chain(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+fn find<T: StdError + 'static>(error: &Error) -> Option<&T> {
+    chain(error).find_map(|cause| cause.downcast_ref::<T>())
+}
+
+fn innermost(error: &Error) -> String {
+    chain(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(text: &str) -> Error {
+        Error::Generic {
+            store: "S3",
+            source: text.to_owned().into(),
+        }
+    }
+
+    fn sorted(status: u16, body: &str) -> (Answer, FailureKind, String) {
+        let exchange = Exchange {
+            status: Some(StatusCode::from_u16(status).unwrap()),
+            host: Some("store.test".into()),
+            ..Exchange::default()
+        };
+        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let now = Timestamp::from_millis(0);
+        let trouble = sort(&generic(body), "write k", &exchange, now, &redactor);
+        (
+            trouble.answer,
+            trouble.failure.kind,
+            trouble.failure.message,
+        )
+    }
+
+    #[test]
+    fn statuses_and_codes_decide() {
+        use Answer::{Refused, Unclear};
+        for (status, body, answer, kind) in [
+            (429, "", Refused, FailureKind::Throttled),
+            (
+                503,
+                "<Code>SlowDown</Code>",
+                Refused,
+                FailureKind::Throttled,
+            ),
+            (
+                503,
+                "<Code>ServerBusy</Code>",
+                Unclear,
+                FailureKind::Throttled,
+            ),
+            (503, "", Unclear, FailureKind::Unavailable),
+            (500, "", Unclear, FailureKind::Unavailable),
+            (408, "", Unclear, FailureKind::Timeout),
+            (501, "", Refused, FailureKind::Other),
+            (400, "", Refused, FailureKind::Other),
+            (401, "", Refused, FailureKind::PermissionDenied),
+            (
+                404,
+                "<Code>NoSuchBucket</Code>",
+                Refused,
+                FailureKind::NotFound,
+            ),
+            (200, "cut short", Unclear, FailureKind::Unavailable),
+        ] {
+            let (got_answer, got_kind, _) = sorted(status, body);
+            assert_eq!((got_answer, got_kind), (answer, kind), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn messages_carry_code_and_message_and_no_secret() {
+        let (_, _, message) = sorted(
+            400,
+            "<Error><Code>Odd</Code>\n<Message>your key hunter2\nis odd</Message><AWSAccessKeyId>AKIA</AWSAccessKeyId></Error>",
+        );
+        assert_eq!(
+            message,
+            "can't write k: store.test answered 400 Bad Request (Odd: your key [redacted] is odd)"
+        );
+    }
+
+    #[test]
+    fn a_simulated_store_speaks_for_itself() {
+        let failure = StoreFailure {
+            retry_after: Some(Duration::from_secs(3)),
+            ..StoreFailure::new(FailureKind::Throttled, "slow down")
+        };
+        let error = Error::Generic {
+            store: "simulated",
+            source: Box::new(failure.clone()),
+        };
+        let trouble = sort(
+            &error,
+            "write k",
+            &Exchange::default(),
+            Timestamp::from_millis(0),
+            &Redactor::default(),
+        );
+        assert_eq!(
+            (trouble.answer, trouble.failure),
+            (Answer::Refused, failure)
+        );
+    }
+}

@@ -1,0 +1,469 @@
+//! `file://`: files below a directory, with the conditional writes that [`LocalFileSystem`] lacks.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryFutureExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RenameOptions, RenameTargetMode, Result,
+};
+use tempfile::NamedTempFile;
+use tokio::sync::Mutex;
+
+use crate::contract::FailureKind;
+
+use super::open::OpenError;
+use super::scratch::Scratch;
+
+const NAME: &str = "FileStore";
+
+/// Objects as files below a root directory.
+///
+/// A write stages a file in the [`Scratch`] directory, then, under an operating system's lock that every Tidegate on this
+/// store takes, compares what stands at the target and moves the file into place. Readers see the old object or the new
+/// one; nothing but objects ever stands under the root. Other programs don't take the lock, so they can still overwrite
+/// what was compared, as they can in any store.
+#[derive(Debug)]
+pub(super) struct FileStore {
+    root: PathBuf,
+    files: LocalFileSystem,
+    scratch: Arc<Scratch>,
+    /// The scratch directory as a store: it tells a staged file's ETag, which moving doesn't change.
+    staged: LocalFileSystem,
+    /// Taken before the operating system's lock, so that at most one thread of this process waits for that.
+    turn: Arc<Mutex<()>>,
+}
+
+/// A file operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{step} failed for {path:?}")]
+pub(super) struct FileTrouble {
+    step: Step,
+    path: PathBuf,
+    source: io::Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Root,
+    Stage,
+    Lock,
+    Place,
+    Sync,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Root => "finding the store's directory",
+            Step::Stage => "writing a temporary file",
+            Step::Lock => "locking",
+            Step::Place => "moving the object into place",
+            Step::Sync => "flushing to disk",
+        })
+    }
+}
+
+impl FileTrouble {
+    /// Whether the object is as it was before.
+    pub(super) fn nothing_written(&self) -> bool {
+        self.step != Step::Sync
+    }
+
+    pub(super) fn kind(&self) -> FailureKind {
+        match (self.step, self.source.kind()) {
+            (Step::Root, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                FailureKind::NotFound
+            }
+            (_, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                FailureKind::PermissionDenied
+            }
+            // A full disk is the store's trouble, and may pass.
+            (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                FailureKind::Unavailable
+            }
+            (Step::Sync, _) => FailureKind::Unavailable,
+            _ => FailureKind::Other,
+        }
+    }
+}
+
+fn trouble(step: Step, path: &FilePath) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Generic {
+        store: NAME,
+        source: Box::new(FileTrouble { step, path, source }),
+    }
+}
+
+impl FileStore {
+    /// The store below `root`, which must exist, with its scratch directory beside it or at `scratch`.
+    pub(super) fn open(
+        root: &FilePath,
+        scratch: Option<PathBuf>,
+    ) -> std::result::Result<Self, OpenError> {
+        let missing = |source| OpenError::NoDirectory {
+            path: root.to_owned(),
+            source,
+        };
+        let canonical = root.canonicalize().map_err(missing)?;
+        if !canonical.is_dir() {
+            return Err(OpenError::NotADirectory { path: canonical });
+        }
+        let scratch = Scratch::open(&canonical, scratch)?;
+        let local = |dir: &FilePath| {
+            LocalFileSystem::new_with_prefix(dir).map_err(|error| OpenError::NoDirectory {
+                path: dir.to_owned(),
+                source: io::Error::other(error),
+            })
+        };
+        Ok(Self {
+            files: local(&canonical)?,
+            staged: local(scratch.dir())?,
+            scratch: Arc::new(scratch),
+            root: canonical,
+            turn: Arc::default(),
+        })
+    }
+
+    pub(super) fn root(&self) -> &FilePath {
+        &self.root
+    }
+
+    /// The listing, once the root was found: a listing of nothing is no error by itself.
+    fn after_rooted(
+        &self,
+        listing: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        rooted(self.root.clone())
+            .map_ok(|()| listing)
+            .try_flatten_stream()
+            .boxed()
+    }
+
+    /// The file of this key. Names that [`LocalFileSystem`] keeps for its own temporary files (`…#1`) are refused.
+    fn path_of(&self, location: &Path) -> Result<PathBuf> {
+        self.files
+            .path_to_filesystem(location)
+            .map_err(|error| Error::NotSupported {
+                source: Box::new(error),
+            })
+    }
+
+    async fn stage(&self, payload: PutPayload) -> Result<NamedTempFile> {
+        let scratch = Arc::clone(&self.scratch);
+        blocking(move || {
+            scratch
+                .stage(payload.iter())
+                .map_err(trouble(Step::Stage, scratch.dir()))
+        })
+        .await
+    }
+
+    async fn lock(&self) -> Result<Lock> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let scratch = Arc::clone(&self.scratch);
+        blocking(move || {
+            let file = scratch.lock().map_err(trouble(Step::Lock, scratch.dir()))?;
+            Ok(Lock {
+                _file: file,
+                _turn: turn,
+            })
+        })
+        .await
+    }
+
+    async fn standing(&self, location: &Path) -> Result<Option<ObjectMeta>> {
+        match self.files.head(location).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Fails when the root is gone: an unmounted store must not look like an empty one.
+async fn rooted(root: PathBuf) -> Result<()> {
+    blocking(move || match fs::metadata(&root) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(trouble(Step::Root, &root)(
+            io::ErrorKind::NotADirectory.into(),
+        )),
+        Err(error) => Err(trouble(Step::Root, &root)(error)),
+    })
+    .await
+}
+
+/// Both locks; whoever holds this may compare and swap.
+struct Lock {
+    _file: File,
+    _turn: tokio::sync::OwnedMutexGuard<()>,
+}
+
+/// Fails unless the condition of `mode` holds for what stands there.
+fn check(mode: &PutMode, location: &Path, standing: Option<&ObjectMeta>) -> Result<()> {
+    let refused = |text: &str| (location.to_string(), text.to_owned().into());
+    match (mode, standing) {
+        (PutMode::Overwrite, _) | (PutMode::Create, None) => Ok(()),
+        (PutMode::Create, Some(_)) => {
+            let (path, source) = refused("a file of that name exists");
+            Err(Error::AlreadyExists { path, source })
+        }
+        (PutMode::Update(version), Some(meta)) if meta.e_tag == version.e_tag => Ok(()),
+        (PutMode::Update(_), _) => {
+            let (path, source) = refused("the file has changed");
+            Err(Error::Precondition { path, source })
+        }
+    }
+}
+
+/// The ETag holds inode, time and size, and file systems reuse inodes within one tick of their clock: two versions of the
+/// same size written in a row would look alike. So a new version is always younger than the one it replaces.
+fn make_younger(staged: &File, than: &ObjectMeta) -> io::Result<()> {
+    /// What the ETag resolves.
+    const TICK: Duration = Duration::from_micros(1);
+    let old = SystemTime::from(than.last_modified);
+    if staged.metadata()?.modified()? < old + TICK {
+        staged.set_modified(old + TICK)?;
+        staged.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Moves the staged file to its place; creates the directories on the way there, and removes those again on failure.
+fn place(staged: NamedTempFile, target: &FilePath, create: bool, root: &FilePath) -> Result<()> {
+    let parent = target.parent().unwrap_or(root);
+    let missing: Vec<&FilePath> = parent
+        .ancestors()
+        .take_while(|dir| *dir != root && !dir.exists())
+        .collect();
+    let moved = fs::create_dir_all(parent).and_then(|()| {
+        let moved = match create {
+            true => staged.persist_noclobber(target),
+            false => {
+                if let Ok(old) = fs::metadata(target) {
+                    staged.as_file().set_permissions(old.permissions())?;
+                }
+                staged.persist(target)
+            }
+        };
+        moved.map(drop).map_err(|refused| refused.error)
+    });
+    if let Err(error) = moved {
+        for dir in missing {
+            // Fails, rightly, on a directory that someone else has begun to use.
+            let _ = fs::remove_dir(dir);
+        }
+        if create && error.kind() == io::ErrorKind::AlreadyExists {
+            return Err(Error::AlreadyExists {
+                path: target.to_string_lossy().into_owned(),
+                source: Box::new(error),
+            });
+        }
+        return Err(trouble(Step::Place, target)(error));
+    }
+    // A new name lasts when its directory is on the disk, and so do the directories above, where they are new.
+    let new = missing
+        .last()
+        .map_or(parent, |top| top.parent().unwrap_or(root));
+    for dir in parent.ancestors() {
+        sync_dir(dir).map_err(trouble(Step::Sync, dir))?;
+        if dir == new {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_dir(dir: &FilePath) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Directories can't be opened and flushed portably.
+#[cfg(not(unix))]
+fn sync_dir(_: &FilePath) -> io::Result<()> {
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}
+
+fn unsupported(operation: &str) -> Error {
+    Error::NotImplemented {
+        operation: operation.to_owned(),
+        implementer: NAME.to_owned(),
+    }
+}
+
+impl fmt::Display for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{NAME}({})", self.files)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FileStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        if !opts.attributes.is_empty() {
+            return Err(unsupported("attributes"));
+        }
+        let target = self.path_of(location)?;
+        rooted(self.root.clone()).await?;
+        let staged = self.stage(payload).await?;
+        let lock = self.lock().await?;
+        let standing = self.standing(location).await?;
+        check(&opts.mode, location, standing.as_ref())?;
+        if let Some(old) = &standing {
+            make_younger(staged.as_file(), old).map_err(trouble(Step::Stage, staged.path()))?;
+        }
+        let name = staged.path().file_name().unwrap_or_default();
+        let meta = self
+            .staged
+            .head(&Path::from(name.to_string_lossy().as_ref()))
+            .await?;
+        let create = matches!(opts.mode, PutMode::Create);
+        let root = self.root.clone();
+        blocking(move || {
+            // The lock goes with the work: a caller that goes away must not let others in while the file is moved.
+            let _lock = lock;
+            place(staged, &target, create, &root)
+        })
+        .await?;
+        Ok(PutResult {
+            e_tag: meta.e_tag,
+            version: None,
+            extensions: Default::default(),
+        })
+    }
+
+    /// Not offered: object_store stages parts under the root.
+    async fn put_multipart_opts(
+        &self,
+        _location: &Path,
+        _opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(unsupported("multipart upload"))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let result = self.files.get_opts(location, options).await;
+        if matches!(result, Err(Error::NotFound { .. })) {
+            rooted(self.root.clone()).await?;
+        }
+        result
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.files.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.files.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.after_rooted(self.files.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.after_rooted(self.files.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        rooted(self.root.clone()).await?;
+        self.files.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let bytes = self.get(from).await?.bytes().await?;
+        let mode = match options.mode {
+            CopyMode::Overwrite => PutMode::Overwrite,
+            CopyMode::Create => PutMode::Create,
+        };
+        self.put_opts(to, bytes.into(), mode.into()).await?;
+        Ok(())
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        let mode = match options.target_mode {
+            RenameTargetMode::Overwrite => CopyMode::Overwrite,
+            RenameTargetMode::Create => CopyMode::Create,
+        };
+        self.copy_opts(from, to, CopyOptions::new().with_mode(mode))
+            .await?;
+        self.delete(from).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(step: Step, errno: i32) -> FileTrouble {
+        FileTrouble {
+            step,
+            path: "/store/a".into(),
+            source: io::Error::from_raw_os_error(errno),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_the_stores_trouble_and_nothing_was_written() {
+        const ENOSPC: i32 = 28;
+        let trouble = of(Step::Stage, ENOSPC);
+        assert_eq!(trouble.kind(), FailureKind::Unavailable);
+        assert!(trouble.nothing_written());
+        // After the move the object may be there, whatever became of the flush.
+        assert!(!of(Step::Sync, ENOSPC).nothing_written());
+    }
+
+    #[tokio::test]
+    async fn equal_sizes_in_a_row_never_share_a_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("store");
+        fs::create_dir(&root).unwrap();
+        let store = FileStore::open(&root, None).unwrap();
+        let key = Path::from("k");
+        let mut seen = std::collections::HashSet::new();
+        for n in 0..64 {
+            let put = store
+                .put(&key, format!("{n:02}").into_bytes().into())
+                .await
+                .unwrap();
+            assert!(
+                seen.insert(put.e_tag),
+                "version {n} looks like an older one"
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The object store: opening a URL, bounded requests, conditional writes, and errors sorted by what they mean.
+//!
+//! [`Store`] offers what the agent needs and no more: describe, read with a cap, list with a cap, and write under a
+//! condition. It never retries, so that every failure reaches the retry policy and a conditional write can't answer to
+//! its own lost success.
+
+mod classify;
+mod counts;
+mod file;
+mod granted;
+mod id;
+mod key;
+mod limit;
+mod observe;
+mod open;
+mod options;
+mod probe;
+mod redact;
+mod scratch;
+mod settings;
+mod store;
+mod version;
+
+pub use counts::RequestCounts;
+pub use granted::{Grant, GrantError, Prefix, Values};
+pub use id::StoreId;
+pub use key::{KeyError, MAX_KEY_BYTES, is_reserved, parse_key, parse_prefix};
+pub use open::OpenError;
+pub use probe::{Condition, ConditionalSupport, probe};
+pub use settings::{ConditionalWrites, StoreSettings};
+pub use store::{Fetched, ListedObject, Listing, Object, Put, Refetched, Store};
+
+/// A key in the store, relative to the store URL's prefix.
+pub use object_store::path::Path as Key;

@@ -1,0 +1,221 @@
+//! Where the temporary files of a `file://` store stand: beside its root, never inside.
+//!
+//! What reads the store (Parseable's query node, say) reads every file there, so a temporary one could be taken for an
+//! object.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+
+use super::open::OpenError;
+
+/// What a scratch directory's name begins with; the store directory's own name follows.
+const PREFIX: &str = ".tidegate-";
+
+/// Held by the one who compares and swaps.
+const SWAP_LOCK: &str = "swap.lock";
+
+/// Held, shared, by everyone who has the store open.
+const USE_LOCK: &str = "use.lock";
+
+/// What the names of temporary files begin with.
+const STAGED: &str = "put-";
+
+/// A scratch directory that this process uses.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    dir: PathBuf,
+    /// Locked while the store is open, so that nobody takes our temporary files for a crashed run's.
+    _in_use: File,
+}
+
+impl Scratch {
+    /// Prepares the scratch directory of the store at `root` (canonical), and removes what crashed runs left there.
+    pub(super) fn open(root: &Path, dir: Option<PathBuf>) -> Result<Self, OpenError> {
+        let dir = match dir {
+            Some(dir) => dir,
+            None => beside(root).ok_or_else(|| OpenError::NoScratch {
+                root: root.to_owned(),
+            })?,
+        };
+        let unusable = |source| OpenError::Scratch {
+            path: dir.clone(),
+            source,
+        };
+        // Looked at before it is made, since nothing may be made under the root.
+        let nearest = dir.ancestors().find_map(|path| path.canonicalize().ok());
+        if nearest.is_some_and(|path| path.starts_with(root)) {
+            return Err(OpenError::ScratchInside {
+                path: dir,
+                root: root.to_owned(),
+            });
+        }
+        fs::create_dir_all(&dir).map_err(unusable)?;
+        let same = same_file_system(&dir, root).map_err(unusable)?;
+        if !same {
+            // Left as it was found: removing works on an empty directory only.
+            let _ = fs::remove_dir(&dir);
+            return Err(OpenError::ScratchElsewhere {
+                path: dir,
+                root: root.to_owned(),
+            });
+        }
+        let in_use = lock_for_use(&dir).map_err(unusable)?;
+        Ok(Self {
+            dir,
+            _in_use: in_use,
+        })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Waits for the lock under which files are compared and put into place; dropping the file unlocks.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        let file = lock_file(&self.dir, SWAP_LOCK)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// A temporary file with this content, on the disk when this returns; removed when dropped.
+    pub(super) fn stage<'a>(
+        &self,
+        content: impl Iterator<Item = &'a Bytes>,
+    ) -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(STAGED);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // As any program would create it, less the umask: the node and its peers read it as other users.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let mut file = builder.tempfile_in(&self.dir)?;
+        for chunk in content {
+            file.write_all(chunk)?;
+        }
+        file.as_file().sync_all()?;
+        Ok(file)
+    }
+}
+
+/// `<parent>/.tidegate-<name>`.
+fn beside(root: &Path) -> Option<PathBuf> {
+    let mut name = std::ffi::OsString::from(PREFIX);
+    name.push(root.file_name()?);
+    Some(root.parent()?.join(name))
+}
+
+fn lock_file(dir: &Path, name: &str) -> io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(name))
+}
+
+/// Takes the shared lock; whoever finds that nobody else has it removes leftovers first.
+fn lock_for_use(dir: &Path) -> io::Result<File> {
+    let file = lock_file(dir, USE_LOCK)?;
+    match file.try_lock() {
+        Ok(()) => {
+            remove_leftovers(dir)?;
+            file.unlock()?;
+        }
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    file.lock_shared()?;
+    Ok(file)
+}
+
+fn remove_leftovers(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(STAGED.as_bytes())
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn same_file_system(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(fs::metadata(one)?.dev() == fs::metadata(other)?.dev())
+}
+
+/// Elsewhere the first write tells.
+#[cfg(not(unix))]
+fn same_file_system(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join("store");
+        fs::create_dir(&root).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn leftovers_go_when_nobody_else_has_the_store_open() {
+        let (_dir, root) = root();
+        let first = Scratch::open(&root, None).unwrap();
+        assert_eq!(first.dir(), root.with_file_name(".tidegate-store"));
+        let left = first.dir().join("put-left");
+        fs::write(&left, "half").unwrap();
+
+        let second = Scratch::open(&root, None).unwrap();
+        assert!(left.exists(), "it may be the first one's");
+        drop((first, second));
+        let _third = Scratch::open(&root, None).unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_scratch_directory_inside_the_store_is_refused_and_not_made() {
+        let (_dir, root) = root();
+        let inside = root.join("a/b");
+        let error = Scratch::open(&root, Some(inside)).unwrap_err();
+        assert!(matches!(error, OpenError::ScratchInside { .. }), "{error}");
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_scratch_directory_on_another_file_system_is_refused() {
+        let (_dir, root) = root();
+        let elsewhere = Path::new("/dev/shm").join(format!("tidegate-{}", std::process::id()));
+        if same_file_system(Path::new("/dev/shm"), &root).unwrap_or(true) {
+            return;
+        }
+        let error = Scratch::open(&root, Some(elsewhere.clone())).unwrap_err();
+        assert!(
+            matches!(error, OpenError::ScratchElsewhere { .. }),
+            "{error}"
+        );
+        assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_dropped_temporary_file_leaves_nothing() {
+        let (_dir, root) = root();
+        let scratch = Scratch::open(&root, None).unwrap();
+        let before = fs::read_dir(scratch.dir()).unwrap().count();
+        drop(scratch.stage([Bytes::from("x")].iter()).unwrap());
+        assert_eq!(fs::read_dir(scratch.dir()).unwrap().count(), before);
+    }
+}

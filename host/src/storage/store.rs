@@ -1,0 +1,469 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::{Either, select};
+use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutResult,
+};
+
+use crate::contract::{FailureKind, ObjectInfo, StoreFailure, Version};
+use crate::time::{Clock, Timestamp};
+
+use super::classify::{self, Answer, Trouble};
+use super::counts::{Counter, Kind, RequestCounts};
+use super::id::StoreId;
+use super::limit::Limits;
+use super::observe::Watch;
+use super::open::{self, OpenError, Opened};
+use super::redact::Redactor;
+use super::settings::StoreSettings;
+use super::version;
+
+/// The object store, as the agent uses it. Clones share limits and counts.
+///
+/// Every operation waits for its turn under the limits of [`StoreSettings`], is then bounded by `request_timeout`, is sent
+/// once, and reports failures in the contract's words: on one line of at most 1 KiB, without credentials.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tidegate::storage::{Fetched, Key, Put, Store, StoreSettings};
+/// use tidegate::time::SystemClock;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let store = Store::open(&StoreSettings::new("memory:///"), Arc::new(SystemClock::new())).unwrap();
+/// let key = Key::parse("app/.stream/.schema").unwrap();
+/// assert!(matches!(store.create(&key, "{}".into()).await, Put::Done(_)));
+/// assert!(matches!(store.create(&key, "{ }".into()).await, Put::Exists));
+/// assert!(matches!(store.get(&key, 1024).await, Ok(Fetched::Found(object)) if object.bytes == "{}"));
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    requests: Arc<Counter>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    objects: Arc<dyn ObjectStore>,
+    id: StoreId,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    timeout: Duration,
+    redactor: Redactor,
+    swaps_itself: bool,
+}
+
+/// An object with its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its description.
+    pub info: ObjectInfo,
+    /// The bytes that were asked for.
+    pub bytes: Bytes,
+}
+
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Nothing stands there.
+    Missing,
+    /// An object of more bytes than the caller allowed; none were kept.
+    TooLarge(ObjectInfo),
+    /// The object.
+    Found(Object),
+}
+
+/// What a read found for a caller who has read before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refetched {
+    /// The object still has the caller's version.
+    Unchanged,
+    /// It has another one, or is gone.
+    Changed(Fetched),
+}
+
+/// A listing's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedObject {
+    /// The object's key.
+    pub key: Path,
+    /// Size in bytes.
+    pub size: u64,
+    /// The store's last-modified time.
+    pub modified: Timestamp,
+    /// The ETag as listings write it, which may differ from how a HEAD writes the same one, or be absent. Compare it with
+    /// other listings' only.
+    pub listed_etag: Option<String>,
+}
+
+/// What stands under a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// In byte order of their keys.
+    pub objects: Vec<ListedObject>,
+    /// More stands there than the caller allowed: `objects` are some of them, and not the first.
+    pub truncated: bool,
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Put {
+    /// Written. The description's time is the host's clock; its version is `None` where the store's answer carried none,
+    /// and the caller reads back.
+    Done(ObjectInfo),
+    /// Create only: something stands there, or is being written there by someone else. Nothing was written.
+    Exists,
+    /// Update only: what stands there is not the version named, or nothing is. Nothing was written.
+    Stale,
+    /// The store said no, or could not be reached at all. Nothing was written.
+    Refused(StoreFailure),
+    /// Whether it was written is unknown: a timeout, a dropped connection, the server's own error. Read back.
+    Ambiguous(StoreFailure),
+}
+
+impl Store {
+    /// Opens the store that the settings name. Sends nothing, except that `file://` prepares its scratch directory.
+    ///
+    /// # Errors
+    ///
+    /// When the settings can't work; the message says which one and what to write.
+    pub fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Ok(Self::new(open::open(settings)?, settings, clock))
+    }
+
+    /// The store over an `ObjectStore` of the caller's, with the limits of `settings`; its URL and options are not read.
+    ///
+    /// A simulated store tells its failures by the contract's own type: an error with a [`StoreFailure`] among its causes
+    /// is reported as that. Throttled, permission-denied and not-found mean that nothing was written.
+    pub fn with_object_store(
+        objects: Arc<dyn ObjectStore>,
+        id: StoreId,
+        settings: &StoreSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let opened = Opened {
+            objects,
+            id,
+            redactor: Redactor::default(),
+            swaps_itself: false,
+        };
+        Self::new(opened, settings, clock)
+    }
+
+    fn new(opened: Opened, settings: &StoreSettings, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            objects: opened.objects,
+            id: opened.id,
+            clock,
+            limits: Limits::new(settings),
+            timeout: settings.request_timeout,
+            redactor: opened.redactor,
+            swaps_itself: opened.swaps_itself,
+        };
+        Self {
+            shared: Arc::new(shared),
+            requests: Arc::default(),
+        }
+    }
+
+    /// Which store it is.
+    pub fn id(&self) -> &StoreId {
+        &self.shared.id
+    }
+
+    /// The requests sent through this store and its clones so far.
+    pub fn requests(&self) -> RequestCounts {
+        self.requests.snapshot()
+    }
+
+    /// The same store with counts of its own, from zero; the whole counts them too.
+    pub fn counted(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            requests: Arc::new(Counter::part_of(&self.requests)),
+        }
+    }
+
+    /// Whether the compare-and-swap is our own code, so that there is nothing to probe.
+    pub(super) fn swaps_itself(&self) -> bool {
+        self.shared.swaps_itself
+    }
+
+    /// Describes an object; `None` when nothing stands there. On S3 a missing bucket looks like a missing object here,
+    /// since an answer to HEAD carries no error code.
+    pub async fn head(&self, key: &Path) -> Result<Option<ObjectInfo>, StoreFailure> {
+        let work = self.shared.objects.head(key);
+        match self
+            .perform(Kind::Head, &format!("describe {key}"), work)
+            .await
+        {
+            Ok(meta) => Ok(Some(info(&meta))),
+            Err(trouble) => none_if_missing(trouble),
+        }
+    }
+
+    /// Reads an object of at most `max_bytes`; more are never held in memory, whatever size the store claims.
+    pub async fn get(&self, key: &Path, max_bytes: u64) -> Result<Fetched, StoreFailure> {
+        self.read(key, GetOptions::new(), max_bytes)
+            .await
+            .or_else(|trouble| Ok(none_if_missing(trouble)?.unwrap_or(Fetched::Missing)))
+    }
+
+    /// Reads the bytes `[offset, offset + length)`, cut at the object's end; none when `offset` lies behind it.
+    pub async fn get_range(
+        &self,
+        key: &Path,
+        offset: u64,
+        length: u64,
+    ) -> Result<Fetched, StoreFailure> {
+        if length == 0 {
+            return self.empty_range(key).await;
+        }
+        let range = GetRange::Bounded(offset..offset.saturating_add(length));
+        let options = GetOptions::new().with_range(Some(range));
+        match self.read(key, options, length).await {
+            Ok(fetched) => Ok(fetched),
+            Err(trouble) if trouble.answer == Answer::Missing => Ok(Fetched::Missing),
+            // Stores refuse a range behind the end in ways of their own; the object's size tells that from other trouble.
+            Err(trouble) if trouble.failure.kind == FailureKind::Other => {
+                match self.empty_range(key).await? {
+                    Fetched::Found(object) if object.info.size > offset => Err(trouble.failure),
+                    fetched => Ok(fetched),
+                }
+            }
+            Err(trouble) => Err(trouble.failure),
+        }
+    }
+
+    async fn empty_range(&self, key: &Path) -> Result<Fetched, StoreFailure> {
+        Ok(match self.head(key).await? {
+            None => Fetched::Missing,
+            Some(info) => Fetched::Found(Object {
+                info,
+                bytes: Bytes::new(),
+            }),
+        })
+    }
+
+    /// Reads an object unless it still has `version`. One request, without a body when nothing changed.
+    pub async fn get_if_changed(
+        &self,
+        key: &Path,
+        version: &Version,
+        max_bytes: u64,
+    ) -> Result<Refetched, StoreFailure> {
+        let options = GetOptions::new().with_if_none_match(version::parts(version).e_tag);
+        match self.read(key, options, max_bytes).await {
+            // Some stores ignore conditions on GET.
+            Ok(Fetched::Found(Object { info, .. }) | Fetched::TooLarge(info))
+                if info.version.as_ref() == Some(version) =>
+            {
+                Ok(Refetched::Unchanged)
+            }
+            Ok(fetched) => Ok(Refetched::Changed(fetched)),
+            Err(trouble) if trouble.answer == Answer::Unchanged => Ok(Refetched::Unchanged),
+            Err(trouble) => {
+                let fetched = none_if_missing(trouble)?.unwrap_or(Fetched::Missing);
+                Ok(Refetched::Changed(fetched))
+            }
+        }
+    }
+
+    /// Lists what stands under `prefix` (whole segments; the root lists everything), at most `cap` objects. A listing that
+    /// breaks off is a failure, never a short listing.
+    pub async fn list(&self, prefix: &Path, cap: usize) -> Result<Listing, StoreFailure> {
+        let within = (!prefix.is_root()).then_some(prefix);
+        let work = async {
+            let rows = self.shared.objects.list(within);
+            let mut objects: Vec<ListedObject> = rows
+                .take(cap.saturating_add(1))
+                .map_ok(listed)
+                .try_collect()
+                .await?;
+            let truncated = objects.len() > cap;
+            objects.truncate(cap);
+            objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            Ok(Listing { objects, truncated })
+        };
+        self.perform(Kind::List, &format!("list {prefix}/"), work)
+            .await
+            .map_err(|trouble| trouble.failure)
+    }
+
+    /// Writes the whole object where nothing stands.
+    pub async fn create(&self, key: &Path, bytes: Bytes) -> Put {
+        let size = bytes.len();
+        match self.put(key, "create", bytes, PutMode::Create).await {
+            Ok(result) => self.done(size, &result),
+            Err(Trouble { answer, failure }) => match answer {
+                Answer::Exists | Answer::Stale | Answer::Unchanged => Put::Exists,
+                Answer::Refused | Answer::Missing => Put::Refused(failure),
+                Answer::Unclear => Put::Ambiguous(failure),
+            },
+        }
+    }
+
+    /// Replaces the whole object if it still has `version`.
+    pub async fn update(&self, key: &Path, bytes: Bytes, version: &Version) -> Put {
+        let size = bytes.len();
+        let mode = PutMode::Update(version::parts(version));
+        match self.put(key, "update", bytes, mode).await {
+            Ok(result) => self.done(size, &result),
+            Err(Trouble { answer, failure }) => match answer {
+                // Stores that see two such writes at once answer 409 to one of them.
+                Answer::Stale | Answer::Missing | Answer::Exists | Answer::Unchanged => Put::Stale,
+                Answer::Refused => Put::Refused(failure),
+                Answer::Unclear => Put::Ambiguous(failure),
+            },
+        }
+    }
+
+    /// Deletes an object that this host made for a probe. There is no other deletion.
+    pub(super) async fn delete_own(&self, key: &Path) -> Result<(), StoreFailure> {
+        let work = self.shared.objects.delete(key);
+        match self
+            .perform(Kind::Delete, &format!("delete {key}"), work)
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(trouble) => none_if_missing(trouble).map(|_: Option<()>| ()),
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &Path,
+        verb: &str,
+        bytes: Bytes,
+        mode: PutMode,
+    ) -> Result<PutResult, Trouble> {
+        let work = self.shared.objects.put_opts(key, bytes.into(), mode.into());
+        self.perform(Kind::Put, &format!("{verb} {key}"), work)
+            .await
+    }
+
+    fn done(&self, size: usize, result: &PutResult) -> Put {
+        Put::Done(ObjectInfo {
+            size: u64::try_from(size).unwrap_or(u64::MAX),
+            modified: self.shared.clock.now(),
+            version: version::token(result.e_tag.as_deref(), result.version.as_deref()),
+        })
+    }
+
+    async fn read(
+        &self,
+        key: &Path,
+        options: GetOptions,
+        max_bytes: u64,
+    ) -> Result<Fetched, Trouble> {
+        let work = async {
+            let result = self.shared.objects.get_opts(key, options).await?;
+            collect(result, max_bytes).await
+        };
+        self.perform(Kind::Get, &format!("read {key}"), work).await
+    }
+
+    /// Runs one operation under the limits and the timeout, and sorts its error.
+    async fn perform<T>(
+        &self,
+        kind: Kind,
+        what: &str,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Trouble> {
+        let shared = &self.shared;
+        let _place = shared.limits.admit(&*shared.clock).await;
+        self.requests.add(kind, 1);
+        let watch = Watch::default();
+        let watched = pin!(watch.over(work));
+        let outcome = select(watched, shared.clock.sleep(shared.timeout)).await;
+        let exchange = watch.seen();
+        // A listing of several pages is several requests.
+        self.requests.add(kind, exchange.requests.saturating_sub(1));
+        match outcome {
+            Either::Left((Ok(value), _)) => Ok(value),
+            Either::Left((Err(error), _)) => {
+                let now = shared.clock.now();
+                Err(classify::sort(
+                    &error,
+                    what,
+                    &exchange,
+                    now,
+                    &shared.redactor,
+                ))
+            }
+            Either::Right(((), _)) => Err(classify::timed_out(what, shared.timeout)),
+        }
+    }
+}
+
+fn none_if_missing<T>(trouble: Trouble) -> Result<Option<T>, StoreFailure> {
+    match trouble.answer {
+        Answer::Missing => Ok(None),
+        _ => Err(trouble.failure),
+    }
+}
+
+/// Reads the body as far as it is allowed, and makes sure that it is all there.
+async fn collect(result: GetResult, max_bytes: u64) -> object_store::Result<Fetched> {
+    let info = info(&result.meta);
+    let expected = result.range.end.saturating_sub(result.range.start);
+    if expected > max_bytes {
+        return Ok(Fetched::TooLarge(info));
+    }
+    let Some(bytes) = take(result.into_stream(), max_bytes).await? else {
+        return Ok(Fetched::TooLarge(info));
+    };
+    let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if got != expected {
+        let message = format!("the object broke off after {got} of {expected} bytes");
+        return Err(object_store::Error::Generic {
+            store: "Store",
+            source: Box::new(StoreFailure::new(FailureKind::Unavailable, message)),
+        });
+    }
+    Ok(Fetched::Found(Object { info, bytes }))
+}
+
+/// The stream's bytes; `None` as soon as there are more than `max_bytes`.
+async fn take(
+    mut chunks: impl Stream<Item = object_store::Result<Bytes>> + Unpin,
+    max_bytes: u64,
+) -> object_store::Result<Option<Bytes>> {
+    let max = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.try_next().await? {
+        if chunk.len() > max - whole.len() {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(Some(whole.freeze()))
+}
+
+fn info(meta: &ObjectMeta) -> ObjectInfo {
+    ObjectInfo {
+        size: meta.size,
+        modified: modified(meta),
+        version: version::token(meta.e_tag.as_deref(), meta.version.as_deref()),
+    }
+}
+
+fn listed(meta: ObjectMeta) -> ListedObject {
+    ListedObject {
+        modified: modified(&meta),
+        size: meta.size,
+        listed_etag: meta.e_tag,
+        key: meta.location,
+    }
+}
+
+fn modified(meta: &ObjectMeta) -> Timestamp {
+    let millis = meta.last_modified.timestamp_millis();
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
+}
