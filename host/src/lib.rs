@@ -4,8 +4,10 @@
 //! no verdict can break.
 
 pub mod contract;
+pub mod digest;
 pub mod schema;
 pub mod staging;
 pub mod storage;
 pub mod stream;
+pub mod sync;
 pub mod time;

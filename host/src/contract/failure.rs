@@ -71,6 +71,21 @@ pub enum FailureKind {
     Other,
 }
 
+impl FailureKind {
+    /// The kind's name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::Throttled => "throttled",
+            FailureKind::Unavailable => "unavailable",
+            FailureKind::Timeout => "timeout",
+            FailureKind::PreconditionFailed => "precondition-failed",
+            FailureKind::PermissionDenied => "permission-denied",
+            FailureKind::NotFound => "not-found",
+            FailureKind::Other => "other",
+        }
+    }
+}
+
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -9,6 +9,7 @@ mod merge;
 mod parse;
 #[cfg(test)]
 mod properties;
+mod union;
 
 use std::fmt::Write;
 use std::sync::Arc;

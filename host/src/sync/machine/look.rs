@@ -1,0 +1,333 @@
+//! Looks at staging, and the existence verdict.
+
+use super::stream::{Activity, Document, Ended, Purpose, Stream};
+use super::{Effect, Level, Sighting, Staged, Step};
+use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
+use crate::schema::Schema;
+use crate::time::{Timestamp, millis};
+
+impl Step<'_, '_> {
+    pub(super) fn started(&mut self) -> Option<()> {
+        self.must_rest()?;
+        // Clocks jump: what was persisted before a step backwards must not keep the stream waiting for years.
+        let latest = self
+            .now()
+            .plus(self.moment.rules.max_delay.max(self.moment.rules.recheck));
+        for timer in [&mut self.stream.wake, &mut self.stream.look] {
+            *timer = timer.map(|at| at.min(latest));
+        }
+        match self.stream.intent {
+            Some(_) => self.read_back(Ended::Interrupted),
+            None => self.rest(),
+        }
+    }
+
+    pub(super) fn looked(&mut self, trigger: Trigger, sighting: Sighting) -> Option<()> {
+        self.must_rest()?;
+        let file_changed = sighting.signature != self.stream.sighting.signature;
+        let data_came = sighting.data_files > 0 && self.stream.sighting.data_files == 0;
+        self.stream.sighting = sighting;
+        if self.stream.phase == Phase::Gone {
+            return self.perform(
+                Activity::CheckingMarker(Purpose::Revive),
+                Effect::CheckMarker(Purpose::Revive),
+            );
+        }
+        if trigger == Trigger::Requested && self.stream.phase == Phase::Abandoned {
+            self.begin_again();
+        }
+        if self.stream.intent.is_some() {
+            return self.read_back(Ended::Interrupted);
+        }
+        match trigger {
+            Trigger::Verification => self.check(),
+            Trigger::FirstSeen | Trigger::Requested => self.read_staged(trigger),
+            Trigger::Changed | Trigger::Scheduled if file_changed || data_came => {
+                self.read_staged(trigger)
+            }
+            Trigger::Scheduled => self.timer_fired(),
+            Trigger::Changed => self.rest(),
+        }
+    }
+
+    /// The earlier of the stream's timers is over. Timers run on monotonic time, so the wall clock is not asked.
+    fn timer_fired(&mut self) -> Option<()> {
+        let next = self.stream.next_wake();
+        if next.is_some() && next == self.stream.wake {
+            self.stream.wake = None;
+            return self.go_on(Trigger::Scheduled);
+        }
+        self.stream.look = None;
+        if next.is_some() {
+            self.check()
+        } else {
+            self.rest()
+        }
+    }
+
+    /// A policy's delay is over and staging is as it was.
+    fn go_on(&mut self, trigger: Trigger) -> Option<()> {
+        match self.stream.phase {
+            Phase::Pending | Phase::Conflicted if self.stream.captured.is_some() => self.publish(),
+            Phase::Conflicted => self.check(),
+            _ => self.read_staged(trigger),
+        }
+    }
+
+    /// Looks at the stored object, where there should be one.
+    pub(super) fn check(&mut self) -> Option<()> {
+        match self.stream.phase {
+            Phase::Synced | Phase::Provisional | Phase::Abandoned => {
+                self.perform(Activity::Heading, Effect::Head)
+            }
+            Phase::Conflicted => self.perform(Activity::Fetching(Purpose::Verify), Effect::Fetch),
+            Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            _ => self.read_staged(Trigger::Verification),
+        }
+    }
+
+    pub(super) fn read_staged(&mut self, trigger: Trigger) -> Option<()> {
+        self.perform(Activity::ReadingStaged(trigger), Effect::ReadStaged)
+    }
+
+    pub(super) fn staging_gone(&mut self) -> Option<()> {
+        self.must_rest()?;
+        self.stream.sighting = Sighting::default();
+        self.stream.local = LocalState::Missing;
+        if matches!(
+            self.stream.phase,
+            Phase::Unseen | Phase::Idle | Phase::Awaiting
+        ) {
+            self.idle();
+        }
+        self.rest()
+    }
+
+    pub(super) fn read(&mut self, staged: Staged) -> Option<()> {
+        let Activity::ReadingStaged(trigger) = self.stream.activity else {
+            return None;
+        };
+        if self.stream.phase == Phase::Gone {
+            return None;
+        }
+        let meaning_before = meaning(&self.stream.local);
+        let mut found = None;
+        let file = |size, modified, fingerprint, stable_since| {
+            LocalState::File(LocalFile {
+                size,
+                modified,
+                stable_since,
+                fingerprint,
+                well_formed: fingerprint != 0,
+            })
+        };
+        let stable_since = self.stream.sighting.stable_since;
+        self.stream.local = match staged {
+            Staged::Torn => {
+                // Zero is no file's signature: whatever the next scan sees counts as changed.
+                self.stream.sighting.signature = 0;
+                self.stream.wake = Some(self.now().plus(self.moment.rules.min_delay));
+                return self.rest();
+            }
+            Staged::Missing => LocalState::Missing,
+            Staged::Unreadable(reason) => LocalState::Unreadable(reason),
+            Staged::TooLarge(size) => LocalState::TooLarge(size),
+            Staged::IllFormed { modified, .. } | Staged::WellFormed { modified, .. }
+                if self.is_held(modified) =>
+            {
+                self.note(
+                    Level::Warning,
+                    "the staged schema is older than the stream: it is held until it changes",
+                );
+                LocalState::Missing
+            }
+            Staged::IllFormed {
+                size,
+                modified,
+                reason,
+            } => {
+                self.stream.invalid = Some(reason);
+                file(size, modified, 0, stable_since)
+            }
+            Staged::WellFormed {
+                size,
+                modified,
+                schema,
+            } => {
+                let fingerprint = schema.fingerprint();
+                found = Some(schema);
+                file(size, modified, fingerprint, stable_since)
+            }
+        };
+        let changed = meaning_before != meaning(&self.stream.local);
+        self.judge(trigger, found, changed)
+    }
+
+    /// Decides whether what was read needs a verdict.
+    fn judge(&mut self, trigger: Trigger, found: Option<Schema>, changed: bool) -> Option<()> {
+        let covered = |stream: &Stream, schema: &Schema| {
+            stream
+                .confirmed
+                .as_ref()
+                .is_some_and(|confirmed| confirmed.document.schema.covers(schema))
+        };
+        match (self.stream.phase, &found) {
+            // An operator who asks wants the store looked at, not the ledger.
+            (Phase::Synced, Some(schema)) if covered(self.stream, schema) => match trigger {
+                Trigger::Requested => self.check(),
+                _ => self.rest(),
+            },
+            (Phase::Abandoned, Some(schema)) if self.is_new(schema) => {
+                self.begin_again();
+                self.ask_existence(trigger, found)
+            }
+            (Phase::Abandoned, _) => self.rest(),
+            // Active nodes restage the same schema every minute; that is no reason to cut a delay short.
+            (Phase::Pending | Phase::Conflicted, Some(schema))
+                if trigger == Trigger::Changed
+                    && !changed
+                    && !self.is_new(schema)
+                    && self.stream.wake.is_some() =>
+            {
+                self.rest()
+            }
+            _ => self.ask_existence(trigger, found),
+        }
+    }
+
+    fn is_new(&self, schema: &Schema) -> bool {
+        self.stream
+            .captured
+            .as_ref()
+            .is_none_or(|captured| captured.schema.fingerprint() != schema.fingerprint())
+    }
+
+    fn ask_existence(&mut self, trigger: Trigger, found: Option<Schema>) -> Option<()> {
+        self.perform(
+            Activity::AskingExistence(found),
+            Effect::AskExistence(trigger),
+        )
+    }
+
+    pub(super) fn judged(&mut self, presence: Presence) -> Option<()> {
+        let Activity::AskingExistence(found) = std::mem::take(&mut self.stream.activity) else {
+            return None;
+        };
+        if self.stream.phase == Phase::Gone {
+            return None;
+        }
+        if !matches!(presence, Presence::Unsettled(_)) {
+            self.stream.unsettled = std::time::Duration::ZERO;
+        }
+        match presence {
+            Presence::Present => self.present(found),
+            Presence::Absent(reason) => self.absent(reason),
+            Presence::NotExpected(_) => self.not_expected(),
+            Presence::Unsettled(delay) => {
+                let delay = self.moment.rules.clamp(delay);
+                self.stream.unsettled = self.stream.unsettled.saturating_add(delay);
+                if self.stream.unsettled > self.moment.rules.max_unsettled {
+                    let limit = self.moment.rules.max_unsettled;
+                    self.stream.unsettled = std::time::Duration::ZERO;
+                    self.note(
+                        Level::Warning,
+                        format!(
+                            "unsettled for {} s: taken as not expected",
+                            millis(limit) / 1000
+                        ),
+                    );
+                    return self.not_expected();
+                }
+                self.stream.wake = Some(self.now().plus(delay));
+                self.rest()
+            }
+            Presence::Abstain => None,
+        }
+    }
+
+    fn present(&mut self, found: Option<Schema>) -> Option<()> {
+        let Some(schema) = found else {
+            if self.stream.phase == Phase::Unseen {
+                self.stream.phase = Phase::Pending;
+            }
+            let reason = match &self.stream.local {
+                LocalState::Missing => {
+                    "a policy says it is present, but nothing is staged".to_owned()
+                }
+                LocalState::Unreadable(cause) => format!("unreadable: {cause}"),
+                LocalState::TooLarge(size) => {
+                    format!("{size} bytes are more than the limit for schemas")
+                }
+                LocalState::File(_) => self.stream.invalid.clone().unwrap_or_default(),
+            };
+            self.note(
+                Level::Warning,
+                format!("the staged schema can't be published: {reason}"),
+            );
+            return self.fail(Failure::SchemaInvalid(reason));
+        };
+        self.stream.captured = Some(Document::new(schema));
+        self.stream.phase = Phase::Pending;
+        self.stream.lost_races = 0;
+        self.stream.phantom_refusals = 0;
+        self.publish()
+    }
+
+    fn absent(&mut self, reason: String) -> Option<()> {
+        match self.stream.phase {
+            Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => {
+                self.stream.phase = Phase::Awaiting;
+                self.stream.absent_since.get_or_insert(self.moment.now);
+                self.stream.absences = self.stream.absences.saturating_add(1);
+                self.perform(Activity::AskingFallback, Effect::AskFallback(reason))
+            }
+            _ => self.check(),
+        }
+    }
+
+    fn not_expected(&mut self) -> Option<()> {
+        match self.stream.phase {
+            Phase::Pending if self.stream.captured.is_some() => return self.publish(),
+            Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
+            _ => {}
+        }
+        self.rest()
+    }
+
+    /// Nothing is owed: failures and absences are over.
+    fn idle(&mut self) {
+        self.stream.phase = Phase::Idle;
+        self.stream.wake = None;
+        self.succeed();
+    }
+
+    /// Forgets the failures, not what is known of the store.
+    fn begin_again(&mut self) {
+        self.stream.phase = Phase::Unseen;
+        self.stream.wake = None;
+        self.succeed();
+    }
+
+    /// Whether a file is left over from before the stream was created anew.
+    pub(super) fn is_held(&self, modified: Timestamp) -> bool {
+        self.stream
+            .incarnation
+            .as_ref()
+            .is_some_and(|marker| modified < marker.created_at)
+    }
+
+    pub(super) fn must_rest(&self) -> Option<()> {
+        (self.stream.activity == Activity::Resting).then_some(())
+    }
+}
+
+/// What a local state means, apart from times and sizes.
+fn meaning(local: &LocalState) -> (u8, u64) {
+    match local {
+        LocalState::Missing => (0, 0),
+        LocalState::Unreadable(_) => (1, 0),
+        LocalState::TooLarge(_) => (2, 0),
+        LocalState::File(file) => (3, file.fingerprint),
+    }
+}

@@ -1,0 +1,378 @@
+//! Publishing a captured schema: read, then create, or merge and swap.
+
+use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Remote, Source, Stream};
+use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Step};
+use crate::contract::{
+    Failure, FailureKind, LocalState, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
+};
+use crate::schema::Schema;
+
+impl Step<'_, '_> {
+    /// Begins to publish the captured schema. Which incarnation of the stream this is must be known first.
+    pub(super) fn publish(&mut self) -> Option<()> {
+        match self.stream.incarnation {
+            None => self.check_marker(Purpose::Publish),
+            Some(_) => self.fetch(Purpose::Publish),
+        }
+    }
+
+    pub(super) fn fetch(&mut self, purpose: Purpose) -> Option<()> {
+        self.perform(Activity::Fetching(purpose), Effect::Fetch)
+    }
+
+    pub(super) fn check_marker(&mut self, purpose: Purpose) -> Option<()> {
+        self.perform(
+            Activity::CheckingMarker(purpose),
+            Effect::CheckMarker(purpose),
+        )
+    }
+
+    pub(super) fn marker(&mut self, seen: Result<MarkerSeen, StoreFailure>) -> Option<()> {
+        let Activity::CheckingMarker(purpose) = self.stream.activity else {
+            return None;
+        };
+        let revived = self.stream.phase == Phase::Gone;
+        if revived != (purpose == Purpose::Revive) {
+            return None;
+        }
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(failure) => return self.marker_unknown(purpose, failure),
+        };
+        match seen {
+            MarkerSeen::Gone => return self.gone(),
+            MarkerSeen::Present(marker) => {
+                if revived || self.is_anew(&marker) {
+                    return self.begin_anew(marker);
+                }
+                self.stream.incarnation = Some(marker);
+            }
+            MarkerSeen::NotNeeded if revived => return None,
+            MarkerSeen::NotNeeded => {}
+        }
+        match purpose {
+            Purpose::Publish if self.holds_leftover() => self.hold(),
+            Purpose::Publish => self.fetch(Purpose::Publish),
+            Purpose::Create => self.perform(Activity::Writing, Effect::Write),
+            Purpose::Missing => self.missing(),
+            Purpose::Created | Purpose::Verify | Purpose::Revive => self.rest(),
+        }
+    }
+
+    fn marker_unknown(&mut self, purpose: Purpose, failure: StoreFailure) -> Option<()> {
+        // The write was not begun, so there is nothing to read back.
+        if purpose == Purpose::Create {
+            self.stream.intent = None;
+        }
+        match self.stream.phase {
+            Phase::Pending | Phase::Awaiting => self.fail(Failure::Store(failure)),
+            Phase::Gone => {
+                self.stream.wake = Some(self.now().plus(self.moment.rules.recheck));
+                self.rest()
+            }
+            _ => self.look_later(&failure),
+        }
+    }
+
+    fn is_anew(&self, marker: &Marker) -> bool {
+        self.stream
+            .incarnation
+            .as_ref()
+            .is_some_and(|known| known.is_succeeded_by(marker))
+    }
+
+    /// The stream was deleted: cancel everything, and never bring it back.
+    pub(super) fn gone(&mut self) -> Option<()> {
+        if self.stream.phase != Phase::Gone {
+            self.note(
+                Level::Warning,
+                "the stream was deleted from the store; what is staged for it is left alone",
+            );
+        }
+        let wake = self.now().plus(self.moment.rules.recheck);
+        *self.stream = Stream {
+            phase: Phase::Gone,
+            incarnation: self.stream.incarnation.take(),
+            sighting: std::mem::take(&mut self.stream.sighting),
+            last_success: self.stream.last_success,
+            wake: Some(wake),
+            ..Stream::unseen()
+        };
+        self.rest()
+    }
+
+    /// The stream was created again under its name: nothing of the old one may enter the new one.
+    pub(super) fn begin_anew(&mut self, marker: Marker) -> Option<()> {
+        self.note(
+            Level::Warning,
+            format!("the stream was created anew at {}", marker.created_at),
+        );
+        *self.stream = Stream {
+            incarnation: Some(marker),
+            sighting: std::mem::take(&mut self.stream.sighting),
+            ..Stream::unseen()
+        };
+        self.read_staged(Trigger::FirstSeen)
+    }
+
+    fn holds_leftover(&self) -> bool {
+        matches!(&self.stream.local, LocalState::File(file) if self.is_held(file.modified))
+    }
+
+    fn hold(&mut self) -> Option<()> {
+        self.stream.captured = None;
+        self.stream.phase = Phase::Unseen;
+        self.read_staged(Trigger::Changed)
+    }
+
+    pub(super) fn fetched(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
+        if let Ok(remote) = &remote {
+            self.stream.remote = match remote {
+                RemoteSeen::Missing => RemoteState::Missing {
+                    seen: self.moment.now,
+                },
+                RemoteSeen::WellFormed { object, .. } | RemoteSeen::Corrupt { object, .. } => {
+                    RemoteState::Found {
+                        object: object.clone(),
+                        seen: self.moment.now,
+                    }
+                }
+            };
+        }
+        match std::mem::take(&mut self.stream.activity) {
+            Activity::ReadingBack(ended) => self.read_was(ended, remote),
+            Activity::Fetching(Purpose::Publish) => match (self.stream.phase, remote) {
+                (Phase::Pending, Err(failure)) => self.fail(Failure::Store(failure)),
+                (Phase::Pending, Ok(remote)) => self.compare(remote),
+                (Phase::Conflicted, remote) => self.recheck(remote),
+                _ => None,
+            },
+            Activity::Fetching(Purpose::Verify) => self.verified(remote),
+            _ => None,
+        }
+    }
+
+    /// A pending schema meets what the store holds.
+    pub(super) fn compare(&mut self, remote: RemoteSeen) -> Option<()> {
+        let captured = self.stream.captured.clone()?;
+        match remote {
+            RemoteSeen::Missing => self.compare_peers(Intent {
+                document: captured,
+                mode: Mode::Create,
+                source: Source::Local,
+            }),
+            RemoteSeen::WellFormed { object, schema } if schema.covers(&captured.schema) => {
+                self.synced(schema, &object, Source::Store)
+            }
+            RemoteSeen::WellFormed { object, schema } => match schema.merge(&captured.schema) {
+                Ok(merged) => self.swap(&object, merged, Source::Local),
+                Err(_) if self.is_own_fallback(&object) => {
+                    let remote = Box::new(Remote { object, schema });
+                    self.perform(Activity::ReplacingFallback(remote), Effect::GatherPeers)
+                }
+                Err(conflict) => {
+                    self.conflicted(format!("staged and stored schema differ: {conflict}"))
+                }
+            },
+            RemoteSeen::Corrupt { object, reason } => self.corrupt(&object, &reason),
+        }
+    }
+
+    /// Prepares the compare-and-swap of the object that was read.
+    pub(super) fn swap(
+        &mut self,
+        object: &ObjectInfo,
+        schema: Schema,
+        source: Source,
+    ) -> Option<()> {
+        let Some(version) = object.version.clone() else {
+            return self.fail(Failure::Other(
+                "the store gives its objects no version, so none of them can be replaced safely"
+                    .to_owned(),
+            ));
+        };
+        self.compare_peers(Intent {
+            document: Document::new(schema),
+            mode: Mode::Update(version),
+            source,
+        })
+    }
+
+    fn is_own_fallback(&self, object: &ObjectInfo) -> bool {
+        self.stream.confirmed.as_ref().is_some_and(|confirmed| {
+            confirmed.source.is_fallback()
+                && confirmed.version.is_some()
+                && confirmed.version == object.version
+        })
+    }
+
+    /// New fields are compared with the peers' before they are published: a stream whose schemas can't be merged stops
+    /// nodes from booting.
+    fn compare_peers(&mut self, intent: Intent) -> Option<()> {
+        let rules = self.moment.rules;
+        let fresh = self.stream.peers_checked.is_some_and(|at| {
+            at <= self.now() && self.now().since(at) < rules.check_peers_interval
+        });
+        if rules.check_peers && !fresh {
+            self.perform(
+                Activity::ComparingPeers(Box::new(intent)),
+                Effect::GatherPeers,
+            )
+        } else {
+            self.begin_write(intent)
+        }
+    }
+
+    pub(super) fn peers(&mut self, peers: Result<Peers, StoreFailure>) -> Option<()> {
+        if self.stream.phase != Phase::Pending {
+            return None;
+        }
+        match std::mem::take(&mut self.stream.activity) {
+            Activity::ComparingPeers(intent) => {
+                match peers {
+                    Ok(peers) => {
+                        self.warn_unreadable(&peers);
+                        if let Some(text) = conflict_with(&intent.document.schema, &peers) {
+                            return self.conflicted(text);
+                        }
+                        self.stream.peers_checked = Some(self.moment.now);
+                    }
+                    Err(failure) => self.note(
+                        Level::Warning,
+                        format!("the peers can't be compared: {failure}"),
+                    ),
+                }
+                self.begin_write(*intent)
+            }
+            Activity::ReplacingFallback(remote) => match peers {
+                Ok(peers) => self.replace_fallback(*remote, &peers),
+                Err(failure) => self.fail(Failure::Store(failure)),
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn warn_unreadable(&mut self, peers: &Peers) {
+        for (key, cause) in &peers.unreadable {
+            self.note(
+                Level::Warning,
+                format!("the schema of a peer, {key}, can't be read: {cause}"),
+            );
+        }
+    }
+
+    /// The true schema contradicts our own fallback: its fields give way, unless another object holds them by now.
+    fn replace_fallback(&mut self, remote: Remote, peers: &Peers) -> Option<()> {
+        let captured = self.stream.captured.clone()?;
+        if !peers.complete {
+            return self.fail(Failure::Other(
+                "the peers' listing is incomplete".to_owned(),
+            ));
+        }
+        let kept = remote.schema.intersect_union(&peers.known());
+        match kept.merge(&captured.schema) {
+            Ok(merged) => {
+                if let Some(text) = conflict_with(&merged, peers) {
+                    return self.conflicted(text);
+                }
+                self.stream.peers_checked = Some(self.moment.now);
+                self.swap(&remote.object, merged, Source::Local)
+            }
+            Err(conflict) => self.conflicted(format!(
+                "staged schema and the fallback that peers took up: {conflict}"
+            )),
+        }
+    }
+
+    /// The store holds the schema or more.
+    pub(super) fn synced(
+        &mut self,
+        schema: Schema,
+        object: &ObjectInfo,
+        source: Source,
+    ) -> Option<()> {
+        self.stream.phase = Phase::Synced;
+        self.stream.intent = None;
+        self.stream.confirmed = Some(Confirmed {
+            document: Document::new(schema),
+            version: object.version.clone(),
+            source,
+        });
+        self.stream.wake = None;
+        self.stream.look = None;
+        self.succeed();
+        self.stream.last_success = Some(self.moment.now);
+        self.rest()
+    }
+
+    pub(super) fn conflicted(&mut self, text: String) -> Option<()> {
+        self.stream.phase = Phase::Conflicted;
+        self.stream.intent = None;
+        self.note(Level::Alert, text.clone());
+        self.fail(Failure::SchemaConflict(text))
+    }
+
+    /// The stored object is no schema. Only a repair replaces it, by the same compare-and-swap as any other write.
+    pub(super) fn corrupt(&mut self, object: &ObjectInfo, reason: &str) -> Option<()> {
+        let known = self.stream.true_schema().cloned();
+        match (self.moment.rules.repair, known) {
+            (true, Some(document)) => {
+                self.note(
+                    Level::Alert,
+                    format!("the stored object is corrupt and will be restored: {reason}"),
+                );
+                self.stream.phase = Phase::Pending;
+                self.stream.captured = Some(document.clone());
+                self.swap(object, document.schema, Source::Local)
+            }
+            _ => self.conflicted(format!("the stored object is corrupt: {reason}")),
+        }
+    }
+
+    /// A conflict is judged anew from the staged file and the store, never from the ledger.
+    fn recheck(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
+        let captured = self.stream.captured.as_ref()?.schema.clone();
+        match remote {
+            Err(failure) => self.fail(Failure::Store(failure)),
+            Ok(RemoteSeen::Corrupt { object, reason }) => self.corrupt(&object, &reason),
+            Ok(RemoteSeen::WellFormed { schema, object })
+                if !self.is_own_fallback(&object) && schema.merge(&captured).is_err() =>
+            {
+                let text = match schema.merge(&captured) {
+                    Err(conflict) => format!("staged and stored schema differ: {conflict}"),
+                    Ok(_) => return None,
+                };
+                self.fail(Failure::SchemaConflict(text))
+            }
+            Ok(_) => {
+                self.stream.phase = Phase::Pending;
+                self.stream.lost_races = 0;
+                self.fetch(Purpose::Publish)
+            }
+        }
+    }
+
+    pub(super) fn lost_race(&mut self, remote: RemoteSeen) -> Option<()> {
+        self.stream.intent = None;
+        self.stream.lost_races = self.stream.lost_races.saturating_add(1);
+        if self.stream.lost_races > self.moment.rules.max_lost_races {
+            let lost = self.stream.lost_races;
+            self.stream.lost_races = 0;
+            return self.fail(Failure::Store(StoreFailure::new(
+                FailureKind::PreconditionFailed,
+                format!("lost {lost} races in a row for the object"),
+            )));
+        }
+        self.compare(remote)
+    }
+}
+
+/// The first clash with a peer, in words.
+fn conflict_with(schema: &Schema, peers: &Peers) -> Option<String> {
+    peers.schemas.iter().find_map(|peer| {
+        schema
+            .merge(&peer.schema)
+            .err()
+            .map(|conflict| format!("this node and the peer {} differ: {conflict}", peer.key))
+    })
+}

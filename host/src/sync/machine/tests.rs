@@ -1,0 +1,878 @@
+//! The rules of the machine, each in a world small enough to see whole.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::fixtures::*;
+use super::stream::{Document, Intent, Mode, Source, Stream};
+use super::{
+    Effect, Event, HeadSeen, MarkerSeen, Moment, Peers, Proposal, RemoteSeen, Rules, Staged,
+};
+use crate::contract::{
+    Choice, FailureKind, LocalState, Phase, Presence, RetryDecision, StoreFailure, Trigger, Version,
+};
+use crate::schema::Schema;
+use crate::storage::Put;
+use crate::time::Timestamp;
+
+/// How the store treats the next write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Honest,
+    /// It takes effect and the answer is lost.
+    AnswerLost,
+    /// The request is lost.
+    RequestLost,
+    /// It takes effect, and the client's own retry is refused.
+    RefusedAfterwards,
+    Throttled,
+}
+
+/// What stands in the store under the stream's key.
+#[derive(Clone, Debug, PartialEq)]
+enum Stored {
+    Schema(Schema),
+    Garbage,
+}
+
+/// One stream's world: the store's side, the node's side, and what was ever written by us.
+#[derive(Debug)]
+struct World {
+    stream: Stream,
+    rules: Rules,
+    now: Timestamp,
+    staged: Option<Schema>,
+    stored: Option<(Stored, u64)>,
+    marker: Option<u64>,
+    marker_seen: bool,
+    peers: Vec<Schema>,
+    peers_complete: bool,
+    presence: Presence,
+    choice: Choice,
+    decision: RetryDecision,
+    fate: Fate,
+    reachable: bool,
+    versions: u64,
+    signature: u64,
+    violations: Vec<String>,
+    puts: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            stream: Stream::unseen(),
+            rules: Rules::default(),
+            now: NOW,
+            staged: None,
+            stored: None,
+            marker: Some(1_000),
+            marker_seen: false,
+            peers: vec![],
+            peers_complete: true,
+            presence: Presence::Present,
+            choice: Choice::Peers,
+            decision: RetryDecision::After(Duration::from_secs(1)),
+            fate: Fate::Honest,
+            reachable: true,
+            versions: 0,
+            signature: 1,
+            violations: vec![],
+            puts: 0,
+        }
+    }
+
+    fn stage(mut self, fields: &str) -> Self {
+        self.restage(fields);
+        self
+    }
+
+    fn restage(&mut self, fields: &str) {
+        self.staged = Some(schema(fields));
+        self.signature += 1;
+    }
+
+    /// The node writes its own key, without conditions.
+    fn store(&mut self, stored: Stored) {
+        self.versions += 1;
+        self.stored = Some((stored, self.versions));
+    }
+
+    fn storing(mut self, fields: &str) -> Self {
+        self.store(Stored::Schema(schema(fields)));
+        self
+    }
+
+    fn stored(&self) -> Option<Schema> {
+        match &self.stored {
+            Some((Stored::Schema(schema), _)) => Some(schema.clone()),
+            _ => None,
+        }
+    }
+
+    fn look(&mut self, trigger: Trigger) {
+        let sighting = super::Sighting {
+            signature: self.signature,
+            ..sighting(0)
+        };
+        self.run(Event::Looked { trigger, sighting });
+    }
+
+    /// Runs an attempt to its end, and then a timer's worth of time passes.
+    fn run(&mut self, mut event: Event) {
+        for _ in 0..100 {
+            let moment = Moment {
+                now: self.now,
+                entropy: 3,
+                rules: &self.rules,
+            };
+            let effects = self.stream.step(event, moment).unwrap();
+            let mut answer = None;
+            for effect in effects {
+                if let Some(event) = self.perform(effect) {
+                    assert!(answer.is_none(), "two effects that answer in one step");
+                    answer = Some(event);
+                }
+            }
+            match answer {
+                Some(next) => event = next,
+                None => {
+                    self.now = self.now.plus(Duration::from_secs(1));
+                    return;
+                }
+            }
+        }
+        panic!("an attempt that doesn't end: {:?}", self.stream);
+    }
+
+    /// The agent dies and comes back.
+    fn restart(&mut self) {
+        self.stream.activity = super::Activity::Resting;
+        self.run(Event::Started);
+    }
+
+    fn ask<T>(&self, answer: T) -> Result<T, StoreFailure> {
+        if self.reachable {
+            Ok(answer)
+        } else {
+            Err(StoreFailure::new(FailureKind::Unavailable, "down"))
+        }
+    }
+
+    fn marker_now(&self) -> MarkerSeen {
+        self.marker.map_or(MarkerSeen::Gone, |created_at| {
+            MarkerSeen::Present(marker(created_at))
+        })
+    }
+
+    fn peers_now(&self) -> Peers {
+        let schemas = self.peers.iter().map(|schema| super::Peer {
+            key: "peer".into(),
+            schema: schema.clone(),
+        });
+        Peers {
+            schemas: schemas.collect(),
+            unreadable: vec![],
+            complete: self.peers_complete,
+        }
+    }
+
+    fn fetch(&self) -> RemoteSeen {
+        match self.stored.clone() {
+            None => RemoteSeen::Missing,
+            Some((Stored::Schema(schema), version)) => RemoteSeen::WellFormed {
+                object: object(&version.to_string()),
+                schema,
+            },
+            Some((Stored::Garbage, version)) => RemoteSeen::Corrupt {
+                object: object(&version.to_string()),
+                reason: "garbage".into(),
+            },
+        }
+    }
+
+    fn propose(&self, choice: &Choice) -> Proposal {
+        if !self.reachable {
+            return Proposal::Failed(StoreFailure::new(FailureKind::Unavailable, "down"));
+        }
+        let (schema, source) = match choice {
+            Choice::Peers => {
+                let merged = self
+                    .peers
+                    .iter()
+                    .try_fold(Schema::empty(), |all, peer| all.merge(peer));
+                match merged {
+                    Ok(merged) => (merged, Source::Peers),
+                    Err(conflict) => return Proposal::Refused(conflict.to_string()),
+                }
+            }
+            Choice::Document(text) => (schema(text), Source::Document),
+            other => panic!("{other:?}"),
+        };
+        Proposal::Schema {
+            schema,
+            source,
+            peers: self.peers_now(),
+            marker: self.marker_now(),
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        Some(match effect {
+            Effect::Note(_) => return None,
+            Effect::ReadStaged => Event::Read(match &self.staged {
+                Some(schema) => Staged::WellFormed {
+                    size: 1,
+                    modified: self.now,
+                    schema: schema.clone(),
+                },
+                None => Staged::Missing,
+            }),
+            Effect::AskExistence(_) => Event::Judged(match (&self.presence, &self.staged) {
+                (Presence::Present, None) => Presence::Absent("nothing staged".into()),
+                (presence, _) => presence.clone(),
+            }),
+            Effect::AskFallback(_) => Event::Chosen(self.choice.clone()),
+            Effect::AskRetry(_) => Event::Decided(self.decision.clone()),
+            Effect::CheckMarker(_) => {
+                self.marker_seen = self.marker.is_some();
+                Event::Marker(self.ask(self.marker_now()))
+            }
+            Effect::Fetch => Event::Fetched(self.ask(self.fetch())),
+            Effect::Head => Event::Headed(self.ask(match &self.stored {
+                None => HeadSeen::Missing,
+                Some((_, version)) => HeadSeen::Found(object(&version.to_string())),
+            })),
+            Effect::GatherPeers => Event::Peers(self.ask(self.peers_now())),
+            Effect::Resolve(choice) => Event::Proposed(self.propose(&choice)),
+            Effect::Write => Event::Written(self.write()),
+        })
+    }
+
+    /// A conditional write as an honest store does it, and what the client hears of it.
+    fn write(&mut self) -> Put {
+        let Intent {
+            document,
+            mode,
+            source,
+        } = self.stream.intent.clone().unwrap();
+        self.puts += 1;
+        self.judge_write(&document, &mode, &source);
+        let ambiguous = || Put::Ambiguous(StoreFailure::new(FailureKind::Timeout, "no answer"));
+        let fate = std::mem::replace(&mut self.fate, Fate::Honest);
+        match fate {
+            Fate::RequestLost => return ambiguous(),
+            Fate::Throttled => {
+                return Put::Refused(StoreFailure::new(FailureKind::Throttled, "slow down"));
+            }
+            _ if !self.reachable => return ambiguous(),
+            _ => {}
+        }
+        let standing = self
+            .stored
+            .as_ref()
+            .map(|(_, version)| Version::new(version.to_string()));
+        match (&mode, standing) {
+            (Mode::Create, Some(_)) => return Put::Exists,
+            (Mode::Update(read), standing) if standing.as_ref() != Some(read) => return Put::Stale,
+            _ => {}
+        }
+        self.store(Stored::Schema(document.schema));
+        match fate {
+            Fate::AnswerLost => ambiguous(),
+            Fate::RefusedAfterwards if mode == Mode::Create => Put::Exists,
+            Fate::RefusedAfterwards => Put::Stale,
+            _ => Put::Done(object(&self.versions.to_string())),
+        }
+    }
+
+    /// What no write of ours may do, whatever the policies say.
+    fn judge_write(&mut self, document: &Document, mode: &Mode, source: &Source) {
+        if source.is_fallback() && *mode != Mode::Create {
+            self.violations.push("a fallback that is no Create".into());
+        }
+        if Schema::parse(&document.bytes).is_err() {
+            self.violations
+                .push("a document that does not parse".into());
+        }
+        let own_fallback = self
+            .stream
+            .confirmed
+            .as_ref()
+            .is_some_and(|confirmed| confirmed.source.is_fallback());
+        if let (Mode::Update(read), Some((Stored::Schema(stored), version))) = (mode, &self.stored)
+            && read.as_str() == version.to_string()
+            && !document.schema.covers(stored)
+            && !own_fallback
+        {
+            self.violations.push(format!(
+                "an update that loses fields: {stored:?} → {:?}",
+                document.schema
+            ));
+        }
+    }
+
+    fn assert_sound(&self) {
+        assert!(self.violations.is_empty(), "{:?}", self.violations);
+    }
+}
+
+fn absent() -> Presence {
+    Presence::Absent("owed".into())
+}
+
+#[test]
+fn a_staged_schema_is_created_where_nothing_stands() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stored(), Some(schema("a:Utf8")));
+    assert_eq!(
+        world.stream.look,
+        Some(NOW.plus(Duration::from_secs(60))),
+        "looked at again after a write"
+    );
+}
+
+#[test]
+fn a_staged_schema_is_merged_into_what_stands() {
+    let mut world = World::new().stage("a:Utf8").storing("b:Int64");
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
+}
+
+#[test]
+fn a_schema_that_the_store_covers_costs_no_write() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8 b:Int64");
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 0));
+}
+
+#[test]
+fn a_clash_of_types_is_named_and_writes_nothing() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
+    let failure = world.stream.last_failure.unwrap().to_string();
+    assert!(
+        failure.contains("`a`") && failure.contains("Utf8") && failure.contains("Int64"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_conflict_ends_when_the_store_changes() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+    world.look(Trigger::FirstSeen);
+    world.store(Stored::Schema(schema("b:Int64")));
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
+}
+
+#[test]
+fn a_write_of_unknown_outcome_is_read_back_before_anything_else() {
+    for fate in [Fate::AnswerLost, Fate::RefusedAfterwards] {
+        for stored in [None, Some("b:Int64")] {
+            let mut world = World::new().stage("a:Utf8");
+            stored
+                .into_iter()
+                .for_each(|fields| world.store(Stored::Schema(schema(fields))));
+            world.fate = fate;
+            world.look(Trigger::FirstSeen);
+            assert_eq!(
+                (world.stream.phase, world.puts),
+                (Phase::Synced, 1),
+                "{fate:?} {stored:?}"
+            );
+            assert_eq!(world.stream.attempts, 0);
+        }
+    }
+}
+
+#[test]
+fn an_intent_survives_a_restart_and_is_read_back_first() {
+    for took_effect in [false, true] {
+        let mut world = World::new();
+        world.stream = Stream {
+            intent: Some(intent("a:Utf8", Mode::Create, Source::Local)),
+            ..doing(Phase::Pending, super::Activity::Writing)
+        };
+        if took_effect {
+            world.store(Stored::Schema(schema("a:Utf8")));
+        }
+        world.restart();
+        assert_eq!(
+            (world.stream.phase, world.puts),
+            (Phase::Synced, u32::from(!took_effect))
+        );
+        assert_eq!(world.stored(), Some(schema("a:Utf8")));
+    }
+}
+
+#[test]
+fn a_failed_read_back_keeps_the_intent() {
+    let mut world = World::new().stage("a:Utf8");
+    world.stream = Stream {
+        intent: Some(intent("a:Utf8", Mode::Create, Source::Local)),
+        sighting: super::Sighting {
+            signature: world.signature,
+            ..sighting(0)
+        },
+        ..doing(Phase::Pending, super::Activity::Resting)
+    };
+    world.reachable = false;
+    world.restart();
+    assert!(world.stream.intent.is_some());
+    assert_eq!((world.stream.attempts, world.puts), (1, 0));
+    world.reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}
+
+#[test]
+fn nothing_is_written_for_a_stream_without_a_marker() {
+    for presence in [Presence::Present, absent()] {
+        let mut world = World::new().stage("a:Utf8");
+        world.marker = None;
+        world.presence = presence;
+        world.peers = vec![schema("a:Utf8")];
+        if world.presence != Presence::Present {
+            world.staged = None;
+        }
+        world.look(Trigger::FirstSeen);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 0));
+        assert_eq!(
+            world.stream.captured, None,
+            "nothing is kept that could come back"
+        );
+    }
+}
+
+#[test]
+fn a_stream_created_anew_takes_nothing_from_its_predecessor() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.stored = None;
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::Verification);
+    assert_eq!(world.puts, 1, "the old staged file is held");
+    assert_ne!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stored(), None);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.restage("b:Int64");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stored(), Some(schema("b:Int64")));
+}
+
+#[test]
+fn a_fallback_never_replaces_an_object() {
+    for stored in [Stored::Schema(schema("z:Utf8")), Stored::Garbage] {
+        let mut world = World::new();
+        world.presence = absent();
+        world.peers = vec![schema("a:Utf8")];
+        world.store(stored.clone());
+        world.look(Trigger::FirstSeen);
+        assert_eq!(
+            world.stored.as_ref().map(|(stored, _)| stored),
+            Some(&stored)
+        );
+        let expected = if stored == Stored::Garbage {
+            Phase::Conflicted
+        } else {
+            Phase::Synced
+        };
+        assert_eq!(world.stream.phase, expected);
+    }
+}
+
+#[test]
+fn a_fallback_that_brings_new_fields_is_refused_unless_the_operator_lifts_it() {
+    for (lifted, puts) in [(false, 0), (true, 1)] {
+        let mut world = World::new();
+        world.presence = absent();
+        world.choice = Choice::Document("new:Utf8".into());
+        world.rules.allow_new_fields = lifted;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.puts, puts);
+    }
+}
+
+#[test]
+fn a_lifted_fallback_still_may_not_contradict_the_peers() {
+    let mut world = World::new();
+    world.presence = absent();
+    world.choice = Choice::Document("a:Utf8".into());
+    world.rules.allow_new_fields = true;
+    world.peers = vec![schema("a:Int64")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Awaiting, 0));
+}
+
+#[test]
+fn no_fallback_is_placed_while_the_peers_are_not_wholly_known() {
+    let mut world = World::new();
+    world.presence = absent();
+    world.peers_complete = false;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Awaiting, 0));
+}
+
+#[test]
+fn no_fallback_is_placed_where_the_true_schema_is_known() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    (world.staged, world.stored, world.presence) = (None, None, absent());
+    world.peers = vec![schema("a:Utf8")];
+    world.signature += 1;
+    world.look(Trigger::Verification);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Awaiting, 1));
+    assert!(
+        world
+            .stream
+            .last_failure
+            .unwrap()
+            .to_string()
+            .contains("--repair")
+    );
+}
+
+#[test]
+fn the_true_schema_takes_over_a_fallback_by_compare_and_swap() {
+    let mut world = World::new();
+    world.presence = absent();
+    world.peers = vec![schema("p:Utf8")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!(
+        (world.stream.phase, world.stored()),
+        (Phase::Provisional, Some(schema("p:Utf8")))
+    );
+    world.presence = Presence::Present;
+    world.restage("a:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(
+        (world.stream.phase, world.stored()),
+        (Phase::Synced, Some(schema("a:Utf8 p:Utf8")))
+    );
+}
+
+#[test]
+fn a_fallback_that_contradicts_the_true_schema_gives_way_unless_others_took_it_up() {
+    for (peers, phase, stored) in [
+        (vec![], Phase::Synced, "a:Utf8"),
+        (
+            vec![schema("a:Int64")],
+            Phase::Conflicted,
+            "a:Int64 b:Int64",
+        ),
+    ] {
+        let mut world = World::new();
+        world.presence = absent();
+        world.choice = Choice::Document("a:Int64 b:Int64".into());
+        world.rules.allow_new_fields = true;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Provisional);
+        (world.presence, world.peers) = (Presence::Present, peers);
+        world.restage("a:Utf8");
+        world.look(Trigger::Changed);
+        assert_eq!(
+            (world.stream.phase, world.stored()),
+            (phase, Some(schema(stored)))
+        );
+    }
+}
+
+#[test]
+fn a_peer_of_another_type_is_named_and_nothing_is_written() {
+    let mut world = World::new().stage("a:Utf8");
+    world.peers = vec![schema("a:Int64")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
+    assert!(
+        world
+            .stream
+            .last_failure
+            .unwrap()
+            .to_string()
+            .contains("the peer peer")
+    );
+}
+
+#[test]
+fn what_the_node_overwrote_is_merged_back() {
+    let mut world = World::new().stage("a:Utf8").storing("b:Int64");
+    world.look(Trigger::FirstSeen);
+    world.store(Stored::Schema(schema("c:Utf8")));
+    world.look(Trigger::Scheduled);
+    assert_eq!(
+        (world.stream.phase, world.stored()),
+        (Phase::Synced, Some(schema("a:Utf8 b:Int64 c:Utf8")))
+    );
+}
+
+#[test]
+fn a_missing_object_is_restored_only_by_repair() {
+    for (repair, phase) in [(false, Phase::Awaiting), (true, Phase::Synced)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        (world.staged, world.stored) = (None, None);
+        world.rules.repair = repair;
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.stored().is_some()),
+            (phase, repair)
+        );
+    }
+}
+
+#[test]
+fn a_corrupt_object_is_replaced_only_by_repair() {
+    for (repair, phase) in [(false, Phase::Conflicted), (true, Phase::Synced)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        world.store(Stored::Garbage);
+        world.rules.repair = repair;
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.stored().is_some()),
+            (phase, repair)
+        );
+    }
+}
+
+#[test]
+fn delays_are_clamped_and_unsettled_verdicts_add_up() {
+    let mut world = World::new().stage("a:Utf8");
+    world.presence = Presence::Unsettled(Duration::from_millis(1));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.min_delay)));
+    world.presence = Presence::Unsettled(Duration::from_secs(3600));
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Idle, "over ten minutes in all");
+
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::After(Duration::from_secs(86_400)));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.max_delay)));
+}
+
+#[test]
+fn a_clock_that_stepped_back_over_a_restart_keeps_no_stream_waiting() {
+    let mut world = World::new();
+    world.stream.wake = Some(NOW.plus(Duration::from_secs(30 * 86_400)));
+    world.restart();
+    assert!(world.stream.wake.unwrap() <= NOW.plus(world.rules.recheck.max(world.rules.max_delay)));
+}
+
+#[test]
+fn a_skip_while_nothing_failed_never_abandons() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Skip("no rung holds".into()));
+    world.decision = RetryDecision::Abandon("enough".into());
+    world.look(Trigger::FirstSeen);
+    assert_eq!(
+        (world.stream.phase, world.stream.attempts),
+        (Phase::Awaiting, 0)
+    );
+}
+
+#[test]
+fn an_abandoned_stream_comes_back_when_asked_or_when_its_schema_changes() {
+    for asked in [true, false] {
+        let mut world = World::new().stage("a:Utf8");
+        (world.reachable, world.decision) = (false, RetryDecision::Abandon("enough".into()));
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Abandoned);
+        world.reachable = true;
+        world.look(Trigger::Changed);
+        assert_eq!(world.stream.phase, Phase::Abandoned, "nothing new");
+        if asked {
+            world.look(Trigger::Requested);
+        } else {
+            world.restage("a:Utf8 b:Int64");
+            world.look(Trigger::Changed);
+        }
+        assert_eq!(world.stream.phase, Phase::Synced);
+    }
+}
+
+#[test]
+fn restaging_the_same_schema_does_not_cut_a_delay_short() {
+    let mut world = World::new().stage("a:Utf8 b:Int64");
+    world.fate = Fate::Throttled;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 1));
+    world.restage("b:Int64 a:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.puts, 1);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}
+
+#[test]
+fn an_ill_formed_file_leaves_the_phase_and_the_store_alone() {
+    let mut world = World::new();
+    world.stream.local = LocalState::Missing;
+    let sighting = super::Sighting {
+        signature: 9,
+        ..sighting(0)
+    };
+    let rules = Rules::default();
+    let moment = Moment {
+        now: NOW,
+        entropy: 0,
+        rules: &rules,
+    };
+    world
+        .stream
+        .step(
+            Event::Looked {
+                trigger: Trigger::FirstSeen,
+                sighting,
+            },
+            moment,
+        )
+        .unwrap();
+    let torn = Staged::IllFormed {
+        size: 3,
+        modified: NOW,
+        reason: "line 1: not JSON".into(),
+    };
+    world.stream.step(Event::Read(torn), moment).unwrap();
+    let effects = world
+        .stream
+        .step(Event::Judged(Presence::Present), moment)
+        .unwrap();
+    assert!(
+        matches!(effects.last(), Some(Effect::AskRetry(failure)) if failure.to_string().contains("not JSON"))
+    );
+    assert_eq!(world.stream.phase, Phase::Pending);
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Stage(&'static str),
+    Unstage,
+    NodeWrites(&'static str),
+    NodeLosesIt,
+    Corrupts,
+    DeleteStream,
+    CreateStream,
+    Reachable(bool),
+    Fate(Fate),
+    Say(Presence),
+    Choose(Choice),
+    Decide(RetryDecision),
+    Peers(Vec<&'static str>),
+    Look(Trigger),
+    Restart,
+}
+
+const FIELDS: [&str; 5] = ["a:Utf8", "a:Int64", "b:Utf8", "a:Utf8 c:Boolean", ""];
+
+fn fields() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(&FIELDS[..])
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    let reason = || "because".to_owned();
+    let fates = [
+        Fate::AnswerLost,
+        Fate::RequestLost,
+        Fate::RefusedAfterwards,
+        Fate::Throttled,
+    ];
+    let triggers = [
+        Trigger::Changed,
+        Trigger::Scheduled,
+        Trigger::Requested,
+        Trigger::Verification,
+    ];
+    let sayings = [
+        Presence::Present,
+        Presence::Absent(reason()),
+        Presence::NotExpected(reason()),
+        Presence::Unsettled(Duration::from_secs(7)),
+    ];
+    let decisions = [
+        RetryDecision::After(Duration::ZERO),
+        RetryDecision::OnChange,
+        RetryDecision::Abandon(reason()),
+        RetryDecision::Abstain,
+    ];
+    let choice = prop_oneof![
+        Just(Choice::Peers),
+        Just(Choice::Skip(reason())),
+        fields().prop_map(|fields| Choice::Document(fields.into()))
+    ];
+    prop_oneof![
+        3 => fields().prop_map(Move::Stage),
+        1 => Just(Move::Unstage),
+        2 => fields().prop_map(Move::NodeWrites),
+        1 => Just(Move::NodeLosesIt),
+        1 => Just(Move::Corrupts),
+        1 => Just(Move::DeleteStream),
+        1 => Just(Move::CreateStream),
+        1 => any::<bool>().prop_map(Move::Reachable),
+        3 => proptest::sample::select(fates.to_vec()).prop_map(Move::Fate),
+        2 => proptest::sample::select(sayings.to_vec()).prop_map(Move::Say),
+        1 => choice.prop_map(Move::Choose),
+        1 => proptest::sample::select(decisions.to_vec()).prop_map(Move::Decide),
+        1 => proptest::collection::vec(fields(), 0..3).prop_map(Move::Peers),
+        8 => proptest::sample::select(triggers.to_vec()).prop_map(Move::Look),
+        2 => Just(Move::Restart),
+    ]
+}
+
+fn play(world: &mut World, step: Move) {
+    match step {
+        Move::Stage(fields) => world.restage(fields),
+        Move::Unstage => (world.staged, world.signature) = (None, world.signature + 1),
+        Move::NodeWrites(fields) => world.store(Stored::Schema(schema(fields))),
+        Move::NodeLosesIt => world.stored = None,
+        Move::Corrupts => world.store(Stored::Garbage),
+        Move::DeleteStream => (world.marker, world.stored) = (None, None),
+        Move::CreateStream => world.marker = Some(world.now.as_millis()),
+        Move::Reachable(reachable) => world.reachable = reachable,
+        Move::Fate(fate) => world.fate = fate,
+        Move::Say(presence) => world.presence = presence,
+        Move::Choose(choice) => world.choice = choice,
+        Move::Decide(decision) => world.decision = decision,
+        Move::Peers(peers) => world.peers = peers.into_iter().map(schema).collect(),
+        Move::Look(trigger) => world.look(trigger),
+        Move::Restart => world.restart(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn whatever_happens_nothing_is_lost_and_faults_end_in_a_settled_stream(
+        moves in proptest::collection::vec(a_move(), 1..60),
+        repair in any::<bool>(),
+        allow_new_fields in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        world.rules = Rules { repair, allow_new_fields, ..Rules::default() };
+        world.look(Trigger::FirstSeen);
+        for step in moves {
+            play(&mut world, step);
+            world.assert_sound();
+        }
+
+        // The faults stop, and a schema that everybody can merge is staged for a stream that exists.
+        world.marker.get_or_insert(1_000);
+        (world.reachable, world.fate, world.presence) = (true, Fate::Honest, Presence::Present);
+        (world.peers, world.stored) = (vec![], None);
+        world.decision = RetryDecision::After(Duration::from_secs(1));
+        world.restage("fresh:Utf8");
+        for trigger in [Trigger::Requested, Trigger::Scheduled, Trigger::Requested, Trigger::Scheduled] {
+            world.look(trigger);
+        }
+        world.assert_sound();
+        prop_assert_eq!(world.stream.phase, Phase::Synced);
+        prop_assert!(world.stored().unwrap().covers(&schema("fresh:Utf8")));
+    }
+}

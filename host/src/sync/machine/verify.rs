@@ -1,0 +1,206 @@
+//! Checks of the stored object: is it there, does it parse, does it hold what was confirmed?
+
+use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Source};
+use super::{Effect, HeadSeen, Level, RemoteSeen, Step};
+use crate::contract::{Failure, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger};
+use crate::schema::Schema;
+
+impl Step<'_, '_> {
+    pub(super) fn headed(&mut self, seen: Result<HeadSeen, StoreFailure>) -> Option<()> {
+        if self.stream.activity != Activity::Heading {
+            return None;
+        }
+        if !matches!(
+            self.stream.phase,
+            Phase::Synced | Phase::Provisional | Phase::Abandoned
+        ) {
+            return None;
+        }
+        let now = self.moment.now;
+        match seen {
+            Err(failure) => self.look_later(&failure),
+            Ok(HeadSeen::Missing) => {
+                self.stream.remote = RemoteState::Missing { seen: now };
+                self.check_marker(Purpose::Missing)
+            }
+            Ok(HeadSeen::Found(object)) => {
+                let known = self
+                    .stream
+                    .confirmed
+                    .as_ref()
+                    .and_then(|confirmed| confirmed.version.as_ref());
+                let same = known.is_some() && known == object.version.as_ref();
+                self.stream.remote = RemoteState::Found { object, seen: now };
+                if !same || self.stream.phase == Phase::Abandoned {
+                    return self.fetch(Purpose::Verify);
+                }
+                self.stream.last_success = Some(now);
+                self.look_on();
+                self.rest()
+            }
+        }
+    }
+
+    /// The object is as it was. A provisional one is soon looked at again, some times.
+    fn look_on(&mut self) {
+        self.stream.look = None;
+        if self.stream.phase == Phase::Provisional && self.stream.looks_left > 0 {
+            self.stream.looks_left -= 1;
+            self.stream.look = Some(self.moment.now.plus(self.moment.rules.look_again));
+        }
+    }
+
+    /// The object changed since it was confirmed.
+    pub(super) fn verified(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
+        let remote = match remote {
+            Err(failure) => return self.look_later(&failure),
+            Ok(RemoteSeen::Missing) => return self.check_marker(Purpose::Missing),
+            Ok(remote) => remote,
+        };
+        match (self.stream.phase, remote) {
+            (Phase::Abandoned, RemoteSeen::WellFormed { object, schema }) => {
+                let known = self.stream.captured.as_ref().or(self.stream.true_schema());
+                match known.is_some_and(|document| schema.covers(&document.schema)) {
+                    true => self.synced(schema, &object, Source::Store),
+                    false => self.rest(),
+                }
+            }
+            (Phase::Abandoned, RemoteSeen::Corrupt { .. }) => self.rest(),
+            (Phase::Conflicted, remote) => self.conflict_over(remote),
+            (Phase::Synced | Phase::Provisional, RemoteSeen::Corrupt { object, reason }) => {
+                self.corrupt(&object, &reason)
+            }
+            (Phase::Synced, RemoteSeen::WellFormed { object, schema }) => {
+                self.overwritten(&object, schema)
+            }
+            (Phase::Provisional, RemoteSeen::WellFormed { object, schema }) => {
+                self.outgrown(&object, schema)
+            }
+            _ => None,
+        }
+    }
+
+    fn conflict_over(&mut self, remote: RemoteSeen) -> Option<()> {
+        match remote {
+            RemoteSeen::Corrupt { object, reason } => self.corrupt(&object, &reason),
+            _ if self.stream.true_schema().is_some() => {
+                self.stream.captured = self.stream.true_schema().cloned();
+                self.stream.phase = Phase::Pending;
+                self.fetch(Purpose::Publish)
+            }
+            RemoteSeen::WellFormed { object, schema } => {
+                self.synced(schema, &object, Source::Store)
+            }
+            RemoteSeen::Missing => None,
+        }
+    }
+
+    fn overwritten(&mut self, object: &ObjectInfo, schema: Schema) -> Option<()> {
+        let confirmed = self.stream.confirmed.clone()?;
+        if schema.covers(&confirmed.document.schema) {
+            let same = schema.fingerprint() == confirmed.document.schema.fingerprint();
+            let source = if same {
+                confirmed.source
+            } else {
+                Source::Store
+            };
+            return self.synced(schema, object, source);
+        }
+        self.note(
+            Level::Alert,
+            "the stored schema was overwritten and lost fields that it held",
+        );
+        self.stream.phase = Phase::Pending;
+        self.stream.captured = Some(match self.stream.captured.take() {
+            // What was staged last may hold fields that the last confirmed content doesn't.
+            Some(captured) => match confirmed.document.schema.merge(&captured.schema) {
+                Ok(merged) => Document::new(merged),
+                Err(_) => captured,
+            },
+            None => confirmed.document,
+        });
+        self.compare(RemoteSeen::WellFormed {
+            object: object.clone(),
+            schema,
+        })
+    }
+
+    /// Something replaced our fallback.
+    fn outgrown(&mut self, object: &ObjectInfo, schema: Schema) -> Option<()> {
+        let confirmed = self.stream.confirmed.as_mut()?;
+        if schema.fingerprint() == confirmed.document.schema.fingerprint() {
+            confirmed.version = object.version.clone();
+            self.stream.last_success = Some(self.moment.now);
+            self.look_on();
+            return self.rest();
+        }
+        match &self.stream.captured {
+            None => self.synced(schema, object, Source::Store),
+            Some(_) => {
+                self.stream.phase = Phase::Pending;
+                self.compare(RemoteSeen::WellFormed {
+                    object: object.clone(),
+                    schema,
+                })
+            }
+        }
+    }
+
+    /// The object is missing and the stream exists.
+    pub(super) fn missing(&mut self) -> Option<()> {
+        let known = self.stream.true_schema().cloned();
+        match self.stream.phase {
+            Phase::Synced | Phase::Provisional => {
+                self.note(Level::Alert, "the stored object is missing");
+                match (self.moment.rules.repair, known) {
+                    (true, Some(document)) => {
+                        self.stream.phase = Phase::Pending;
+                        self.stream.captured = Some(document.clone());
+                        // The marker was looked at just now.
+                        self.stream.intent = Some(Intent {
+                            document,
+                            mode: Mode::Create,
+                            source: Source::Local,
+                        });
+                        self.perform(Activity::Writing, Effect::Write)
+                    }
+                    _ => {
+                        self.stream.phase = Phase::Awaiting;
+                        self.stream.look = None;
+                        if self.stream.source().is_some_and(Source::is_fallback) {
+                            self.stream.confirmed = None;
+                        }
+                        self.read_staged(Trigger::Verification)
+                    }
+                }
+            }
+            Phase::Conflicted => {
+                self.stream.phase = if self.stream.captured.is_some() {
+                    Phase::Pending
+                } else {
+                    Phase::Awaiting
+                };
+                self.check()
+            }
+            Phase::Abandoned => self.rest(),
+            Phase::Pending | Phase::Awaiting => {
+                self.fail(Failure::Other("the stored object is missing".to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl super::Stream {
+    /// The stream's own schema, as far as it was ever seen: what the store last held, else what was captured. A
+    /// fallback is none.
+    pub fn true_schema(&self) -> Option<&Document> {
+        let confirmed = self
+            .confirmed
+            .as_ref()
+            .filter(|Confirmed { source, .. }| !source.is_fallback());
+        confirmed
+            .map(|confirmed| &confirmed.document)
+            .or(self.captured.as_ref())
+    }
+}

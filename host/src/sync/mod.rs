@@ -1,0 +1,3 @@
+//! Decides what happens to each stream, and makes it happen.
+
+pub mod machine;
