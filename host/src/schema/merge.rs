@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 
-use super::{MAX_FIELDS, Schema};
+use super::{MAX_FIELDS, Schema, visible};
 
 /// How much of a type's text a conflict shows, in characters: a struct's can be as long as the file.
 const MAX_TEXT: usize = 200;
@@ -106,7 +106,7 @@ impl Schema {
                 .any(|schema| schema.arrow.metadata.get(key) == Some(value))
             {
                 return Err(Stray {
-                    what: format!("metadata `{}`", key.escape_debug()),
+                    what: format!("metadata `{}`", visible(key)),
                 });
             }
         }
@@ -128,7 +128,7 @@ impl Schema {
                 return Err(Stray {
                     what: format!(
                         "field `{}` ({})",
-                        field.name().escape_debug(),
+                        visible(field.name()),
                         shown(field.data_type())
                     ),
                 });
@@ -253,7 +253,7 @@ impl Merge {
         new.sort_unstable();
         for (key, value) in &new {
             if let Some(old) = ours.get(*key) {
-                let text = |value: &str| shown(format_args!("metadata {key:?} = {value:?}"));
+                let text = |value: &str| shown(format_args!("metadata {key} = {value}"));
                 return Err(self.conflict(text(old), text(value)));
             }
         }
@@ -268,7 +268,7 @@ impl Merge {
     fn conflict(&self, ours: String, theirs: String) -> Conflict {
         let path = self.path.join(".").replace(".[]", "[]");
         Conflict {
-            field: path.escape_debug().to_string(),
+            field: visible(&path),
             ours,
             theirs,
         }
@@ -285,8 +285,7 @@ fn typed(data_type: &DataType, field: &Field) -> String {
 /// A text of bounded length without control characters.
 fn shown(text: impl fmt::Display) -> String {
     let text = text.to_string();
-    let cut = text.chars().take(MAX_TEXT).flat_map(char::escape_debug);
-    let mut short: String = cut.collect();
+    let mut short = visible(&text.chars().take(MAX_TEXT).collect::<String>());
     if text.chars().nth(MAX_TEXT).is_some() {
         short.push('…');
     }
@@ -379,7 +378,7 @@ mod tests {
         assert!(one.covers(&plain) && !plain.covers(&one));
         assert_eq!(
             one.merge(&two).unwrap_err().to_string(),
-            r#"field `f`: metadata \"note\" = \"1\" against metadata \"note\" = \"2\""#
+            "field `f`: metadata note = 1 against metadata note = 2"
         );
         let tagged = |value: &str| {
             let schema = arrow_schema::Schema::empty();

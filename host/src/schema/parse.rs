@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Fields, UnionFields};
 use serde_json::error::Category;
 
-use super::Schema;
+use super::{Schema, visible};
 
 /// How deep brackets may nest in a schema's JSON. It is what `serde_json`, and with it Parseable, reads at most.
 pub const MAX_DEPTH: usize = 127;
@@ -153,7 +153,7 @@ impl Canon {
             Some(name) => {
                 self.path.push(name);
                 Err(SchemaError::DuplicateField {
-                    field: self.path.join(".").escape_debug().to_string(),
+                    field: visible(&self.path.join(".")),
                 })
             }
             None => Ok(fields.into()),

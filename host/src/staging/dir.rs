@@ -227,4 +227,24 @@ mod tests {
             assert_eq!(read, Err(FileError::NotFound), "{name:?}");
         }
     }
+
+    #[test]
+    fn a_tenant_is_found_only_where_there_are_tenants() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("t/s")).unwrap();
+        std::fs::write(dir.path().join("t/s/schema.json"), "x").unwrap();
+        std::fs::write(dir.path().join("t/schema.json"), "y").unwrap();
+        let mut settings = StagingSettings::new(dir.path(), Layout::plain());
+        let (outer, inner) = (StreamId::new("t"), StreamId::with_tenant("t", "s"));
+        let node = NodeId::new("n1");
+        let read = |settings: &StagingSettings, stream: &StreamId| {
+            let staging = StagingDir::open_beside(settings.clone()).unwrap();
+            staging.read_schema(&node, stream).map(|file| file.bytes)
+        };
+        assert_eq!(read(&settings, &outer), Ok("y".into()));
+        assert_eq!(read(&settings, &inner), Err(ReadError::Missing));
+        settings.tenants = true;
+        assert_eq!(read(&settings, &inner), Ok("x".into()));
+        assert_eq!(read(&settings, &outer), Err(ReadError::Missing));
+    }
 }
