@@ -1,1 +1,4 @@
 //! Support shared by the suites.
+
+pub mod s3;
+pub mod stores;

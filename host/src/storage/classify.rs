@@ -137,6 +137,12 @@ fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, F
         | Error::NotImplemented { .. }
         | Error::UnknownConfigurationKey { .. } => (Answer::Refused, FailureKind::Other),
         _ => match (exchange.status, exchange.broken) {
+            // An answer to HEAD carries no code; the advice to wait tells what is meant.
+            (Some(StatusCode::SERVICE_UNAVAILABLE), _)
+                if code.is_none() && exchange.retry_after.is_some() =>
+            {
+                (Answer::Unclear, FailureKind::Throttled)
+            }
             (Some(status), _) => by_status(status, code),
             // A connection that never stood carried nothing.
             (None, Some(HttpErrorKind::Connect)) => (Answer::Refused, FailureKind::Unavailable),
