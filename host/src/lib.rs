@@ -4,5 +4,6 @@
 //! no verdict can break.
 
 pub mod contract;
+pub mod ledger;
 pub mod stream;
 pub mod time;
