@@ -93,6 +93,15 @@ pub enum LedgerError {
     /// Another program held the database locked for too long.
     #[error("the ledger {} is locked by another program (an open sqlite3 shell?): close it", .0.display())]
     Locked(PathBuf),
+    /// The system or SQLite would not open it for this user.
+    #[error("the ledger {} can't be opened by this user: use the agent's own", .path.display())]
+    NotOpened {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<rusqlite::Error>,
+    },
     /// A value lies over a bound.
     #[error("{what} over {limit}")]
     TooLarge {
@@ -147,6 +156,10 @@ impl LedgerError {
             },
             Some(ErrorCode::DiskFull) => Self::Full(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::NotOpened {
+                path,
+                source: Arc::new(source),
+            },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path, source: None },
             _ if matches!(source, rusqlite::Error::FromSqlConversionFailure(..)) => Self::Damaged {
                 path,

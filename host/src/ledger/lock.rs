@@ -23,7 +23,7 @@ impl WriterLock {
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(|source| LedgerError::io("open", &path, source))?;
+            .map_err(|source| LedgerError::io("lock", ledger, source))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -32,7 +32,7 @@ impl WriterLock {
                     pid: holder(&mut file),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", &path, source)),
+            Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", ledger, source)),
         }
         // Only for the other agent's message, so a full disk does not matter here.
         let _ = file.set_len(0);
