@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod digest;
+pub mod ledger;
 pub mod schema;
 pub mod staging;
 pub mod storage;

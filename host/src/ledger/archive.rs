@@ -1,0 +1,72 @@
+use rusqlite::Connection;
+
+use super::record::{ArchivedCopy, Digest, StreamRecord};
+use super::sql;
+use crate::stream::{NodeId, StreamId};
+use crate::time::Timestamp;
+
+/// How many ended incarnations of a stream keep their last good copy.
+pub const ARCHIVED_KEPT: u32 = 3;
+
+/// Keeps the last good copy of the incarnation that ended when `record` was made, and drops the stream's oldest ones.
+pub(super) fn put(
+    connection: &Connection,
+    record: &StreamRecord,
+    incarnation: Option<&str>,
+    kind: &str,
+    document: Digest,
+) -> rusqlite::Result<()> {
+    let (node, tenant, name) = (
+        record.node.as_str(),
+        sql::tenant(&record.stream),
+        &*record.stream.name,
+    );
+    let incarnation = incarnation.unwrap_or("");
+    let ended_at = sql::time(record.updated);
+    connection
+        .prepare_cached(
+            "INSERT INTO archive (node, tenant, name, incarnation, ended_at, kind, document) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (node, tenant, name, incarnation) DO UPDATE SET \
+             ended_at = excluded.ended_at, kind = excluded.kind, document = excluded.document",
+        )?
+        .execute((node, tenant, name, incarnation, ended_at, kind, document.to_string()))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM archive WHERE node = ?1 AND tenant = ?2 AND name = ?3 AND id NOT IN \
+             (SELECT id FROM archive WHERE node = ?1 AND tenant = ?2 AND name = ?3 \
+              ORDER BY ended_at DESC, id DESC LIMIT ?4)",
+        )?
+        .execute((node, tenant, name, ARCHIVED_KEPT))?;
+    Ok(())
+}
+
+pub(super) fn of_stream(
+    connection: &Connection,
+    node: &NodeId,
+    stream: &StreamId,
+) -> rusqlite::Result<Vec<ArchivedCopy>> {
+    connection
+        .prepare_cached(
+            "SELECT incarnation, ended_at, kind, document FROM archive \
+             WHERE node = ?1 AND tenant = ?2 AND name = ?3 ORDER BY ended_at DESC, id DESC",
+        )?
+        .query_map((node.as_str(), sql::tenant(stream), &*stream.name), |row| {
+            let incarnation: String = row.get(0)?;
+            Ok(ArchivedCopy {
+                incarnation: (!incarnation.is_empty()).then_some(incarnation),
+                ended_at: sql::read_time(row, 1)?,
+                confirmed: row.get::<_, String>(2)? == "confirmed",
+                document: sql::read_parsed(row, 3)?,
+            })
+        })?
+        .collect()
+}
+
+/// Drops copies that ended before `before` of streams that have no row any more.
+pub(super) fn drop_old(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
+    connection.execute(
+        "DELETE FROM archive WHERE ended_at < ?1 AND NOT EXISTS (SELECT 1 FROM streams \
+         WHERE streams.node = archive.node AND streams.tenant = archive.tenant AND streams.name = archive.name)",
+        [sql::time(before)],
+    )
+}
