@@ -4,5 +4,6 @@
 //! no verdict can break.
 
 pub mod contract;
+pub mod policy;
 pub mod stream;
 pub mod time;
