@@ -6,6 +6,7 @@
 pub mod contract;
 pub mod digest;
 pub mod ledger;
+pub mod policy;
 pub mod schema;
 pub mod staging;
 pub mod storage;

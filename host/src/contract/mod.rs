@@ -7,6 +7,8 @@ mod facts;
 mod failure;
 mod verdict;
 
+pub mod v0_1;
+
 pub use facts::{
     Facts, LocalFile, LocalState, ObjectInfo, Phase, RemoteState, StoreHealth, Trigger, Version,
 };

@@ -1,0 +1,193 @@
+use std::fmt;
+
+/// Why a call gave no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The guest trapped: `unreachable`, a division by zero, an access out of bounds, a panic, an import called where
+    /// the contract forbids it, a result that is no UTF-8.
+    Trap,
+    /// `limits.fuel` was spent.
+    OutOfFuel,
+    /// The instance's memories together outgrew `limits.memory`.
+    OutOfMemory,
+    /// The instance's tables together outgrew `limits.table_elements`.
+    OutOfTables,
+    /// Recursion outgrew the stack. How deep that is depends on the machine's architecture.
+    StackOverflow,
+    /// `limits.deadline` passed.
+    Deadline {
+        /// Most of the time went by while the policy did not run: in the store, or on a busy machine.
+        waiting: bool,
+    },
+    /// The guest called on after it was told that `limits.host_calls` were used up.
+    HostCalls,
+    /// The guest called on after it was told that `limits.bytes_returned` were used up.
+    BytesReturned,
+    /// The guest handed over more than `limits.bytes_accepted`, to host calls together or as one verdict.
+    BytesAccepted,
+    /// The guest answered with an error, in its own words.
+    GuestError,
+    /// The verdict breaks a bound of the contract.
+    OutOfBounds,
+    /// The policy is quarantined and was not asked.
+    Quarantined,
+    /// No slot for an instance became free within the deadline.
+    PoolExhausted,
+    /// The host could not make the call.
+    Unavailable,
+}
+
+impl Cause {
+    /// The cause's name, as it stands in outputs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Trap => "trap",
+            Cause::OutOfFuel => "out-of-fuel",
+            Cause::OutOfMemory => "out-of-memory",
+            Cause::OutOfTables => "out-of-tables",
+            Cause::StackOverflow => "stack-overflow",
+            Cause::Deadline { .. } => "deadline",
+            Cause::HostCalls => "host-calls",
+            Cause::BytesReturned => "bytes-returned",
+            Cause::BytesAccepted => "bytes-accepted",
+            Cause::GuestError => "guest-error",
+            Cause::OutOfBounds => "out-of-bounds",
+            Cause::Quarantined => "quarantined",
+            Cause::PoolExhausted => "pool-exhausted",
+            Cause::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether the failure counts against the policy. Time spent in the store or waiting for the machine never does.
+    pub fn blames_policy(self) -> bool {
+        match self {
+            Cause::Trap
+            | Cause::OutOfFuel
+            | Cause::OutOfMemory
+            | Cause::OutOfTables
+            | Cause::StackOverflow
+            | Cause::HostCalls
+            | Cause::BytesReturned
+            | Cause::BytesAccepted
+            | Cause::GuestError
+            | Cause::OutOfBounds => true,
+            Cause::Deadline { waiting } => !waiting,
+            Cause::Quarantined | Cause::PoolExhausted | Cause::Unavailable => false,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A call without a verdict. It leaves the decision to the next policy of the chain, and at last to the host.
+///
+/// The host's functions also end a call with it: inside Wasmtime it travels as the error of the trap.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}: {message}")]
+pub struct CallFailure {
+    /// What went wrong.
+    pub cause: Cause,
+    /// The details, for people. Holds no control characters.
+    pub message: String,
+}
+
+/// The most bytes of a guest's own words that a message repeats.
+const MAX_WORDS: usize = 1024;
+
+/// What Wasmtime says when one call hands over more than `set_hostcall_fuel` allows; the error has no public type.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
+
+impl CallFailure {
+    pub(super) fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self {
+            cause,
+            message: message.into(),
+        }
+    }
+
+    /// An error that the guest returned.
+    pub(super) fn guest_error(words: &str) -> Self {
+        Self::new(Cause::GuestError, shown(words))
+    }
+
+    /// What an error of Wasmtime's means for a call.
+    pub(super) fn from_wasmtime(error: &wasmtime::Error) -> Self {
+        use wasmtime::Trap;
+
+        if let Some(failure) = error.downcast_ref::<CallFailure>() {
+            return failure.clone();
+        }
+        let cause = match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => Cause::OutOfFuel,
+            Some(Trap::StackOverflow) => Cause::StackOverflow,
+            Some(_) => Cause::Trap,
+            None if error.is::<wasmtime::PoolConcurrencyLimitError>() => Cause::PoolExhausted,
+            None if error.is::<std::io::Error>() => Cause::Unavailable,
+            None if error.root_cause().to_string().contains(HOSTCALL_FUEL) => Cause::BytesAccepted,
+            None => Cause::Trap,
+        };
+        let message = match cause {
+            Cause::OutOfFuel => "the call spent its fuel (`limits.fuel`)".to_owned(),
+            Cause::StackOverflow => "the call overflowed its stack".to_owned(),
+            Cause::BytesAccepted => {
+                "it handed over more in one piece than `limits.bytes_accepted`".to_owned()
+            }
+            _ => shown(&error.root_cause().to_string()),
+        };
+        Self::new(cause, message)
+    }
+}
+
+/// A guest's words, cut to [`MAX_WORDS`] and with control characters escaped, so that they can't disturb a terminal.
+pub(super) fn shown(words: &str) -> String {
+    if words.len() <= MAX_WORDS {
+        return escaped(words);
+    }
+    let mut end = MAX_WORDS;
+    while !words.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", escaped(words.get(..end).unwrap_or_default()))
+}
+
+/// The text with its control characters escaped.
+pub(super) fn escaped(text: &str) -> String {
+    if !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if character.is_control() {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_words_are_cut_and_escaped() {
+        assert_eq!(shown("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
+        let long = "é".repeat(MAX_WORDS);
+        let cut = shown(&long);
+        assert_eq!(cut.chars().count(), MAX_WORDS / 2 + 1);
+        assert!(cut.ends_with("é…"));
+    }
+
+    #[test]
+    fn a_slow_store_is_not_the_policys_fault() {
+        assert!(Cause::Deadline { waiting: false }.blames_policy());
+        assert!(!Cause::Deadline { waiting: true }.blames_policy());
+        assert!(!Cause::PoolExhausted.blames_policy());
+        assert!(!Cause::Unavailable.blames_policy());
+    }
+}

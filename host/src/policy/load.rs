@@ -1,0 +1,245 @@
+//! Loading a policy: everything that can be refused is refused here, before the first decision.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::call::Idle;
+use super::cause::shown;
+use super::digest::Digest;
+use super::grants::{GrantSet, Grants};
+use super::guard::Guard;
+use super::inspect::inspect;
+use super::instance::Exports;
+use super::limits::Limits;
+use super::load_error::{LoadError, LoadProblem};
+use super::plan::Plan;
+use super::runtime::Runtime;
+use super::source::{ComponentSource, compile};
+use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
+use crate::contract::{Role, v0_1};
+
+/// The largest description, in bytes of all its strings.
+pub const MAX_DESCRIPTION: u64 = 64 << 10;
+
+/// What a piece of metadata counts of [`MAX_DESCRIPTION`] besides its strings, so that empty ones are bounded too.
+const METADATA_COST: usize = 16;
+
+/// Whether a policy's instances live for one decision or for many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Instances {
+    /// Each decision has an instance of its own.
+    #[default]
+    Fresh,
+    /// Instances are configured once and asked many times: for guests that carry a language runtime.
+    Reuse,
+}
+
+/// A policy as the configuration describes it.
+#[derive(Clone, Debug)]
+pub struct PolicySettings {
+    /// Its name in the configuration, which its state and its reports go by.
+    pub name: String,
+    /// Where its component comes from.
+    pub component: ComponentSource,
+    /// What the component must be.
+    pub sha256: Option<Digest>,
+    /// Whether its instances are reused.
+    pub instances: Instances,
+    /// Its own settings: a JSON object.
+    pub settings: serde_json::Value,
+    /// What one decision may use.
+    pub limits: Limits,
+    /// What it may read and write.
+    pub grants: Grants,
+    /// How many failures in a row, of those that blame it, quarantine it. 0 never does.
+    pub quarantine_after: u32,
+    /// For how long it is then not asked.
+    pub quarantine_for: Duration,
+}
+
+impl PolicySettings {
+    /// A policy with defaults: fresh instances, no settings, no grants, quarantined for 10 minutes after 5 failures.
+    pub fn new(name: impl Into<String>, component: ComponentSource) -> Self {
+        Self {
+            name: name.into(),
+            component,
+            sha256: None,
+            instances: Instances::Fresh,
+            settings: serde_json::Value::Object(serde_json::Map::new()),
+            limits: Limits::default(),
+            grants: Grants::default(),
+            quarantine_after: 5,
+            quarantine_for: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What a policy says about itself. Control characters are escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// A short name.
+    pub name: String,
+    /// The policy's own version.
+    pub version: String,
+    /// What it does, in one sentence.
+    pub summary: String,
+    /// JSON Schema of its settings, as the policy wrote it; empty where there are none.
+    pub settings_schema: String,
+    /// Authors, licence and the like, by name.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A policy that was compiled, checked and linked once, and makes instances in microseconds. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy(pub(super) Arc<Loaded>);
+
+pub(super) struct Loaded {
+    pub(super) name: Arc<str>,
+    pub(super) roles: Vec<Role>,
+    pub(super) plan: Plan,
+    pub(super) instances: Instances,
+    pub(super) idle: Mutex<Vec<Idle>>,
+    guard: Guard,
+    sha256: Digest,
+    description: Description,
+}
+
+impl Policy {
+    /// Its name in the configuration.
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// The digest of its component.
+    pub fn sha256(&self) -> Digest {
+        self.0.sha256
+    }
+
+    /// What it says about itself.
+    pub fn description(&self) -> &Description {
+        &self.0.description
+    }
+
+    /// The roles that it fills.
+    pub fn roles(&self) -> &[Role] {
+        &self.0.roles
+    }
+
+    /// The contract that it is built for.
+    pub fn contract_version(&self) -> &'static str {
+        v0_1::VERSION
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.plan.limits
+    }
+
+    /// What keeps it from being asked when it fails too often. All chains that it is part of share it.
+    pub fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("name", &self.0.name)
+            .field("sha256", &self.0.sha256)
+            .field("roles", &self.0.roles)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// Loads a policy: reads, pins, compiles, checks what it imports and exports, links it, and makes one instance to
+    /// see that it describes itself, takes its settings and has the shape of the contract.
+    ///
+    /// # Errors
+    ///
+    /// When anything of that fails; nothing of the policy is kept.
+    pub async fn load(&self, settings: &PolicySettings) -> Result<Policy, LoadError> {
+        self.try_load(settings).await.map_err(|problem| LoadError {
+            policy: settings.name.clone(),
+            component: settings.component.to_string(),
+            problem,
+        })
+    }
+
+    async fn try_load(&self, settings: &PolicySettings) -> Result<Policy, LoadProblem> {
+        if let Some(problem) = settings.limits.problem() {
+            return Err(LoadProblem::Limits(problem));
+        }
+        if !settings.settings.is_object() {
+            return Err(LoadProblem::SettingsShape);
+        }
+        let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
+        let shared = Arc::clone(&self.0);
+        let compiled = {
+            let (shared, source) = (Arc::clone(&shared), settings.component.clone());
+            let pin = settings.sha256;
+            tokio::task::spawn_blocking(move || {
+                compile(&shared.engine, shared.cache.as_ref(), &source, pin)
+            })
+            .await
+            .map_err(|error| LoadProblem::Compile(error.into()))??
+        };
+        let may_write = !grants.write.is_empty();
+        let roles = inspect(&shared.engine, &compiled.component, may_write)?;
+        let linker = match may_write {
+            true => &shared.writing_linker,
+            false => &shared.linker,
+        };
+        let shape = |error: wasmtime::Error| LoadProblem::Shape(error.into());
+        let pre = linker.instantiate_pre(&compiled.component).map_err(shape)?;
+        let plan = Plan {
+            exports: Exports::find(&pre, &roles).map_err(shape)?,
+            pre,
+            settings: settings.settings.to_string(),
+            limits: settings.limits.clone(),
+            grants: Arc::new(grants),
+            shared,
+        };
+        let description = plan.rehearse().await?;
+        Ok(Policy(Arc::new(Loaded {
+            name: settings.name.as_str().into(),
+            roles,
+            plan,
+            instances: settings.instances,
+            idle: Mutex::default(),
+            guard: Guard::new(settings.quarantine_after, settings.quarantine_for),
+            sha256: compiled.digest,
+            description,
+        })))
+    }
+}
+
+impl Description {
+    pub(super) fn within_bounds(from: lifecycle::Description) -> Result<Self, LoadProblem> {
+        let metadata: usize = from
+            .metadata
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + METADATA_COST)
+            .sum();
+        let size = from.name.len()
+            + from.version.len()
+            + from.summary.len()
+            + from.settings_schema.len()
+            + metadata;
+        if size as u64 > MAX_DESCRIPTION {
+            return Err(LoadProblem::DescriptionTooLarge(size as u64));
+        }
+        Ok(Self {
+            name: shown(&from.name),
+            version: shown(&from.version),
+            summary: shown(&from.summary),
+            settings_schema: from.settings_schema,
+            metadata: from
+                .metadata
+                .iter()
+                .map(|(name, value)| (shown(name), shown(value)))
+                .collect(),
+        })
+    }
+}

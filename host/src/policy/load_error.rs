@@ -1,0 +1,180 @@
+//! Why a policy is refused when it is loaded.
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::builtin::builtin_names;
+use super::cause::CallFailure;
+use super::digest::Digest;
+use super::source::MAX_COMPONENT;
+use crate::contract::v0_1;
+
+/// A policy that was refused. Nothing of it will run.
+#[derive(Debug)]
+pub struct LoadError {
+    /// The policy's name in the configuration.
+    pub policy: String,
+    /// Where its component comes from.
+    pub component: String,
+    /// What is wrong.
+    pub problem: LoadProblem,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "policy `{}` ({}): {}",
+            self.policy, self.component, self.problem
+        )
+    }
+}
+
+impl Error for LoadError {
+    /// The problem is part of this error's own words, so only its cause follows.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// What is wrong with a policy.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadProblem {
+    /// No bundled policy has this name.
+    #[error(
+        "no bundled policy is named `{0}`: there are {names}",
+        names = builtin_names().collect::<Vec<_>>().join(", ")
+    )]
+    UnknownBuiltin(String),
+    /// The file can't be read.
+    #[error("can't read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The component is over [`MAX_COMPONENT`].
+    #[error("the component is over {} MiB: build it for size", MAX_COMPONENT >> 20)]
+    TooLarge,
+    /// The component is not the one that the configuration pins.
+    #[error("its SHA-256 is {found}, but `sha256` pins {expected}")]
+    DigestMismatch {
+        /// The pin.
+        expected: Digest,
+        /// What was found.
+        found: Digest,
+    },
+    /// No WebAssembly.
+    #[error("it is no WebAssembly binary: name a `.wasm` component")]
+    NotWasm,
+    /// A core module in place of a component.
+    #[error(
+        "it is a core module, not a component: turn it into one with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// It can't be compiled.
+    #[error("the component is damaged or needs a WebAssembly feature that policies don't have")]
+    Compile(#[source] Cause),
+    /// It is built for a contract that this host does not speak.
+    #[error(
+        "it is built for the contract {}, and this host speaks {}: build it against the latter",
+        .0.join(", "),
+        v0_1::VERSION
+    )]
+    UnknownVersion(Vec<String>),
+    /// It imports what the host does not offer it.
+    #[error("it imports what it is not offered:{}", list_imports(.0))]
+    Imports(Vec<Import>),
+    /// It lacks the interface that every policy exports.
+    #[error("it does not export `{}`, which every policy does", v0_1::LIFECYCLE)]
+    NoLifecycle,
+    /// It exports no role.
+    #[error("it exports none of the roles existence, fallback and retry")]
+    NoRole,
+    /// An import or export has another shape than the contract's.
+    #[error("it does not fit the contract {}", v0_1::VERSION)]
+    Shape(#[source] Cause),
+    /// A grant's template is wrong.
+    #[error("{0}")]
+    Grants(String),
+    /// A limit is wrong.
+    #[error("{0}")]
+    Limits(String),
+    /// No instance could be made, or it failed where it must not.
+    #[error("it failed in {during}")]
+    Failed {
+        /// What the policy was doing.
+        during: &'static str,
+        /// How it failed.
+        source: CallFailure,
+    },
+    /// Its description is over [`MAX_DESCRIPTION`](super::MAX_DESCRIPTION).
+    #[error("its description has {0} bytes; 64 KiB are the most")]
+    DescriptionTooLarge(u64),
+    /// `settings` is no JSON object.
+    #[error("its settings must be a table")]
+    SettingsShape,
+    /// The policy refuses its settings.
+    #[error("it refuses its settings:{}", list_problems(.0))]
+    Settings(Vec<SettingsProblem>),
+}
+
+/// One thing that a policy found wrong with its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsProblem {
+    /// JSON Pointer (RFC 6901) to the value; empty for the settings as a whole.
+    pub pointer: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// An interface that a component imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Its name.
+    pub name: String,
+    /// Whether the host has it.
+    pub offer: Offer,
+}
+
+/// Whether the host offers an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Yes.
+    Offered,
+    /// Only with `grants.write`.
+    NeedsGrant,
+    /// No.
+    Unknown,
+}
+
+fn list_imports(imports: &[Import]) -> String {
+    imports
+        .iter()
+        .map(|import| {
+            let offer = match import.offer {
+                Offer::Offered => "offered",
+                Offer::NeedsGrant => "needs a grant: name a prefix in `grants.write`",
+                Offer::Unknown if import.name.starts_with("wasi:") => {
+                    "unknown: build the policy without WASI"
+                }
+                Offer::Unknown => "unknown",
+            };
+            format!("\n  {} ({offer})", import.name)
+        })
+        .collect()
+}
+
+fn list_problems(problems: &[SettingsProblem]) -> String {
+    problems
+        .iter()
+        .map(|problem| match problem.pointer.as_str() {
+            "" => format!("\n  {}", problem.message),
+            pointer => format!("\n  {pointer}: {}", problem.message),
+        })
+        .collect()
+}

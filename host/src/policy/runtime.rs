@@ -1,0 +1,140 @@
+//! What all policies of a process share: the engine, the linkers, the slots, the compile cache.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use super::cache::Cache;
+use super::engine::{self, Allocation, Ticker};
+use super::host::{self, Call};
+use crate::time::{Clock, SystemClock};
+
+/// How a runtime is set up.
+#[derive(Clone, Debug)]
+pub struct RuntimeSettings {
+    /// Decisions that run at once; further ones wait for a slot.
+    pub slots: u16,
+    /// Instances that wait for their next decision besides, of all policies with `instances = "reuse"` together.
+    pub idle: u16,
+    /// How often a long computation yields, and its deadline is looked at. `None` never interrupts: for the sandbox,
+    /// where fuel alone bounds computation and virtual time does not pass during it.
+    pub yield_every: Option<Duration>,
+    /// Where compiled components are kept: a directory of this user's own, made with mode 0700. `None` compiles at each
+    /// start.
+    pub cache: Option<PathBuf>,
+    /// What deadlines and quarantines are measured by.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> Self {
+        Self {
+            slots: 64,
+            idle: 16,
+            yield_every: Some(Duration::from_millis(10)),
+            cache: None,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+/// Loads policies and runs them. Cheap to clone; the epoch thread ends with the last clone and policy.
+#[derive(Clone)]
+pub struct Runtime(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<Call>,
+    pub(super) writing_linker: Linker<Call>,
+    pub(super) running: Arc<Semaphore>,
+    pub(super) idle: Arc<Semaphore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) cache: Option<Cache>,
+    allocation: Allocation,
+    ticker: Option<Ticker>,
+}
+
+impl Shared {
+    /// Whether computations are interrupted from time to time.
+    pub(super) fn yields(&self) -> bool {
+        self.ticker.is_some()
+    }
+}
+
+/// The machine does not allow policies to run.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Wasmtime can't be set up.
+    #[error("can't set up WebAssembly on this machine")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No thread for the epochs.
+    #[error("can't start the thread that bounds policies' time")]
+    Ticker(#[source] std::io::Error),
+    /// No slots.
+    #[error("a runtime needs at least one slot for policies")]
+    NoSlots,
+}
+
+impl Runtime {
+    /// Sets up the engine. A compile cache that can't be used is warned about and left out.
+    ///
+    /// # Errors
+    ///
+    /// When the machine allows no native code to be made, or no thread.
+    pub fn new(settings: RuntimeSettings) -> Result<Self, RuntimeError> {
+        if settings.slots == 0 {
+            return Err(RuntimeError::NoSlots);
+        }
+        let failed = |error: wasmtime::Error| RuntimeError::Engine(error.into());
+        let instances = u32::from(settings.slots) + u32::from(settings.idle);
+        let (engine, allocation) = engine::build(instances).map_err(failed)?;
+        let ticker = settings
+            .yield_every
+            .map(|tick| Ticker::start(engine.clone(), tick))
+            .transpose()
+            .map_err(RuntimeError::Ticker)?;
+        let cache = settings.cache.and_then(|directory| {
+            Cache::open(&directory)
+                .inspect_err(|error| {
+                    tracing::warn!(%error, directory = %directory.display(), "no compile cache: each start compiles every policy");
+                })
+                .ok()
+        });
+        Ok(Self(Arc::new(Shared {
+            linker: host::linker(&engine, false).map_err(failed)?,
+            writing_linker: host::linker(&engine, true).map_err(failed)?,
+            engine,
+            running: Arc::new(Semaphore::new(settings.slots.into())),
+            idle: Arc::new(Semaphore::new(settings.idle.into())),
+            clock: settings.clock,
+            cache,
+            allocation,
+            ticker,
+        })))
+    }
+
+    /// What makes fuel and compiled code comparable: the same in every process with the same build of Tidegate on the
+    /// same kind of processor.
+    pub fn engine_hash(&self) -> u64 {
+        engine::compatibility(&self.0.engine)
+    }
+
+    /// Where instances come from.
+    pub fn allocation(&self) -> Allocation {
+        self.0.allocation
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("allocation", &self.0.allocation)
+            .field("free_slots", &self.0.running.available_permits())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! From where a component comes to its compiled form.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::builtin;
+use super::cache::Cache;
+use super::digest::Digest;
+use super::load_error::LoadProblem;
+
+/// The largest component that is loaded, in bytes. Python's interpreter makes one of 18 MiB.
+pub const MAX_COMPONENT: u64 = 64 << 20;
+
+/// Where a policy's component comes from. Always a `.wasm`: compiled code is taken from no one.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ComponentSource {
+    /// A bundled policy of this name.
+    Builtin(String),
+    /// A file.
+    File(PathBuf),
+    /// The component itself, for embedders.
+    Bytes(Arc<[u8]>),
+}
+
+impl fmt::Display for ComponentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ComponentSource::Builtin(name) => write!(f, "builtin:{name}"),
+            ComponentSource::File(path) => write!(f, "{}", path.display()),
+            ComponentSource::Bytes(bytes) => write!(f, "a component of {} bytes", bytes.len()),
+        }
+    }
+}
+
+impl fmt::Debug for ComponentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ComponentSource({self})")
+    }
+}
+
+/// A component that was read, pinned and compiled.
+pub(super) struct Compiled {
+    pub(super) digest: Digest,
+    pub(super) component: Component,
+}
+
+/// Reads a component, compares it with its pin, and compiles it or takes it from the cache. Blocks for as long as the
+/// compiler takes.
+pub(super) fn compile(
+    engine: &Engine,
+    cache: Option<&Cache>,
+    source: &ComponentSource,
+    pin: Option<Digest>,
+) -> Result<Compiled, LoadProblem> {
+    let bytes = read(source)?;
+    let digest = Digest::of(&bytes);
+    if let Some(expected) = pin.filter(|pin| *pin != digest) {
+        return Err(LoadProblem::DigestMismatch {
+            expected,
+            found: digest,
+        });
+    }
+    check_header(&bytes)?;
+    if let Some(component) = cache.and_then(|cache| cache.load(engine, &digest)) {
+        return Ok(Compiled { digest, component });
+    }
+    let component = Component::from_binary(engine, &bytes)
+        .map_err(|error| LoadProblem::Compile(error.into()))?;
+    if let Some(cache) = cache
+        && let Err(error) = cache.store(engine, &digest, &component)
+    {
+        tracing::warn!(%error, "can't keep a compiled policy in the cache: the next start compiles it again");
+    }
+    Ok(Compiled { digest, component })
+}
+
+fn read(source: &ComponentSource) -> Result<Arc<[u8]>, LoadProblem> {
+    let bytes: Arc<[u8]> = match source {
+        ComponentSource::Builtin(name) => builtin::component(name)
+            .ok_or_else(|| LoadProblem::UnknownBuiltin(name.clone()))?
+            .into(),
+        ComponentSource::Bytes(bytes) => Arc::clone(bytes),
+        ComponentSource::File(path) => read_file(path)
+            .map_err(|source| LoadProblem::Read {
+                path: path.clone(),
+                source,
+            })?
+            .into(),
+    };
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(LoadProblem::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// The file's bytes, one over [`MAX_COMPONENT`] at most.
+fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
+    // Looked at before it is opened: opening a named pipe would wait for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_COMPONENT + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A WebAssembly binary begins with a magic number, a version and a layer: 0 for core modules, 1 for components.
+fn check_header(bytes: &[u8]) -> Result<(), LoadProblem> {
+    match bytes {
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadProblem::CoreModule),
+        _ => Err(LoadProblem::NotWasm),
+    }
+}
