@@ -1,7 +1,8 @@
 use rusqlite::Connection;
 
-use super::record::{ArchivedCopy, Digest, StreamRecord};
+use super::record::{ArchivedCopy, StreamRecord};
 use super::sql;
+use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 

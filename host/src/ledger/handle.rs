@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::{Fault, LedgerError};
 use super::policy::{StateScope, Swap};
 use super::record::{
-    ArchivedCopy, AttemptRecord, Digest, Document, PolicyStatus, ProbeRecord, StreamRecord, Summary,
+    ArchivedCopy, AttemptRecord, Document, PolicyStatus, ProbeRecord, StreamRecord, Summary,
 };
 use super::writer::{Work, Writer};
 use super::{LedgerOptions, archive, open, policy, sql, streams, volume};
+use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 
@@ -141,6 +142,26 @@ impl Ledger {
             .await
     }
 
+    /// All that is known about a stream, with the documents that its record names, in no order.
+    pub async fn recall(
+        &self,
+        node: &NodeId,
+        stream: &StreamId,
+    ) -> Result<Option<(StreamRecord, Vec<Bytes>)>, LedgerError> {
+        let (node, stream) = (node.clone(), stream.clone());
+        self.write(move |connection| {
+            let Some(record) = streams::load(connection, &node, &stream)? else {
+                return Ok(None);
+            };
+            let mut documents = Vec::new();
+            for digest in record.documents() {
+                documents.extend(streams::document(connection, digest)?);
+            }
+            Ok(Some((record, documents)))
+        })
+        .await
+    }
+
     /// The body of a document.
     pub async fn document(&self, digest: Digest) -> Result<Option<Bytes>, LedgerError> {
         self.write(move |connection| Ok(streams::document(connection, digest)?))
@@ -192,6 +213,13 @@ impl Ledger {
     ) -> Result<Option<Vec<u8>>, LedgerError> {
         let (policy, scope, key) = (policy.to_owned(), scope.clone(), key.to_owned());
         self.write(move |connection| Ok(policy::load_state(connection, &policy, &scope, &key)?))
+            .await
+    }
+
+    /// How many keys a policy keeps in the scope.
+    pub async fn count_state(&self, policy: &str, scope: &StateScope) -> Result<u64, LedgerError> {
+        let (policy, scope) = (policy.to_owned(), scope.clone());
+        self.write(move |connection| Ok(policy::count_state(connection, &policy, &scope)?))
             .await
     }
 

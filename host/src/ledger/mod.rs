@@ -65,8 +65,8 @@ pub use handle::{Ledger, Save};
 pub use policy::{STATE_KEY_MAX, STATE_KEYS_MAX, STATE_VALUE_MAX, StateScope, Swap};
 pub use reader::{LedgerReader, Meta, StreamFilter};
 pub use record::{
-    ArchivedCopy, AttemptRecord, DETAIL_MAX, Digest, Document, LastFailure, PolicyHealth,
-    PolicyStatus, ProbeRecord, RecordedAttempt, STATE_MAX, SUMMARY_MAX, StreamRecord, Summary,
+    ArchivedCopy, AttemptRecord, DETAIL_MAX, Document, LastFailure, PolicyHealth, PolicyStatus,
+    ProbeRecord, RecordedAttempt, STATE_MAX, SUMMARY_MAX, StreamRecord, Summary,
 };
 pub use recover::{RecoverReport, TableReport, recover};
 

@@ -65,6 +65,21 @@ pub(super) fn load_state(
         .optional()
 }
 
+/// How many keys a policy keeps in the scope.
+pub(super) fn count_state(
+    connection: &Connection,
+    policy: &str,
+    scope: &StateScope,
+) -> rusqlite::Result<u64> {
+    let (node, tenant, stream) = scope.columns();
+    let keys: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM policy_state WHERE policy = ?1 AND node = ?2 AND tenant = ?3 AND stream = ?4",
+        )?
+        .query_row((policy, node, tenant, stream), |row| row.get(0))?;
+    Ok(u64::try_from(keys).unwrap_or_default())
+}
+
 /// All swaps one after another, or none: false as soon as one finds something else than it expects. The caller undoes
 /// what was already done then.
 pub(super) fn swap_all(connection: &Connection, swaps: &[Swap]) -> Result<bool, Fault> {
@@ -117,12 +132,8 @@ fn set(connection: &Connection, swap: &Swap) -> Result<(), Fault> {
         )?
         .execute((&swap.policy, node, tenant, stream, &swap.key, value))?;
     if swap.expected.is_none() {
-        let keys: i64 = connection
-            .prepare_cached(
-                "SELECT count(*) FROM policy_state WHERE policy = ?1 AND node = ?2 AND tenant = ?3 AND stream = ?4",
-            )?
-            .query_row((&swap.policy, node, tenant, stream), |row| row.get(0))?;
-        if keys > sql::integer(STATE_KEYS_MAX) {
+        let keys = count_state(connection, &swap.policy, &swap.scope)?;
+        if keys > STATE_KEYS_MAX {
             return Err(LedgerError::TooLarge {
                 what: "keys of a policy's state",
                 limit: STATE_KEYS_MAX,

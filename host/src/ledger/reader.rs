@@ -5,11 +5,11 @@ use rusqlite::Connection;
 
 use super::error::LedgerError;
 use super::handle::load_probe;
-use super::record::{
-    ArchivedCopy, Digest, PolicyStatus, ProbeRecord, RecordedAttempt, StreamRecord,
-};
+use super::policy::StateScope;
+use super::record::{ArchivedCopy, PolicyStatus, ProbeRecord, RecordedAttempt, StreamRecord};
 use super::{archive, history, open, policy, streams};
 use crate::contract::Phase;
+use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 
 /// The ledger in the hands of `status` and `explain`: beside a running agent, or after it, however it ended.
@@ -132,6 +132,16 @@ impl LedgerReader {
         stream: &StreamId,
     ) -> Result<Vec<ArchivedCopy>, LedgerError> {
         self.ask(|connection| archive::of_stream(connection, node, stream))
+    }
+
+    /// The value that a policy keeps under the key.
+    pub fn load_state(
+        &self,
+        policy: &str,
+        scope: &StateScope,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.ask(|connection| policy::load_state(connection, policy, scope, key))
     }
 
     /// How the policies are doing, by name.

@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::lock::{WriterLock, beside};
 use super::migrate::{self, APPLICATION_ID, PAGE_SIZE, VERSION};
 use super::open;
-use super::record::Digest;
+use crate::digest::Digest;
 use crate::time::Timestamp;
 
 /// The tables, each behind those that its rows name.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::types::Type;
 use rusqlite::{Row, RowIndex};
 
-use super::record::Digest;
+use crate::digest::Digest;
 use crate::stream::StreamId;
 use crate::time::Timestamp;
 

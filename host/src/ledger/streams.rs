@@ -6,11 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::archive;
 use super::error::{Fault, LedgerError};
 use super::history;
-use super::record::{
-    AttemptRecord, Digest, Document, LastFailure, STATE_MAX, StreamRecord, Summary,
-};
+use super::record::{AttemptRecord, Document, LastFailure, STATE_MAX, StreamRecord, Summary};
 use super::sql;
 use crate::contract::{ObjectInfo, Phase, RemoteState, Version};
+use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::digest::Digest;
 use super::engine::compatibility;
+use crate::digest::Digest;
 
 const MAGIC: &[u8; 8] = b"tidgcwa1";
 /// Files that are kept; the oldest go first, and cost one compilation when they are needed again.
@@ -158,7 +158,7 @@ impl Cache {
 }
 
 fn seal(source: &Digest, code: &[u8]) -> Digest {
-    Digest::of_parts(&[MAGIC, source.as_bytes(), code])
+    Digest::of(&[&MAGIC[..], source.as_bytes(), code].concat())
 }
 
 #[allow(

@@ -46,7 +46,10 @@ impl Chain {
     ///
     /// When a policy does not fill the role.
     pub fn new(role: Role, policies: Vec<Policy>) -> Result<Self, WrongRole> {
-        match policies.iter().find(|policy| !policy.roles().contains(&role)) {
+        match policies
+            .iter()
+            .find(|policy| !policy.roles().contains(&role))
+        {
             Some(policy) => Err(WrongRole {
                 policy: Arc::clone(policy.name()),
                 role,
@@ -71,18 +74,19 @@ impl Chain {
         &self.policies
     }
 
-    /// Asks one policy after another until one decides. One that fails or is quarantined counts as abstaining.
+    /// Asks one policy after another until one decides. One that fails or is quarantined counts as abstaining. Each
+    /// has a world of its own, by its name: its state is nobody else's.
     pub async fn ask(
         &self,
         question: Question<'_>,
         facts: &Facts,
-        world: Arc<dyn World>,
+        world: &(dyn Fn(&Arc<str>) -> Arc<dyn World> + Sync),
         values: &GrantValues,
     ) -> Asked {
         let mut reports = Vec::with_capacity(self.policies.len());
         for policy in &self.policies {
             let report = policy
-                .ask_guarded(question, facts, Arc::clone(&world), values.clone())
+                .ask_guarded(question, facts, world(policy.name()), values.clone())
                 .await;
             let verdict = report.verdict.as_ref().ok();
             let verdict = verdict.filter(|verdict| !verdict.is_abstain()).cloned();

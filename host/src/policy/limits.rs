@@ -254,10 +254,7 @@ mod tests {
         assert!(meter.memory_growing(0, 6 * PAGE, None).unwrap());
         assert!(meter.memory_growing(0, 4 * PAGE, None).unwrap());
         let error = meter.memory_growing(4 * PAGE, 5 * PAGE, None).unwrap_err();
-        assert_eq!(
-            CallFailure::from_wasmtime(&error).cause,
-            Cause::OutOfMemory
-        );
+        assert_eq!(CallFailure::from_wasmtime(&error).cause, Cause::OutOfMemory);
         assert_eq!(meter.peak_memory(), 10 * PAGE as u64);
     }
 

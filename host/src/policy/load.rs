@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::call::Idle;
 use super::cause::shown;
-use super::digest::Digest;
 use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::inspect;
@@ -18,6 +17,7 @@ use super::runtime::Runtime;
 use super::source::{ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
+use crate::digest::Digest;
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;

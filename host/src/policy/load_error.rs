@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::builtin::builtin_names;
 use super::cause::CallFailure;
-use super::digest::Digest;
 use super::source::MAX_COMPONENT;
 use crate::contract::v0_1;
+use crate::digest::Digest;
 
 /// A policy that was refused. Nothing of it will run.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use wasmtime::component::Component;
 
 use super::builtin;
 use super::cache::Cache;
-use super::digest::Digest;
 use super::load_error::LoadProblem;
+use crate::digest::Digest;
 
 /// The largest component that is loaded, in bytes. Python's interpreter makes one of 18 MiB.
 pub const MAX_COMPONENT: u64 = 64 << 20;

@@ -1,3 +1,25 @@
 //! Decides what happens to each stream, and makes it happen.
+//!
+//! [`machine`] is pure and decides; an attempt ([`Core::attempt`]) performs what it wants; the agent says when.
 
+mod ask;
+mod attempt;
+mod core;
+mod facts;
+mod gate;
+mod health;
+mod journal;
 pub mod machine;
+mod peers;
+mod perform;
+mod plan;
+mod story;
+mod world;
+
+pub use attempt::{AttemptError, Occasion, Outcome, Planned};
+pub use core::Core;
+pub use gate::{Gate, Writes};
+pub use health::Health;
+pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
+pub use plan::{Matcher, Plan, StreamPlan};
+pub use story::{Call, Event, HostCall, MAX_STEPS, Story, in_short};

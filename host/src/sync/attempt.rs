@@ -1,0 +1,282 @@
+//! One attempt of one stream: steps the machine and performs its effects until it rests.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::gate::Writes;
+use super::journal::JournalError;
+use super::machine::{
+    Effect, Event, Level, Mode, Moment, Note, Sighting, Source, Stream, Unexpected,
+};
+use super::plan::StreamPlan;
+use super::story::{self, Story, in_short};
+use crate::contract::{Failure, Phase, Trigger};
+use crate::staging::StreamKeys;
+use crate::stream::StreamId;
+use crate::time::Timestamp;
+
+/// More steps than any attempt takes: one that goes round in circles is cut off.
+const MAX_MACHINE_STEPS: usize = 200;
+
+/// Why a stream is attended to.
+#[derive(Clone, Debug)]
+pub enum Occasion {
+    /// The agent started.
+    Started,
+    /// The host looks at it.
+    Looked(Trigger, Sighting),
+    /// Its staging directory is gone.
+    StagingGone,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Where the stream stands.
+    pub phase: Phase,
+    /// When it wants to be looked at next.
+    pub wake: Option<Timestamp>,
+    /// Whether a policy said that it is too early to tell.
+    pub unsettled: bool,
+    /// Whether its last request to the store failed.
+    pub store_failed: bool,
+    /// What was last wrong with it.
+    pub failure: Option<Failure>,
+    /// Where the stored content came from.
+    pub source: Option<Source>,
+    /// What would have been written, in a dry run.
+    pub planned: Option<Planned>,
+    /// What happened.
+    pub story: Story,
+}
+
+/// A write that a dry run did not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The key.
+    pub key: String,
+    /// Whether nothing stands there now.
+    pub create: bool,
+    /// Where the content would come from.
+    pub source: Source,
+    /// The schema's fields, as name and type.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Why an attempt could not be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A defect of ours.
+    #[error(transparent)]
+    Defect(#[from] Unexpected),
+    /// A defect of ours, too.
+    #[error("stream {0} did not come to rest")]
+    Endless(StreamId),
+}
+
+/// An attempt under way.
+pub(super) struct Attempt<'a> {
+    pub(super) core: &'a Core,
+    pub(super) id: &'a StreamId,
+    pub(super) plan: Arc<StreamPlan>,
+    pub(super) keys: StreamKeys,
+    pub(super) stream: Stream,
+    pub(super) trigger: Trigger,
+    pub(super) story: Story,
+    pub(super) planned: Option<Planned>,
+    pub(super) store_failed: bool,
+}
+
+impl Core {
+    /// Attends to a stream until it rests, and leaves what became of it in the journal.
+    ///
+    /// # Errors
+    ///
+    /// The ledger fails; the stream is as the ledger has it then. What goes wrong with the store, the staged file or a
+    /// policy is an outcome.
+    pub async fn attempt(
+        &self,
+        id: &StreamId,
+        occasion: Occasion,
+    ) -> Result<Outcome, AttemptError> {
+        let known = self.journal.load(id).await?;
+        let stream = known.clone().unwrap_or_else(Stream::unseen);
+        let (trigger, event) = match occasion {
+            Occasion::Started => (Trigger::Scheduled, Event::Started),
+            Occasion::Looked(trigger, sighting) => (trigger, Event::Looked { trigger, sighting }),
+            Occasion::StagingGone => (Trigger::Changed, Event::StagingGone),
+        };
+        let now = self.clock.now();
+        let story = Story::new(now, trigger, stream.phase);
+        let keys = match self.layout.keys(&self.node, id) {
+            Ok(keys) => keys,
+            Err(error) => {
+                return self
+                    .without_keys(id, stream, story, error.to_string())
+                    .await;
+            }
+        };
+        let mut attempt = Attempt {
+            core: self,
+            id,
+            plan: Arc::clone(self.plan.of(id)),
+            keys,
+            stream,
+            trigger,
+            story,
+            planned: None,
+            store_failed: false,
+        };
+        attempt.run(event).await?;
+        attempt.finish(known.as_ref()).await
+    }
+
+    /// A name that no store takes as a key: nothing can be done, and people should know.
+    async fn without_keys(
+        &self,
+        id: &StreamId,
+        mut stream: Stream,
+        mut story: Story,
+        problem: String,
+    ) -> Result<Outcome, AttemptError> {
+        tracing::warn!(stream = %id, "{problem}");
+        stream.phase = Phase::Abandoned;
+        stream.last_failure = Some(Failure::Other(problem.clone()));
+        story.after = stream.phase;
+        story.tell(story::Event::Note {
+            level: Level::Alert,
+            text: problem,
+        });
+        story.why = "never: the stream needs another name".to_owned();
+        self.journal
+            .save(id, &stream, Some(&story), self.clock.now())
+            .await?;
+        Ok(outcome(&stream, None, false, story))
+    }
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self, first: Event) -> Result<(), AttemptError> {
+        let mut next = Some(first);
+        let mut steps = 0;
+        while let Some(event) = next.take() {
+            steps += 1;
+            if steps > MAX_MACHINE_STEPS {
+                return Err(AttemptError::Endless(self.id.clone()));
+            }
+            let moment = Moment {
+                now: self.core.clock.now(),
+                entropy: self.core.entropy.word(),
+                rules: &self.plan.rules,
+            };
+            let effects = self.stream.step(event, moment)?;
+            for effect in effects {
+                match effect {
+                    Effect::Note(note) => self.note(note),
+                    Effect::Write if self.core.gate.get() == Writes::Rehearsed => self.plan_write(),
+                    effect => next = Some(self.perform(effect).await?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, note: Note) {
+        let stream = self.id;
+        match note.level {
+            Level::Info => tracing::info!(%stream, "{}", note.text),
+            Level::Warning => tracing::warn!(%stream, "{}", note.text),
+            Level::Alert => tracing::error!(%stream, "{}", note.text),
+        }
+        self.story.tell(story::Event::Note {
+            level: note.level,
+            text: note.text,
+        });
+    }
+
+    /// In a dry run the attempt ends where it would write.
+    fn plan_write(&mut self) {
+        let Some(intent) = self.stream.intent.take() else {
+            return;
+        };
+        let fields = intent
+            .document
+            .schema
+            .fields()
+            .map(|field| (field.name.to_owned(), field.data_type));
+        self.planned = Some(Planned {
+            key: self.keys.schema.to_string(),
+            create: intent.mode == Mode::Create,
+            source: intent.source,
+            fields: fields.collect(),
+        });
+    }
+
+    /// Keeps the stream as it is now.
+    pub(super) async fn save(&self, story: Option<&Story>) -> Result<(), JournalError> {
+        self.core
+            .journal
+            .save(self.id, &self.stream, story, self.core.clock.now())
+            .await
+    }
+
+    async fn finish(mut self, known: Option<&Stream>) -> Result<Outcome, AttemptError> {
+        self.story.after = self.stream.phase;
+        self.story.next = self.stream.next_wake();
+        self.story.why = self.why();
+        if known != Some(&self.stream) {
+            let story = self.story.is_worth_telling().then_some(&self.story);
+            self.save(story).await?;
+        }
+        if self.story.before != self.stream.phase {
+            tracing::info!(stream = %self.id, from = %self.story.before, to = %self.stream.phase, "{}", self.story.why);
+        }
+        Ok(outcome(
+            &self.stream,
+            self.planned,
+            self.store_failed,
+            self.story,
+        ))
+    }
+
+    /// Why the stream is looked at next when it is.
+    fn why(&self) -> String {
+        let stream = &self.stream;
+        let Some(next) = stream.next_wake() else {
+            return match stream.phase {
+                Phase::Abandoned => {
+                    "when an operator asks, or the staged schema changes".to_owned()
+                }
+                _ => "when something changes in staging, and at the next verification".to_owned(),
+            };
+        };
+        let delay = in_short(next.since(self.core.clock.now()));
+        match (&stream.last_failure, stream.phase) {
+            _ if stream.unsettled > std::time::Duration::ZERO => {
+                format!("in {delay}: it is too early to tell")
+            }
+            _ if Some(next) == stream.look => {
+                format!("in {delay}: to see whether the stored object still stands")
+            }
+            (_, Phase::Gone) => format!("in {delay}: to see whether the stream came back"),
+            (Some(failure), _) => format!("in {delay}: {failure}"),
+            (None, _) => format!("in {delay}"),
+        }
+    }
+}
+
+fn outcome(stream: &Stream, planned: Option<Planned>, store_failed: bool, story: Story) -> Outcome {
+    Outcome {
+        phase: stream.phase,
+        wake: stream.next_wake(),
+        unsettled: stream.unsettled > std::time::Duration::ZERO,
+        store_failed,
+        failure: stream.last_failure.clone(),
+        source: stream.source().cloned(),
+        planned,
+        story,
+    }
+}

@@ -1,0 +1,41 @@
+//! What all attempts of a node share.
+
+use std::sync::Arc;
+
+use super::gate::Gate;
+use super::health::Health;
+use super::journal::Journal;
+use super::plan::Plan;
+use crate::staging::{Layout, Staging};
+use crate::storage::Store;
+use crate::stream::NodeId;
+use crate::time::{Clock, Entropy, Timestamp};
+
+/// The parts of a node's agent that its attempts work with. Everything that makes two runs differ enters here.
+#[derive(Debug)]
+pub struct Core {
+    /// The node.
+    pub node: NodeId,
+    /// When the host first saw it.
+    pub node_seen: Timestamp,
+    /// Where schemas are published.
+    pub store: Store,
+    /// Where they are staged.
+    pub staging: Arc<dyn Staging>,
+    /// Where files and keys are.
+    pub layout: Layout,
+    /// What is remembered.
+    pub journal: Arc<dyn Journal>,
+    /// Which policies and rules apply.
+    pub plan: Plan,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random words.
+    pub entropy: Arc<dyn Entropy>,
+    /// How the store does.
+    pub health: Health,
+    /// Whether it may be written to.
+    pub gate: Gate,
+    /// The largest schema that is read, staged or stored, in bytes.
+    pub max_schema_size: u64,
+}

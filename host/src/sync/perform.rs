@@ -1,0 +1,282 @@
+//! Performs the machine's effects against the real world.
+
+use super::attempt::{Attempt, AttemptError};
+use super::gate::{Gate, Writes};
+use super::machine::{Effect, Event, HeadSeen, Marker, MarkerSeen, Mode, RemoteSeen, Staged};
+use super::story;
+use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
+use crate::schema::Schema;
+use crate::staging::{KeyKind, ReadError};
+use crate::storage::{Fetched, Put};
+use crate::time::Timestamp;
+
+/// The largest marker that is read, in bytes. A Parseable marker lists manifests, one a day.
+const MAX_MARKER: u64 = 16 << 20;
+
+/// The most objects that are listed under one stream's prefix: nodes, times two.
+pub(super) const MAX_LISTED: usize = 10_000;
+
+impl Attempt<'_> {
+    /// Performs an effect, and tells what came of it.
+    pub(super) async fn perform(&mut self, effect: Effect) -> Result<Event, AttemptError> {
+        Ok(match effect {
+            Effect::ReadStaged => Event::Read(self.read_staged().await),
+            Effect::AskExistence(trigger) => {
+                self.trigger = trigger;
+                Event::Judged(self.ask_existence().await)
+            }
+            Effect::AskFallback(reason) => Event::Chosen(self.ask_fallback(&reason).await),
+            Effect::AskRetry(failure) => Event::Decided(self.ask_retry(&failure).await),
+            Effect::CheckMarker(_) => Event::Marker(self.check_marker().await),
+            Effect::Fetch => Event::Fetched(self.fetch().await),
+            Effect::Head => Event::Headed(self.head().await),
+            Effect::GatherPeers => Event::Peers(self.gather_peers().await),
+            Effect::Resolve(choice) => Event::Proposed(self.resolve(choice).await),
+            Effect::Write => Event::Written(self.write().await?),
+            // Notes answer nothing and are told where they come up.
+            Effect::Note(_) => return Err(AttemptError::Endless(self.id.clone())),
+        })
+    }
+
+    async fn read_staged(&mut self) -> Staged {
+        let (staging, node, id) = (
+            self.core.staging.clone(),
+            self.core.node.clone(),
+            self.id.clone(),
+        );
+        let read = tokio::task::spawn_blocking(move || {
+            staging.read_schema(&node, &id).map(|file| {
+                let (size, modified) = (file.stat.size, file.stat.modified);
+                match Schema::parse(&file.bytes) {
+                    Ok(schema) => Staged::WellFormed {
+                        size,
+                        modified,
+                        schema,
+                    },
+                    Err(error) => Staged::IllFormed {
+                        size,
+                        modified,
+                        reason: error.to_string(),
+                    },
+                }
+            })
+        });
+        let staged = match read.await {
+            Ok(Ok(staged)) => staged,
+            Ok(Err(ReadError::Missing)) => Staged::Missing,
+            Ok(Err(ReadError::Unreadable(cause))) => Staged::Unreadable(cause),
+            Ok(Err(ReadError::TooLarge { size, .. })) => Staged::TooLarge(size),
+            Ok(Err(ReadError::Torn)) => Staged::Torn,
+            Err(error) => Staged::Unreadable(error.to_string()),
+        };
+        let found = match &staged {
+            Staged::Missing => "nothing".to_owned(),
+            Staged::Unreadable(cause) => format!("unreadable: {cause}"),
+            Staged::TooLarge(size) => format!("{size} bytes, over the limit"),
+            Staged::Torn => "a file that changed while it was read".to_owned(),
+            Staged::IllFormed { size, reason, .. } => {
+                format!("{size} bytes that are no schema: {reason}")
+            }
+            Staged::WellFormed { schema, .. } => {
+                format!("a schema of {} fields", schema.fields().count())
+            }
+        };
+        self.story.tell(story::Event::Staged { found });
+        staged
+    }
+
+    /// Whether the stream exists: by this node's marker, else by anybody's.
+    pub(super) async fn check_marker(&mut self) -> Result<MarkerSeen, StoreFailure> {
+        let Some(own) = self.keys.marker.clone() else {
+            return Ok(MarkerSeen::NotNeeded);
+        };
+        if let Some(seen) = self.read_marker(&own).await? {
+            return Ok(seen);
+        }
+        let prefix = self.peers_path();
+        let listed = self.core.store.list(&prefix, MAX_LISTED).await;
+        let listing = self.heard("LIST", &self.keys.peers_prefix.clone(), listed, |listing| {
+            format!("{} objects", listing.objects.len())
+        })?;
+        for object in listing.objects {
+            if self.keys.classify(&object.key) == KeyKind::Marker
+                && let Some(seen) = self.read_marker(&object.key).await?
+            {
+                return Ok(seen);
+            }
+        }
+        if listing.truncated {
+            return Err(StoreFailure::new(
+                FailureKind::Other,
+                format!(
+                    "more than {MAX_LISTED} objects under {prefix}: whether the stream exists can't be told"
+                ),
+            ));
+        }
+        Ok(MarkerSeen::Gone)
+    }
+
+    async fn read_marker(
+        &mut self,
+        key: &object_store::path::Path,
+    ) -> Result<Option<MarkerSeen>, StoreFailure> {
+        let got = self.core.store.get(key, MAX_MARKER).await;
+        let fetched = self.heard("GET", key.as_ref(), got, |fetched| match fetched {
+            Fetched::Missing => "missing".to_owned(),
+            Fetched::TooLarge(info) => format!("{} bytes, over the limit", info.size),
+            Fetched::Found(_) => "the stream exists".to_owned(),
+        })?;
+        let read = match fetched {
+            Fetched::Missing => return Ok(None),
+            Fetched::TooLarge(_) => None,
+            Fetched::Found(object) => self.core.layout.read_marker(&object.bytes).ok(),
+        };
+        // A marker that can't be read is a marker: the stream exists, and nothing tells its incarnation.
+        let (created_at, attributes) = match read {
+            Some(marker) => (marker.created_at, marker.attributes),
+            None => (
+                self.stream
+                    .incarnation
+                    .as_ref()
+                    .map(|known| known.created_at)
+                    .unwrap_or_default(),
+                Vec::new(),
+            ),
+        };
+        let seen = self.core.clock.now();
+        Ok(Some(MarkerSeen::Present(Marker {
+            key: key.to_string(),
+            created_at,
+            seen,
+            attributes,
+        })))
+    }
+
+    async fn fetch(&mut self) -> Result<RemoteSeen, StoreFailure> {
+        let key = self.keys.schema.clone();
+        let got = self
+            .core
+            .store
+            .get(&key, self.core.max_schema_size)
+            .await
+            .map(read_schema);
+        self.heard("GET", key.as_ref(), got, |remote| match remote {
+            RemoteSeen::Missing => "missing".to_owned(),
+            RemoteSeen::WellFormed { schema, .. } => {
+                format!("a schema of {} fields", schema.fields().count())
+            }
+            RemoteSeen::Corrupt { reason, .. } => format!("no schema: {reason}"),
+        })
+    }
+
+    async fn head(&mut self) -> Result<HeadSeen, StoreFailure> {
+        let key = self.keys.schema.clone();
+        let seen = self.core.store.head(&key).await;
+        let seen = self.heard("HEAD", key.as_ref(), seen, |found| match found {
+            None => "missing".to_owned(),
+            Some(info) => format!("{} bytes", info.size),
+        })?;
+        Ok(seen.map_or(HeadSeen::Missing, HeadSeen::Found))
+    }
+
+    /// Writes the stored intent. It is durable before the request is made.
+    async fn write(&mut self) -> Result<Put, AttemptError> {
+        let writes = self.core.gate.get();
+        if writes == Writes::Unprobed {
+            return Ok(Put::Refused(Gate::shut()));
+        }
+        self.save(None).await?;
+        let Some(intent) = self.stream.intent.clone() else {
+            return Err(AttemptError::Endless(self.id.clone()));
+        };
+        let (key, bytes) = (self.keys.schema.clone(), intent.document.bytes());
+        let (method, put) = match &intent.mode {
+            Mode::Create => ("CREATE", self.core.store.create(&key, bytes).await),
+            Mode::Update(version) => ("UPDATE", self.core.store.update(&key, bytes, version).await),
+        };
+        let outcome = match &put {
+            Put::Done(_) => "written".to_owned(),
+            Put::Exists => "something stands there".to_owned(),
+            Put::Stale => "it changed since it was read".to_owned(),
+            Put::Refused(failure) => format!("not written: {failure}"),
+            Put::Ambiguous(failure) => format!("outcome unknown: {failure}"),
+        };
+        match &put {
+            Put::Refused(failure) | Put::Ambiguous(failure) => self.store_failed(failure),
+            _ => self.store_answered(),
+        }
+        self.story.request(method, key.as_ref(), outcome);
+        // Where conditions are ignored, only what stands there afterwards tells who won.
+        Ok(match (writes, put) {
+            (Writes::ReadBack, Put::Done(object)) => Put::Done(ObjectInfo {
+                version: None,
+                ..object
+            }),
+            (_, put) => put,
+        })
+    }
+
+    /// Notes a request of the host's own, and how the store did.
+    pub(super) fn heard<T>(
+        &mut self,
+        method: &str,
+        key: &str,
+        answer: Result<T, StoreFailure>,
+        in_words: impl FnOnce(&T) -> String,
+    ) -> Result<T, StoreFailure> {
+        match &answer {
+            Ok(found) => {
+                self.story.request(method, key, in_words(found));
+                self.store_answered();
+            }
+            Err(failure) => {
+                self.story.request(method, key, failure.to_string());
+                self.store_failed(failure);
+            }
+        }
+        answer
+    }
+
+    fn store_answered(&mut self) {
+        self.store_failed = false;
+        self.core.health.succeeded(self.id, self.now());
+    }
+
+    fn store_failed(&mut self, failure: &StoreFailure) {
+        self.store_failed = true;
+        tracing::debug!(stream = %self.id, "{failure}");
+        self.core.health.failed(self.id);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// The stream's prefix without its trailing `/`.
+    pub(super) fn peers_path(&self) -> object_store::path::Path {
+        let text = self.keys.peers_prefix.trim_end_matches('/');
+        // Keys that the layout made are well-formed; encoding them again would name another stream.
+        object_store::path::Path::parse(text).unwrap_or_default()
+    }
+}
+
+/// What a GET of a schema means.
+pub(super) fn read_schema(fetched: Fetched) -> RemoteSeen {
+    match fetched {
+        Fetched::Missing => RemoteSeen::Missing,
+        Fetched::TooLarge(object) => {
+            let reason = format!("{} bytes are more than the limit for schemas", object.size);
+            RemoteSeen::Corrupt { object, reason }
+        }
+        Fetched::Found(found) => match Schema::parse(&found.bytes) {
+            Ok(schema) => RemoteSeen::WellFormed {
+                object: found.info,
+                schema,
+            },
+            Err(error) => RemoteSeen::Corrupt {
+                object: found.info,
+                reason: error.to_string(),
+            },
+        },
+    }
+}

@@ -1,0 +1,224 @@
+//! What a policy's imports reach: the node's real store, staging and ledger.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::path::Path;
+
+use super::core::Core;
+use super::journal::Journal;
+use super::perform::MAX_LISTED;
+use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
+use crate::ledger;
+use crate::policy::{
+    Entry, Page, ReadFailure, StagedFile, StagingFailure, StateScope, World, WriteFailure,
+    WriteMode,
+};
+use crate::staging::{FileError, ListError, Staging};
+use crate::storage::{Fetched, Put, Store};
+use crate::stream::{NodeId, StreamId};
+use crate::sync::gate::Writes;
+
+/// The most files of a stream's staging directory that a policy is shown.
+const MAX_FILES: usize = 10_000;
+
+/// One policy's world, for one decision about one stream.
+#[derive(Debug)]
+pub(super) struct PolicyWorld {
+    store: Store,
+    staging: Arc<dyn Staging>,
+    journal: Arc<dyn Journal>,
+    node: NodeId,
+    stream: StreamId,
+    policy: Arc<str>,
+    may_write: bool,
+}
+
+impl PolicyWorld {
+    pub(super) fn new(core: &Core, stream: &StreamId, policy: Arc<str>) -> Self {
+        Self {
+            store: core.store.clone(),
+            staging: Arc::clone(&core.staging),
+            journal: Arc::clone(&core.journal),
+            node: core.node.clone(),
+            stream: stream.clone(),
+            policy,
+            may_write: matches!(core.gate.get(), Writes::Conditional | Writes::ReadBack),
+        }
+    }
+
+    fn scope(&self, scope: StateScope) -> ledger::StateScope {
+        let stream = match scope {
+            StateScope::Stream => Some(self.stream.clone()),
+            StateScope::Node => None,
+        };
+        ledger::StateScope {
+            node: self.node.clone(),
+            stream,
+        }
+    }
+}
+
+#[async_trait]
+impl World for PolicyWorld {
+    async fn head(&self, key: &Path) -> Result<ObjectInfo, ReadFailure> {
+        self.store
+            .head(key)
+            .await
+            .map_err(ReadFailure::Store)?
+            .ok_or(ReadFailure::NotFound)
+    }
+
+    async fn get(
+        &self,
+        key: &Path,
+        offset: u64,
+        length: u32,
+    ) -> Result<(ObjectInfo, Bytes), ReadFailure> {
+        match self
+            .store
+            .get_range(key, offset, u64::from(length))
+            .await
+            .map_err(ReadFailure::Store)?
+        {
+            Fetched::Found(object) => Ok((object.info, object.bytes)),
+            Fetched::TooLarge(info) => Err(ReadFailure::TooLarge(info.size)),
+            Fetched::Missing => Err(ReadFailure::NotFound),
+        }
+    }
+
+    async fn list(
+        &self,
+        prefix: &Path,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page, ReadFailure> {
+        let listing = self
+            .store
+            .list(prefix, MAX_LISTED)
+            .await
+            .map_err(ReadFailure::Store)?;
+        if listing.truncated {
+            return Err(ReadFailure::TooLarge(MAX_LISTED as u64));
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut rest = listing.objects.into_iter().skip_while(|object| {
+            after.is_some_and(|after| object.key.as_ref().as_bytes() <= after.as_bytes())
+        });
+        let entries: Vec<_> = rest
+            .by_ref()
+            .take(limit)
+            .map(|object| Entry {
+                key: object.key.into(),
+                size: object.size,
+                modified: object.modified,
+            })
+            .collect();
+        let next = rest
+            .next()
+            .and_then(|_| entries.last().map(|last| last.key.clone()));
+        Ok(Page { entries, next })
+    }
+
+    async fn put(
+        &self,
+        key: &Path,
+        bytes: Bytes,
+        mode: WriteMode,
+    ) -> Result<ObjectInfo, WriteFailure> {
+        if !self.may_write {
+            let failure = StoreFailure::new(FailureKind::Unavailable, "nothing is written now");
+            return Err(WriteFailure::Store(failure));
+        }
+        // A task of its own: the decision's deadline drops this future, and the write must end all the same.
+        let (store, key) = (self.store.clone(), key.clone());
+        let (stream, policy) = (self.stream.clone(), Arc::clone(&self.policy));
+        let task = tokio::spawn(async move {
+            tracing::info!(%stream, %policy, %key, bytes = bytes.len(), "policy writes an object");
+            let put = match &mode {
+                WriteMode::Create => store.create(&key, bytes).await,
+                WriteMode::Update(version) => store.update(&key, bytes, version).await,
+            };
+            let stale = matches!(put, Put::Exists | Put::Stale | Put::Ambiguous(_));
+            let standing = if stale {
+                store.head(&key).await.ok().flatten()
+            } else {
+                None
+            };
+            (put, standing)
+        });
+        match task.await {
+            Ok((Put::Done(object), _)) => Ok(object),
+            Ok((Put::Exists | Put::Stale, standing)) => Err(WriteFailure::Stale(standing)),
+            Ok((Put::Refused(failure) | Put::Ambiguous(failure), _)) => {
+                Err(WriteFailure::Store(failure))
+            }
+            Err(error) => Err(WriteFailure::Store(StoreFailure::new(
+                FailureKind::Other,
+                error.to_string(),
+            ))),
+        }
+    }
+
+    async fn staged_files(&self) -> Result<Vec<StagedFile>, StagingFailure> {
+        let (staging, stream) = (Arc::clone(&self.staging), self.stream.clone());
+        let listed = blocking(move || staging.list_files(&stream, MAX_FILES)).await?;
+        match listed {
+            Ok(files) => Ok(files
+                .into_iter()
+                .map(|file| StagedFile {
+                    name: file.name,
+                    size: file.size,
+                    modified: file.modified,
+                })
+                .collect()),
+            Err(ListError::TooMany(cap)) => Err(StagingFailure::TooLarge(cap as u64)),
+            Err(ListError::Failed(cause)) => Err(StagingFailure::Failed(cause)),
+        }
+    }
+
+    async fn read_staged(
+        &self,
+        name: &str,
+        offset: u64,
+        length: u32,
+    ) -> Result<Bytes, StagingFailure> {
+        let (staging, stream, name) = (
+            Arc::clone(&self.staging),
+            self.stream.clone(),
+            name.to_owned(),
+        );
+        let read = blocking(move || staging.read_file(&stream, &name, offset, length)).await?;
+        read.map_err(|error| match error {
+            FileError::NotFound => StagingFailure::NotFound,
+            FileError::Failed(cause) => StagingFailure::Failed(cause),
+        })
+    }
+
+    async fn load_state(&self, scope: StateScope, key: &str) -> Result<Option<Vec<u8>>, String> {
+        let scope = self.scope(scope);
+        self.journal
+            .load_state(&self.policy, &scope, key)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    async fn count_state(&self, scope: StateScope) -> Result<u32, String> {
+        let scope = self.scope(scope);
+        let count = self
+            .journal
+            .count_state(&self.policy, &scope)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StagingFailure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StagingFailure::Failed(error.to_string()))
+}
