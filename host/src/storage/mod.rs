@@ -11,6 +11,7 @@ mod granted;
 mod id;
 mod key;
 mod limit;
+mod object;
 mod observe;
 mod open;
 mod options;
@@ -25,10 +26,11 @@ pub use counts::RequestCounts;
 pub use granted::{Grant, GrantError, Prefix, Values};
 pub use id::StoreId;
 pub use key::{KeyError, MAX_KEY_BYTES, is_reserved, parse_key, parse_prefix};
+pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
 pub use probe::{Condition, ConditionalSupport, probe};
 pub use settings::{ConditionalWrites, StoreSettings};
-pub use store::{Fetched, ListedObject, Listing, Object, Put, Refetched, Store};
+pub use store::Store;
 
 /// A key in the store, relative to the store URL's prefix.
 pub use object_store::path::Path as Key;

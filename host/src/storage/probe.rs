@@ -10,7 +10,8 @@ use crate::stream::NodeId;
 use crate::time::Entropy;
 
 use super::key::parse_key;
-use super::store::{Put, Store};
+use super::object::Put;
+use super::store::Store;
 
 /// How a store treats one kind of condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
