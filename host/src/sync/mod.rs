@@ -13,7 +13,9 @@ pub mod machine;
 mod peers;
 mod perform;
 mod plan;
+mod scheduler;
 mod story;
+mod tracker;
 mod world;
 
 pub use attempt::{AttemptError, Occasion, Outcome, Planned};
@@ -22,4 +24,5 @@ pub use gate::{Gate, Writes};
 pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub use plan::{Matcher, Plan, StreamPlan};
+pub use scheduler::{DEFAULT_ATTEMPTS_AT_ONCE, Observer, Scheduler, Tally};
 pub use story::{Call, Event, HostCall, MAX_STEPS, Story, in_short};

@@ -1,0 +1,352 @@
+//! Says when which stream is attended to, and runs the attempts side by side.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::attempt::{AttemptError, Occasion, Outcome};
+use super::core::Core;
+use super::machine::Sighting;
+use super::tracker::Tracker;
+use crate::contract::{Phase, Trigger};
+use crate::ledger::Summary;
+use crate::staging::{ScanSummary, Staged, StagingError};
+use crate::stream::StreamId;
+
+/// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
+pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
+
+/// How long a stream rests when the ledger could not keep what became of it.
+const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
+
+/// Hears of every attempt that ended.
+pub type Observer = Box<dyn FnMut(&StreamId, &Outcome) + Send>;
+
+/// The streams of a node and their timers. One attempt a stream at a time; no stream waits for another one's store,
+/// policies or files, except for its turn among those that run at once.
+pub struct Scheduler {
+    core: Arc<Core>,
+    tracker: Tracker,
+    timers: BinaryHeap<Reverse<(Duration, StreamId)>>,
+    ready: VecDeque<(StreamId, Work)>,
+    running: JoinSet<(StreamId, Result<Outcome, AttemptError>)>,
+    at_once: usize,
+    observer: Option<Observer>,
+    errors: u64,
+}
+
+/// What is done about a stream when its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Start,
+    Look(Trigger),
+    StagingGone,
+}
+
+/// How the streams of a node stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Streams in each phase, in the order of [`Phase::ALL`].
+    pub phases: [u32; 9],
+    /// Attempts that are queued or running.
+    pub busy: u32,
+    /// Whether all are settled.
+    pub settled: bool,
+}
+
+impl Tally {
+    /// Streams in this phase.
+    pub fn of(&self, phase: Phase) -> u32 {
+        let at = Phase::ALL
+            .iter()
+            .position(|other| *other == phase)
+            .unwrap_or_default();
+        self.phases.get(at).copied().unwrap_or_default()
+    }
+}
+
+impl Scheduler {
+    /// The scheduler of a node, with what its ledger knows.
+    pub fn new(core: Arc<Core>, summaries: Vec<Summary>, at_once: usize) -> Self {
+        let mut scheduler = Self {
+            tracker: Tracker::default(),
+            timers: BinaryHeap::new(),
+            ready: VecDeque::new(),
+            running: JoinSet::new(),
+            at_once: at_once.max(1),
+            observer: None,
+            errors: 0,
+            core,
+        };
+        let (now, monotonic) = (scheduler.core.clock.now(), scheduler.core.clock.monotonic());
+        for id in scheduler.tracker.recall(summaries, now, monotonic) {
+            scheduler.queue(id, Work::Start);
+        }
+        let wakes: Vec<_> = scheduler
+            .tracker
+            .iter()
+            .filter_map(|(id, entry)| Some((entry.wake?, id.clone())))
+            .collect();
+        scheduler.timers.extend(wakes.into_iter().map(Reverse));
+        scheduler
+    }
+
+    /// Tells the observer of every attempt that ends from now on.
+    pub fn observe(&mut self, observer: Observer) {
+        self.observer = Some(observer);
+    }
+
+    /// Attempts that could not be made at all since the start.
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// Scans the staging directory, and queues what is new there.
+    ///
+    /// # Errors
+    ///
+    /// The directory can't be listed; nothing is taken as gone then.
+    pub async fn scan(&mut self) -> Result<ScanSummary, StagingError> {
+        let (staging, node) = (Arc::clone(&self.core.staging), self.core.node.clone());
+        let scanned = tokio::task::spawn_blocking(move || {
+            let mut found = Vec::new();
+            let summary = staging.scan(&node, &mut |staged| found.push(staged))?;
+            Ok((summary, found))
+        });
+        let (summary, found) = match scanned.await {
+            Ok(scanned) => scanned?,
+            Err(error) => {
+                return Err(StagingError::List {
+                    dir: PathBuf::new(),
+                    source: std::io::Error::other(error),
+                });
+            }
+        };
+        self.tracker.begin_scan();
+        for staged in &found {
+            self.saw(staged);
+        }
+        if !summary.truncated && summary.unreadable.is_empty() {
+            for id in self.tracker.end_scan() {
+                self.queue(id, Work::StagingGone);
+            }
+        }
+        self.core.health.count(self.tracker.len());
+        Ok(summary)
+    }
+
+    /// Looks at one stream's staging, after a hint.
+    pub async fn scan_stream(&mut self, id: &StreamId) {
+        let (staging, node, stream) = (
+            Arc::clone(&self.core.staging),
+            self.core.node.clone(),
+            id.clone(),
+        );
+        if let Ok(Some(staged)) =
+            tokio::task::spawn_blocking(move || staging.look(&node, &stream)).await
+        {
+            self.saw(&staged);
+        }
+    }
+
+    fn saw(&mut self, staged: &Staged) {
+        if let Some(trigger) = self.tracker.saw(staged, self.core.clock.now()) {
+            if !staged.foreign.is_empty() {
+                let names = staged.foreign.join(", ");
+                tracing::warn!(stream = %staged.stream, "schemas of other nodes are staged here and left alone: {names}");
+            }
+            self.queue(staged.stream.clone(), Work::Look(trigger));
+        }
+    }
+
+    /// Queues a look at every stream that `wanted` takes; those that nobody knows are reported by the caller.
+    pub fn look_at_all(
+        &mut self,
+        trigger: Trigger,
+        wanted: impl Fn(&StreamId, Phase) -> bool,
+    ) -> usize {
+        let chosen: Vec<_> = self
+            .tracker
+            .iter()
+            .filter(|(id, entry)| wanted(id, entry.phase))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let count = chosen.len();
+        for id in chosen {
+            self.queue(id, Work::Look(trigger));
+        }
+        count
+    }
+
+    /// The streams that are known.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamId> {
+        self.tracker.iter().map(|(id, _)| id)
+    }
+
+    fn queue(&mut self, id: StreamId, work: Work) {
+        let Some(entry) = self.tracker.get_mut(&id) else {
+            return;
+        };
+        if entry.busy {
+            if let Work::Look(trigger) = work {
+                entry.again = Some(trigger);
+            }
+            return;
+        }
+        entry.busy = true;
+        self.ready.push_back((id, work));
+    }
+
+    /// Starts what is due, as far as there is room.
+    pub fn start_due(&mut self) {
+        let now = self.core.clock.monotonic();
+        while let Some(Reverse((at, _))) = self.timers.peek()
+            && *at <= now
+        {
+            let Some(Reverse((at, id))) = self.timers.pop() else {
+                break;
+            };
+            // Timers are not taken back when a stream changes its mind: only the latest one counts.
+            if self
+                .tracker
+                .get(&id)
+                .is_some_and(|entry| entry.wake == Some(at))
+            {
+                self.queue(id, Work::Look(Trigger::Scheduled));
+            }
+        }
+        while self.running.len() < self.at_once {
+            let Some((id, work)) = self.ready.pop_front() else {
+                break;
+            };
+            let Some(entry) = self.tracker.get_mut(&id) else {
+                continue;
+            };
+            entry.wake = None;
+            let occasion = match work {
+                Work::Start => Occasion::Started,
+                Work::Look(trigger) => Occasion::Looked(trigger, entry.sighting.clone()),
+                Work::StagingGone => Occasion::StagingGone,
+            };
+            let core = Arc::clone(&self.core);
+            self.running.spawn(async move {
+                let outcome = core.attempt(&id, occasion).await;
+                (id, outcome)
+            });
+        }
+    }
+
+    /// Waits until an attempt ended, or until a timer is over; for ever when there is neither.
+    pub async fn next(&mut self) {
+        let timer = self
+            .timers
+            .peek()
+            .map(|Reverse((at, _))| at.saturating_sub(self.core.clock.monotonic()));
+        let core = Arc::clone(&self.core);
+        let sleep = async move {
+            match timer {
+                Some(delay) => core.clock.sleep(delay).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = self.running.join_next(), if !self.running.is_empty() => {
+                if let Some(Ok((id, result))) = ended {
+                    self.ended(&id, result);
+                }
+            }
+            () = sleep => {}
+        }
+    }
+
+    /// Lets the attempts that run come to their ends, and starts no more.
+    pub async fn drain(&mut self) {
+        self.ready.clear();
+        while let Some(ended) = self.running.join_next().await {
+            if let Ok((id, result)) = ended {
+                self.ended(&id, result);
+            }
+        }
+    }
+
+    fn ended(&mut self, id: &StreamId, result: Result<Outcome, AttemptError>) {
+        let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
+        let Some(entry) = self.tracker.get_mut(id) else {
+            return;
+        };
+        entry.busy = false;
+        match &result {
+            Ok(outcome) => {
+                entry.phase = outcome.phase;
+                entry.unsettled = outcome.unsettled;
+                entry.wake = outcome
+                    .wake
+                    .map(|at| monotonic.saturating_add(at.since(now)));
+            }
+            Err(_) => entry.wake = Some(monotonic.saturating_add(AFTER_JOURNAL_ERROR)),
+        }
+        if let Some(wake) = entry.wake {
+            self.timers.push(Reverse((wake, id.clone())));
+        }
+        if let Some(trigger) = entry.again.take() {
+            self.queue(id.clone(), Work::Look(trigger));
+        }
+        match result {
+            Ok(outcome) => {
+                if let Some(observer) = &mut self.observer {
+                    observer(id, &outcome);
+                }
+            }
+            Err(error) => {
+                self.errors += 1;
+                tracing::error!(stream = %id, "the attempt was not kept: {:#}", anyhow::Error::from(error));
+            }
+        }
+    }
+
+    /// How the streams stand, those that `wanted` takes.
+    pub fn tally(&self, wanted: impl Fn(&StreamId) -> bool) -> Tally {
+        let mut tally = Tally {
+            settled: true,
+            ..Tally::default()
+        };
+        for (_, entry) in self.tracker.iter().filter(|(id, _)| wanted(id)) {
+            let at = Phase::ALL.iter().position(|phase| *phase == entry.phase);
+            if let Some(count) = at.and_then(|at| tally.phases.get_mut(at)) {
+                *count += 1;
+            }
+            tally.busy += u32::from(entry.busy);
+            tally.settled &= entry.is_settled();
+        }
+        tally
+    }
+
+    /// Whether no attempt is queued or running, and no stream waits for less than `patience` to be told whether its
+    /// schema is there.
+    pub fn is_quiet(&self, patience: Duration) -> bool {
+        let latest = self.core.clock.monotonic().saturating_add(patience);
+        self.ready.is_empty()
+            && self.running.is_empty()
+            && !self
+                .tracker
+                .iter()
+                .any(|(_, entry)| entry.unsettled && entry.wake.is_some_and(|at| at <= latest))
+    }
+
+    /// What a stream's staging last looked like.
+    pub fn sighting(&self, id: &StreamId) -> Option<&Sighting> {
+        self.tracker.get(id).map(|entry| &entry.sighting)
+    }
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("streams", &self.tracker.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! What the agent keeps in memory of every stream: little, since there may be a hundred thousand.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use super::machine::Sighting;
+use crate::contract::{Phase, Trigger};
+use crate::ledger::Summary;
+use crate::staging::{SchemaStat, Staged};
+use crate::stream::StreamId;
+use crate::time::Timestamp;
+
+/// All streams of the node: those that are staged and those that the ledger knows.
+#[derive(Debug, Default)]
+pub(super) struct Tracker {
+    entries: HashMap<StreamId, Entry>,
+    generation: u32,
+}
+
+/// One stream.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// What the last scan saw.
+    pub(super) sighting: Sighting,
+    /// The last scan that saw it; 0 for none.
+    generation: u32,
+    /// Where it stands.
+    pub(super) phase: Phase,
+    /// Whether an attempt is queued or running.
+    pub(super) busy: bool,
+    /// Whether a policy said that it is too early to tell.
+    pub(super) unsettled: bool,
+    /// Something happened while an attempt was running.
+    pub(super) again: Option<Trigger>,
+    /// When it wants to be looked at, on the monotonic clock.
+    pub(super) wake: Option<Duration>,
+}
+
+impl Tracker {
+    /// Takes in what the ledger knows. Gives the streams that must be attended to at once: their last write was never
+    /// answered.
+    pub(super) fn recall(
+        &mut self,
+        summaries: Vec<Summary>,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Vec<StreamId> {
+        let mut unresolved = Vec::new();
+        for summary in summaries {
+            let signature = summary
+                .signature
+                .as_deref()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default();
+            let wake = summary
+                .next_attempt
+                .map(|at| monotonic.saturating_add(at.since(now)));
+            if summary.unresolved {
+                unresolved.push(summary.stream.clone());
+            }
+            let sighting = Sighting {
+                signature,
+                stable_since: now,
+                ..Sighting::default()
+            };
+            let entry = Entry {
+                wake,
+                ..Entry::new(sighting, summary.phase)
+            };
+            self.entries.insert(summary.stream, entry);
+        }
+        unresolved
+    }
+
+    /// Begins a scan.
+    pub(super) fn begin_scan(&mut self) {
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+    }
+
+    /// Takes in what a scan saw of a stream, and says whether there is something to judge.
+    pub(super) fn saw(&mut self, staged: &Staged, now: Timestamp) -> Option<Trigger> {
+        let generation = self.generation;
+        let signature = signature(&staged.schema);
+        let Some(entry) = self.entries.get_mut(&staged.stream) else {
+            let data_since = (staged.data_files > 0).then_some(now);
+            let sighting = Sighting {
+                signature,
+                stable_since: now,
+                data_files: staged.data_files,
+                data_since,
+            };
+            let entry = Entry {
+                generation,
+                ..Entry::new(sighting, Phase::Unseen)
+            };
+            self.entries.insert(staged.stream.clone(), entry);
+            return Some(Trigger::FirstSeen);
+        };
+        entry.generation = generation;
+        let sighting = &mut entry.sighting;
+        let data_came = staged.data_files > 0 && sighting.data_files == 0;
+        sighting.data_files = staged.data_files;
+        match staged.data_files {
+            0 => sighting.data_since = None,
+            _ => _ = sighting.data_since.get_or_insert(now),
+        }
+        let changed = sighting.signature != signature;
+        if changed {
+            sighting.signature = signature;
+            sighting.stable_since = now;
+        }
+        (changed || data_came).then_some(Trigger::Changed)
+    }
+
+    /// Ends a scan: the streams that it saw before and not this time.
+    pub(super) fn end_scan(&mut self) -> Vec<StreamId> {
+        let generation = self.generation;
+        let vanished = self
+            .entries
+            .iter_mut()
+            .filter(|(_, entry)| entry.generation != 0 && entry.generation != generation);
+        vanished
+            .map(|(id, entry)| {
+                entry.generation = 0;
+                entry.sighting = Sighting::default();
+                id.clone()
+            })
+            .collect()
+    }
+
+    pub(super) fn get(&self, id: &StreamId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &StreamId) -> Option<&mut Entry> {
+        self.entries.get_mut(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&StreamId, &Entry)> {
+        self.entries.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+impl Entry {
+    fn new(sighting: Sighting, phase: Phase) -> Self {
+        Self {
+            sighting,
+            generation: 0,
+            phase,
+            busy: false,
+            unsettled: false,
+            again: None,
+            wake: None,
+        }
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_settled(&self) -> bool {
+        self.phase.is_settled() && !self.busy && !self.unsettled && self.again.is_none()
+    }
+}
+
+/// Tells one state of the place where the schema belongs from another. Never 0, which stands for none.
+fn signature(schema: &SchemaStat) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match schema {
+        SchemaStat::Missing => return 1,
+        SchemaStat::Unreadable(cause) => (2u8, cause).hash(&mut hasher),
+        SchemaStat::TooLarge(size) => (3u8, size).hash(&mut hasher),
+        SchemaStat::File(stat) => (4u8, stat.identity).hash(&mut hasher),
+    }
+    hasher.finish().max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staged(name: &str, schema: SchemaStat, data_files: u32) -> Staged {
+        Staged {
+            stream: StreamId::new(name),
+            schema,
+            data_files,
+            foreign: vec![],
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn unchanged_streams_ask_for_nothing() {
+        let mut tracker = Tracker::default();
+        tracker.begin_scan();
+        assert_eq!(
+            tracker.saw(&staged("a", SchemaStat::TooLarge(9), 0), at(1)),
+            Some(Trigger::FirstSeen)
+        );
+        tracker.begin_scan();
+        assert_eq!(
+            tracker.saw(&staged("a", SchemaStat::TooLarge(9), 0), at(2)),
+            None
+        );
+        assert_eq!(
+            tracker.saw(&staged("a", SchemaStat::TooLarge(9), 4), at(3)),
+            Some(Trigger::Changed),
+            "data came"
+        );
+        assert_eq!(
+            tracker.saw(&staged("a", SchemaStat::TooLarge(9), 5), at(4)),
+            None,
+            "more of it"
+        );
+        assert_eq!(
+            tracker.saw(&staged("a", SchemaStat::Missing, 5), at(5)),
+            Some(Trigger::Changed)
+        );
+        let sighting = &tracker.get(&StreamId::new("a")).unwrap().sighting;
+        assert_eq!(
+            (sighting.stable_since, sighting.data_since),
+            (at(5), Some(at(3)))
+        );
+    }
+
+    #[test]
+    fn streams_that_vanish_are_reported_once() {
+        let mut tracker = Tracker::default();
+        tracker.begin_scan();
+        tracker.saw(&staged("a", SchemaStat::Missing, 0), at(1));
+        assert!(tracker.end_scan().is_empty());
+        tracker.begin_scan();
+        assert_eq!(tracker.end_scan(), [StreamId::new("a")]);
+        tracker.begin_scan();
+        assert!(tracker.end_scan().is_empty());
+    }
+
+    #[test]
+    fn an_entry_stays_small() {
+        assert!(
+            size_of::<(StreamId, Entry)>() <= 256,
+            "{}",
+            size_of::<(StreamId, Entry)>()
+        );
+    }
+}
