@@ -32,7 +32,9 @@ impl WriterLock {
                     pid: holder(&mut file),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", ledger, source)),
+            Err(TryLockError::Error(source)) => {
+                return Err(LedgerError::io("lock", ledger, source));
+            }
         }
         // Only for the other agent's message, so a full disk does not matter here.
         let _ = file.set_len(0);
