@@ -1,0 +1,40 @@
+//! The configuration file: its shape, and errors that point into it.
+//!
+//! A file is read in two steps. [`Source::parse`] makes [`file::File`] of the text, which holds what was written and
+//! nothing else; what it means, defaults included, is for the step behind it, which reports through
+//! [`Source::problem`].
+
+mod duration;
+pub mod file;
+mod locate;
+mod size;
+mod source;
+
+pub use duration::Length;
+pub use size::Size;
+pub use source::{CONFIG_MAX, ConfigError, Problem, Source};
+
+/// The annotated example: every key, with what it means and its default.
+///
+/// A line that begins with `#` and a letter or a bracket is a setting that is switched off; a comment has a space
+/// there.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// The example with every setting switched on.
+pub fn example_with_every_key() -> String {
+    EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting)
+                if setting.starts_with(|first: char| first.is_alphabetic() || first == '[') =>
+            {
+                setting
+            }
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

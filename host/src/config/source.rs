@@ -1,0 +1,250 @@
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::{file, locate};
+
+/// The largest configuration file, in bytes.
+pub const CONFIG_MAX: u64 = 1 << 20;
+
+/// Names that differ by less than this (Jaro-Winkler, 1 is equal) are taken for a slip of the pen.
+const SIMILAR: f64 = 0.8;
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("could not read the configuration {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is too large to be a configuration.
+    #[error("the configuration {} is over {CONFIG_MAX} bytes: name another file", .0.display())]
+    TooLarge(PathBuf),
+    /// Something in the file is wrong.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+}
+
+/// Something that is wrong at one place of a configuration file.
+///
+/// Displays as `FILE:LINE:COLUMN: MESSAGE` and an excerpt with the place marked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// What is wrong, and what would be right; a lower-case fragment.
+    pub message: String,
+    /// The line itself.
+    text: String,
+    /// How many characters from `column` on it is about.
+    width: usize,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            line,
+            column,
+            message,
+            text,
+            width,
+        } = self;
+        writeln!(f, "{}:{line}:{column}: {message}", path.display())?;
+        let gutter = line.to_string().len();
+        writeln!(f, "{:gutter$} |", "")?;
+        writeln!(f, "{line} | {text}")?;
+        write!(
+            f,
+            "{:gutter$} | {:indent$}{:^<width$}",
+            "",
+            "",
+            "",
+            indent = column.saturating_sub(1)
+        )
+    }
+}
+
+/// A configuration file's text, which knows where its keys stand.
+#[derive(Clone, Debug)]
+pub struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// A text that was read from `path`.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            text: text.into(),
+        }
+    }
+
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(failed)?;
+        file.take(CONFIG_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > CONFIG_MAX {
+            return Err(ConfigError::TooLarge(path.to_owned()));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::new(path, text)),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let source = Self::new(path, String::from_utf8_lossy(error.as_bytes()));
+                Err(source.at(valid..valid + 1, "not UTF-8 text").into())
+            }
+        }
+    }
+
+    /// The file it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is written, by its shape.
+    pub fn parse(&self) -> Result<file::File, Problem> {
+        toml::from_str(&self.text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            let message = self.explain(error.message(), &span);
+            self.at(span, message)
+        })
+    }
+
+    /// A problem with the value at this path of keys and array positions (`["sync", "bounds", "min_delay"]`), or with
+    /// the nearest table around it where it is not written.
+    pub fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
+        self.at(
+            locate::span_of(&self.text, path).unwrap_or_default(),
+            message,
+        )
+    }
+
+    fn at(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
+        let start = self.text.floor_char_boundary(span.start);
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self
+            .text
+            .get(line_start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default();
+        let end = self
+            .text
+            .floor_char_boundary(span.end)
+            .max(start)
+            .min(line_start + line.len());
+        let marked = self.text.get(start..end).unwrap_or_default();
+        Problem {
+            path: self.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            message: message.into(),
+            // A tab, or something worse, would push the mark away from what it marks.
+            text: without_secrets(line).replace(char::is_control, " "),
+            width: marked.chars().count().max(1),
+        }
+    }
+
+    /// What the parser said, in the words of a configuration file.
+    fn explain(&self, message: &str, span: &Range<usize>) -> String {
+        let path = locate::path_of(&self.text, span).unwrap_or_default();
+        let (key, table) = path
+            .split_last()
+            .map_or(("", &[][..]), |(key, table)| (key, table));
+        let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        match names.split_first() {
+            Some((unknown, known)) if message.starts_with("unknown field") => {
+                format!(
+                    "unknown key `{unknown}`{}; {}",
+                    place(table),
+                    suggestion(unknown, known)
+                )
+            }
+            Some((unknown, known)) if message.starts_with("unknown variant") => {
+                format!(
+                    "unknown value `{unknown}` for `{key}`{}; {}",
+                    place(table),
+                    suggestion(unknown, known)
+                )
+            }
+            Some((missing, _)) if message.starts_with("missing field") => {
+                format!("missing key `{missing}`{}", place(&path))
+            }
+            _ => {
+                let message = message
+                    .lines()
+                    .map(str::trim)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                match path.is_empty() {
+                    true => message,
+                    false => format!("`{key}`{}: {message}", place(table)),
+                }
+            }
+        }
+    }
+}
+
+/// The line up to what looks like a secret: the value of a key that is named like one, or of an address with a password.
+fn without_secrets(line: &str) -> String {
+    const WORDS: [&str; 5] = ["secret", "token", "key", "password", "sas"];
+    let lower = line.to_ascii_lowercase();
+    let named = WORDS
+        .iter()
+        .filter_map(|word| {
+            let name = lower.find(word)?;
+            Some(name + lower.get(name..)?.find('=')?)
+        })
+        .min();
+    let address = lower
+        .find("://")
+        .filter(|at| lower.get(*at..).is_some_and(|rest| rest.contains('@')));
+    match [named, address]
+        .into_iter()
+        .flatten()
+        .min()
+        .and_then(|end| line.get(..=end))
+    {
+        Some(shown) => format!("{shown} …"),
+        None => line.to_owned(),
+    }
+}
+
+fn place(table: &[String]) -> String {
+    match table {
+        [] => String::new(),
+        table => format!(" in [{}]", table.join(".")),
+    }
+}
+
+fn suggestion(unknown: &str, known: &[&str]) -> String {
+    let closest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(unknown, name), name))
+        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match closest {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => format!("expected one of {}", known.join(", ")),
+    }
+}
