@@ -1,18 +1,23 @@
 //! The configuration file: its shape, and errors that point into it.
 //!
-//! A file is read in two steps. [`Source::parse`] makes [`file::File`] of the text, which holds what was written and
-//! nothing else; what it means, defaults included, is for the step behind it, which reports through
-//! [`Source::problem`].
+//! A file is read in two steps: the private shape holds what was written and nothing else, [`Settings`] what it means,
+//! defaults included. Both report with file, line and column.
 
 mod duration;
-pub mod file;
+mod file;
 mod locate;
+mod policies;
+mod settings;
 mod size;
 mod source;
+mod store;
+mod streams;
 
 pub use duration::Length;
+pub use settings::{LedgerSettings, LogSettings, RuntimePart, Settings, VerifySettings};
 pub use size::Size;
 pub use source::{CONFIG_MAX, ConfigError, Problem, Source};
+pub use streams::{RuleSettings, StreamSettings};
 
 /// The annotated example: every key, with what it means and its default.
 ///

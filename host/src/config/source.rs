@@ -122,7 +122,7 @@ impl Source {
     }
 
     /// What is written, by its shape.
-    pub fn parse(&self) -> Result<file::File, Problem> {
+    pub(super) fn parse(&self) -> Result<file::File, Problem> {
         toml::from_str(&self.text).map_err(|error| {
             let span = error.span().unwrap_or_default();
             let message = self.explain(error.message(), &span);
@@ -177,14 +177,14 @@ impl Source {
                 format!(
                     "unknown key `{unknown}`{}; {}",
                     place(table),
-                    suggestion(unknown, known)
+                    suggest(unknown, known.iter().copied())
                 )
             }
             Some((unknown, known)) if message.starts_with("unknown variant") => {
                 format!(
                     "unknown value `{unknown}` for `{key}`{}; {}",
                     place(table),
-                    suggestion(unknown, known)
+                    suggest(unknown, known.iter().copied())
                 )
             }
             Some((missing, _)) if message.starts_with("missing field") => {
@@ -237,7 +237,9 @@ fn place(table: &[String]) -> String {
     }
 }
 
-fn suggestion(unknown: &str, known: &[&str]) -> String {
+/// What was probably meant, else what there is.
+pub(super) fn suggest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
     let closest = known
         .iter()
         .map(|name| (strsim::jaro_winkler(unknown, name), name))
@@ -245,6 +247,7 @@ fn suggestion(unknown: &str, known: &[&str]) -> String {
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match closest {
         Some((_, name)) => format!("did you mean `{name}`?"),
+        None if known.is_empty() => "there is none".to_owned(),
         None => format!("expected one of {}", known.join(", ")),
     }
 }

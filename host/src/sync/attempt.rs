@@ -122,7 +122,7 @@ impl Core {
         let mut attempt = Attempt {
             core: self,
             id,
-            plan: Arc::clone(self.plan.of(id)),
+            plan: Arc::clone(self.plan.of(id).unwrap_or(&self.plan.otherwise)),
             keys,
             stream,
             trigger,

@@ -60,27 +60,21 @@ impl Matcher {
 /// The operator's rules, in order, and what applies where none matches.
 #[derive(Debug)]
 pub struct Plan {
-    /// The first that matches applies.
-    pub rules: Vec<(Matcher, Arc<StreamPlan>)>,
+    /// The first that matches applies; `None` leaves its streams alone.
+    pub rules: Vec<(Matcher, Option<Arc<StreamPlan>>)>,
     /// For all other streams.
     pub otherwise: Arc<StreamPlan>,
 }
 
 impl Plan {
-    /// What applies to this stream.
-    pub fn of(&self, stream: &StreamId) -> &Arc<StreamPlan> {
-        let rule = self
-            .rules
-            .iter()
-            .find(|(matcher, _)| matcher.matches(stream));
-        rule.map_or(&self.otherwise, |(_, plan)| plan)
+    /// What applies to this stream; `None` leaves it alone.
+    pub fn of(&self, stream: &StreamId) -> Option<&Arc<StreamPlan>> {
+        let rule = self.rules.iter().find(|(matcher, _)| matcher.matches(stream));
+        rule.map_or(Some(&self.otherwise), |(_, plan)| plan.as_ref())
     }
 
     /// Every plan, the general one last.
     pub fn all(&self) -> impl Iterator<Item = &Arc<StreamPlan>> {
-        self.rules
-            .iter()
-            .map(|(_, plan)| plan)
-            .chain([&self.otherwise])
+        self.rules.iter().filter_map(|(_, plan)| plan.as_ref()).chain([&self.otherwise])
     }
 }

@@ -71,7 +71,8 @@ impl Tally {
 
 impl Scheduler {
     /// The scheduler of a node, with what its ledger knows.
-    pub fn new(core: Arc<Core>, summaries: Vec<Summary>, at_once: usize) -> Self {
+    pub fn new(core: Arc<Core>, mut summaries: Vec<Summary>, at_once: usize) -> Self {
+        summaries.retain(|summary| core.plan.of(&summary.stream).is_some());
         let mut scheduler = Self {
             tracker: Tracker::default(),
             timers: BinaryHeap::new(),
@@ -154,6 +155,9 @@ impl Scheduler {
     }
 
     fn saw(&mut self, staged: &Staged) {
+        if self.core.plan.of(&staged.stream).is_none() {
+            return;
+        }
         if let Some(trigger) = self.tracker.saw(staged, self.core.clock.now()) {
             if !staged.foreign.is_empty() {
                 let names = staged.foreign.join(", ");

@@ -1,0 +1,140 @@
+//! `[policies]`, and the bundled policies that chains name without a table.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::file::{self, File};
+use super::settings::Reader;
+use super::source::{Problem, suggest};
+use super::streams::{RuleSettings, StreamSettings};
+use crate::contract::Role;
+use crate::policy::{ComponentSource, Grants, Instances, Limits, PolicySettings, builtin_names};
+use crate::staging::Layout;
+
+/// What stands before the name of a bundled policy.
+const BUILTIN: &str = "builtin:";
+
+/// Every policy that the file defines or a chain names.
+pub(super) fn settings(
+    reader: &Reader<'_>,
+    file: &File,
+    streams: &StreamSettings,
+    rules: &[RuleSettings],
+    layout: &Layout,
+) -> Result<BTreeMap<String, PolicySettings>, Problem> {
+    let mut policies = BTreeMap::new();
+    for (name, policy) in &file.policies {
+        policies.insert(name.clone(), defined(reader, file, name, policy, layout)?);
+    }
+    let general = Role::ALL.map(|role| (vec!["sync"], role, chain(streams, role)));
+    let positions: Vec<String> = (0..rules.len()).map(|at| at.to_string()).collect();
+    let special = rules.iter().zip(&positions).filter_map(|(rule, at)| Some((rule.settings.as_ref()?, at)));
+    let special = special.flat_map(|(settings, at)| {
+        Role::ALL.map(|role| (vec!["rules", at.as_str()], role, chain(settings, role)))
+    });
+    for (table, role, names) in general.into_iter().chain(special) {
+        for (at, name) in names.iter().enumerate() {
+            if policies.contains_key(name) {
+                continue;
+            }
+            if !builtin_names().any(|builtin| builtin == name) {
+                let bundled: Vec<&str> = builtin_names().collect();
+                let known = file.policies.keys().map(String::as_str).chain(bundled);
+                let message = format!("no policy is named `{name}`; {}", suggest(name, known));
+                let position = at.to_string();
+                let path: Vec<_> = table.iter().copied().chain([role.name(), &position]).collect();
+                return Err(reader.problem(&path, message));
+            }
+            let component = ComponentSource::Builtin(name.clone());
+            let policy = PolicySettings { grants: of_builtin(layout), ..PolicySettings::new(name, component) };
+            policies.insert(name.clone(), quarantine(file, policy));
+        }
+    }
+    Ok(policies)
+}
+
+fn chain(streams: &StreamSettings, role: Role) -> &Vec<String> {
+    match role {
+        Role::Existence => &streams.existence,
+        Role::Fallback => &streams.fallback,
+        Role::Retry => &streams.retry,
+    }
+}
+
+fn defined(
+    reader: &Reader<'_>,
+    file: &File,
+    name: &str,
+    policy: &file::Policy,
+    layout: &Layout,
+) -> Result<PolicySettings, Problem> {
+    let component = match policy.component.strip_prefix(BUILTIN) {
+        Some(builtin) if builtin_names().any(|known| known == builtin) => {
+            ComponentSource::Builtin(builtin.to_owned())
+        }
+        Some(builtin) => {
+            let message = format!("no bundled policy is named `{builtin}`; {}", suggest(builtin, builtin_names()));
+            return Err(reader.problem(&["policies", name, "component"], message));
+        }
+        None => ComponentSource::File(reader.path(Path::new(&policy.component))),
+    };
+    let bundled = matches!(component, ComponentSource::Builtin(_));
+    let sha256 = policy.sha256.as_deref().map(str::parse).transpose();
+    let sha256 = sha256.map_err(|message: String| reader.problem(&["policies", name, "sha256"], message))?;
+    let limits = limits(policy.limits.as_ref());
+    if let Some(problem) = limits.problem() {
+        return Err(reader.problem(&["policies", name, "limits"], problem));
+    }
+    let grants = match &policy.grants {
+        Some(grants) => Grants { read: grants.read.clone(), write: grants.write.clone() },
+        None if bundled => of_builtin(layout),
+        None => Grants::default(),
+    };
+    let settings = PolicySettings {
+        sha256,
+        instances: match policy.instances {
+            Some(file::Instances::Reuse) => Instances::Reuse,
+            Some(file::Instances::Fresh) | None => Instances::Fresh,
+        },
+        settings: serde_json::Value::Object(policy.settings.clone()),
+        limits,
+        grants,
+        ..PolicySettings::new(name, component)
+    };
+    Ok(quarantine(file, settings))
+}
+
+fn quarantine(file: &File, settings: PolicySettings) -> PolicySettings {
+    let sync = file.sync.as_ref();
+    PolicySettings {
+        quarantine_after: sync.and_then(|sync| sync.quarantine_after).unwrap_or(settings.quarantine_after),
+        quarantine_for: sync
+            .and_then(|sync| sync.quarantine_for)
+            .map_or(settings.quarantine_for, |length| length.0),
+        ..settings
+    }
+}
+
+/// What a bundled policy may read unless the operator says otherwise: where the stream's schemas are.
+fn of_builtin(layout: &Layout) -> Grants {
+    let prefix = if layout.mode().is_some() { "{root}/.stream/" } else { "{root}/" };
+    Grants { read: vec![prefix.to_owned()], write: Vec::new() }
+}
+
+fn limits(limits: Option<&file::Limits>) -> Limits {
+    let defaults = Limits::default();
+    let Some(limits) = limits else { return defaults };
+    Limits {
+        fuel: limits.fuel.unwrap_or(defaults.fuel),
+        memory: limits.memory.map_or(defaults.memory, |size| size.0),
+        deadline: limits.deadline.map_or(defaults.deadline, |length| length.0),
+        host_calls: limits.host_calls.unwrap_or(defaults.host_calls),
+        bytes_returned: limits.bytes_returned.map_or(defaults.bytes_returned, |size| size.0),
+        bytes_accepted: limits.bytes_accepted.map_or(defaults.bytes_accepted, |size| size.0),
+        log_bytes: limits.log_bytes.map_or(defaults.log_bytes, |size| size.0),
+        instances: limits.instances.unwrap_or(defaults.instances),
+        memories: limits.memories.unwrap_or(defaults.memories),
+        tables: limits.tables.unwrap_or(defaults.tables),
+        table_elements: limits.table_elements.unwrap_or(defaults.table_elements),
+    }
+}

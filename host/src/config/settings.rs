@@ -1,0 +1,310 @@
+//! What a configuration means: every default filled in, every value checked.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{self, File};
+use super::source::{Problem, Source};
+use super::streams::{self, RuleSettings, StreamSettings};
+use super::{ConfigError, policies, store};
+use crate::ledger::{Durability, LedgerOptions};
+use crate::policy::PolicySettings;
+use crate::staging::{Layout, ParseableMode, StagingSettings, TemplateLayout};
+use crate::storage::StoreSettings;
+use crate::stream::NodeId;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The node's staging directory.
+    pub staging: StagingSettings,
+    /// Whether the system is asked to tell about changes between scans.
+    pub watch: bool,
+    /// How often the staging directory is scanned.
+    pub scan_interval: Duration,
+    /// The store.
+    pub store: StoreSettings,
+    /// The agent's memory.
+    pub ledger: LedgerSettings,
+    /// How policies run.
+    pub runtime: RuntimePart,
+    /// Every policy that a chain names or the file defines, by name.
+    pub policies: BTreeMap<String, PolicySettings>,
+    /// What holds for streams that no rule matches.
+    pub streams: StreamSettings,
+    /// What holds for those that one matches, in order.
+    pub rules: Vec<RuleSettings>,
+    /// Whether anything is written to the store.
+    pub write: bool,
+    /// Over how long the work of a start is spread.
+    pub start_jitter: Duration,
+    /// How the stored objects are checked.
+    pub verify: VerifySettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// The database.
+    pub path: PathBuf,
+    /// What an acknowledged request survives.
+    pub durability: Durability,
+    /// Attempts kept of each stream.
+    pub attempts_kept: u32,
+    /// Bytes of the history of all streams.
+    pub history_max: u64,
+    /// How long streams that are gone are remembered.
+    pub keep_gone: Duration,
+}
+
+impl LedgerSettings {
+    /// The options of a ledger of this store.
+    pub fn options(&self, store: &str) -> LedgerOptions {
+        LedgerOptions {
+            attempts_kept: self.attempts_kept,
+            history_max: self.history_max,
+            durability: self.durability,
+            ..LedgerOptions::new(store)
+        }
+    }
+}
+
+/// `[runtime]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimePart {
+    /// Decisions at once.
+    pub slots: u16,
+    /// Instances that wait for their next decision.
+    pub idle: u16,
+    /// Where compiled policies are kept.
+    pub cache: Option<PathBuf>,
+}
+
+/// `[verify]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifySettings {
+    /// How often the stored objects are checked; `None` for never.
+    pub interval: Option<Duration>,
+    /// How often a stream is compared with all its peers.
+    pub peers_interval: Duration,
+    /// Whether what is missing or was overwritten is restored.
+    pub repair: bool,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A filter by level and module.
+    pub level: String,
+    /// Whether lines are JSON.
+    pub json: bool,
+}
+
+impl Settings {
+    /// Reads and checks the configuration file. `env` gives the environment, which `from = "parseable"` takes the store
+    /// from.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or something in it is wrong; the first problem, with its place.
+    pub fn read(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<(Source, Self), ConfigError> {
+        let source = Source::read(path)?;
+        let settings = Self::from_source(&source, env)?;
+        Ok((source, settings))
+    }
+
+    /// Checks a configuration that was read.
+    ///
+    /// # Errors
+    ///
+    /// The first problem, with its place.
+    pub fn from_source(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+        let file = source.parse()?;
+        let reader = Reader { source, dir: source.path().parent().unwrap_or(Path::new("")) };
+        let staging = reader.staging(&file)?;
+        let store = store::settings(&reader, &file, env)?;
+        let local_files = store.url.starts_with("file:");
+        let staging = StagingSettings { layout: literal_keys(staging.layout, local_files), ..staging };
+        let sync = file.sync.as_ref();
+        let streams = streams::general(&reader, &file)?;
+        let rules = streams::rules(&reader, &file, &streams)?;
+        let verify = file.verify.as_ref();
+        let log = file.log.as_ref();
+        let level = log.and_then(|log| log.level.clone()).unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = level.parse::<tracing_subscriber::filter::Targets>() {
+            return Err(source.problem(&["log", "level"], format!("`{level}` is no filter: {error}")));
+        }
+        let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
+        let interval = verify.and_then(|verify| verify.interval).map_or(Duration::from_secs(3_600), Duration::from);
+        let peers_interval = verify.and_then(|verify| verify.peers_interval);
+        Ok(Self {
+            watch: file.staging.watch.unwrap_or(true),
+            scan_interval: reader.positive(&["staging", "scan_interval"], file.staging.scan_interval, 5)?,
+            ledger: reader.ledger(&file),
+            runtime: reader.runtime(&file)?,
+            policies: policies::settings(&reader, &file, &streams, &rules, &staging.layout)?,
+            write: sync.and_then(|sync| sync.write).unwrap_or(true),
+            start_jitter: sync.and_then(|sync| sync.start_jitter).map_or(Duration::from_secs(30), Duration::from),
+            verify: VerifySettings {
+                interval: enabled.then_some(interval),
+                peers_interval: peers_interval.map_or(Duration::from_secs(86_400), Duration::from),
+                repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
+            },
+            log: LogSettings {
+                level,
+                json: log.and_then(|log| log.format) == Some(file::LogFormat::Json),
+            },
+            staging,
+            store,
+            streams,
+            rules,
+        })
+    }
+}
+
+/// Parseable's drive mode names files by streams' names as they are; for every cloud store it encodes them.
+fn literal_keys(layout: Layout, local_files: bool) -> Layout {
+    match layout.mode() {
+        Some(_) if local_files => layout.with_keys(crate::staging::KeyForm::Literal),
+        _ => layout,
+    }
+}
+
+/// A file that is being checked.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
+    dir: &'a Path,
+}
+
+impl Reader<'_> {
+    /// A path of the file, which starts from the file's directory.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    pub(super) fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
+        self.source.problem(path, message)
+    }
+
+    pub(super) fn positive(
+        &self,
+        path: &[&str],
+        length: Option<super::Length>,
+        default_seconds: u64,
+    ) -> Result<Duration, Problem> {
+        match length {
+            Some(length) if length.0.is_zero() => Err(self.problem(path, "must be more than nothing")),
+            Some(length) => Ok(length.0),
+            None => Ok(Duration::from_secs(default_seconds)),
+        }
+    }
+
+    pub(super) fn at_least_one(
+        &self,
+        path: &[&str],
+        number: Option<u32>,
+        default: NonZeroU32,
+    ) -> Result<NonZeroU32, Problem> {
+        match number {
+            Some(number) => NonZeroU32::new(number).ok_or_else(|| self.problem(path, "must be at least 1")),
+            None => Ok(default),
+        }
+    }
+
+    fn staging(&self, file: &File) -> Result<StagingSettings, Problem> {
+        let staging = &file.staging;
+        let layout = self.layout(file)?;
+        let mut settings = StagingSettings::new(self.path(&staging.dir), layout);
+        settings.tenants = staging.tenants.unwrap_or(false);
+        settings.max_schema_size = staging.max_schema_size.map_or(settings.max_schema_size, |size| size.0);
+        settings.max_streams = match staging.max_streams {
+            Some(0) => return Err(self.problem(&["staging", "max_streams"], "must be at least 1")),
+            Some(streams) => usize::try_from(streams).unwrap_or(usize::MAX),
+            None => settings.max_streams,
+        };
+        let id = file.node.as_ref().and_then(|node| node.id.as_deref());
+        match (id, settings.layout.mode()) {
+            (Some(id), _) if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) => {
+                return Err(self.problem(&["node", "id"], "a node's id is one segment of a key"));
+            }
+            (None, None) => {
+                let layout = settings.layout.name();
+                let message = format!("the layout `{layout}` needs the node's identity: write `[node]` with `id = \"…\"`");
+                return Err(self.problem(&["staging", "layout"], message));
+            }
+            (id, _) => settings.node = id.map(NodeId::new),
+        }
+        Ok(settings)
+    }
+
+    fn layout(&self, file: &File) -> Result<Layout, Problem> {
+        let mode = match file.staging.mode {
+            Some(file::Mode::Standalone) => ParseableMode::Standalone,
+            Some(file::Mode::Ingest) | None => ParseableMode::Ingest,
+        };
+        let name = file.staging.layout.as_deref().unwrap_or("parseable");
+        if name != "parseable" && file.staging.mode.is_some() {
+            return Err(self.problem(&["staging", "mode"], "only the parseable layout has modes"));
+        }
+        for preset in ["parseable", "plain"] {
+            if file.layouts.contains_key(preset) {
+                return Err(self.problem(&["layouts", preset], "this name stands for a preset: take another one"));
+            }
+        }
+        match (name, file.layouts.get(name)) {
+            ("parseable", _) => Ok(Layout::parseable(mode)),
+            ("plain", _) => Ok(Layout::plain()),
+            (_, Some(layout)) => {
+                let templates = TemplateLayout {
+                    name: name.to_owned(),
+                    staged: layout.staged.clone(),
+                    stored: layout.stored.clone(),
+                    base: layout.base.clone(),
+                };
+                Layout::templates(&templates).map_err(|error| self.problem(&["layouts", name], error.to_string()))
+            }
+            (_, None) => {
+                let known = file.layouts.keys().map(String::as_str).chain(["parseable", "plain"]);
+                let message = format!("no layout is named `{name}`; {}", super::source::suggest(name, known));
+                Err(self.problem(&["staging", "layout"], message))
+            }
+        }
+    }
+
+    fn ledger(&self, file: &File) -> LedgerSettings {
+        let ledger = file.ledger.as_ref();
+        let path = ledger.and_then(|ledger| ledger.path.as_deref()).unwrap_or(Path::new("ledger.db"));
+        LedgerSettings {
+            path: self.path(path),
+            durability: match ledger.and_then(|ledger| ledger.durability) {
+                Some(file::Durability::Kill) => Durability::Kill,
+                Some(file::Durability::PowerLoss) | None => Durability::PowerLoss,
+            },
+            attempts_kept: ledger.and_then(|ledger| ledger.attempts_kept).unwrap_or(LedgerOptions::ATTEMPTS_KEPT),
+            history_max: ledger
+                .and_then(|ledger| ledger.history_max)
+                .map_or(LedgerOptions::HISTORY_MAX, |size| size.0),
+            keep_gone: ledger
+                .and_then(|ledger| ledger.keep_gone)
+                .map_or(Duration::from_secs(30 * 86_400), Duration::from),
+        }
+    }
+
+    fn runtime(&self, file: &File) -> Result<RuntimePart, Problem> {
+        let defaults = crate::policy::RuntimeSettings::default();
+        let runtime = file.runtime.as_ref();
+        let slots = runtime.and_then(|runtime| runtime.slots).unwrap_or(defaults.slots);
+        if slots == 0 {
+            return Err(self.problem(&["runtime", "slots"], "must be at least 1"));
+        }
+        Ok(RuntimePart {
+            slots,
+            idle: runtime.and_then(|runtime| runtime.idle).unwrap_or(defaults.idle),
+            cache: runtime.and_then(|runtime| runtime.cache.as_deref()).map(|path| self.path(path)),
+        })
+    }
+}
