@@ -1,0 +1,72 @@
+/// Guests that are kept together.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// Where their components and manifest are committed, relative to the repository.
+    pub(crate) dir: &'static str,
+    pub(crate) guests: &'static [Guest],
+    /// What they are built from besides their own files: files and directories, relative to the repository.
+    pub(crate) shared: &'static [&'static str],
+}
+
+/// What becomes a component.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    pub(crate) name: &'static str,
+    /// What it is built from, relative to the repository: the directory of a crate of the guests' workspace which has
+    /// this name, or the text of a core module (`.wat`) of the world [`MODULE_WORLD`].
+    pub(crate) source: &'static str,
+}
+
+/// The world of core modules that are written by hand.
+pub(crate) const MODULE_WORLD: &str = "existence-policy";
+
+impl Guest {
+    /// Whether it is a core module written by hand, and no crate.
+    pub(crate) fn is_module(&self) -> bool {
+        self.source.ends_with(".wat")
+    }
+}
+
+/// Every set, and with them every guest.
+pub(crate) const SETS: &[Set] = &[
+    Set {
+        dir: "plugins/bundled",
+        guests: &[
+            guest("backoff", "plugins/backoff"),
+            guest("circuit-breaker", "plugins/circuit-breaker"),
+            guest("ladder", "plugins/ladder"),
+            guest("never", "plugins/never"),
+            guest("presence", "plugins/presence"),
+        ],
+        shared: &[
+            "plugins/Cargo.lock",
+            "plugins/Cargo.toml",
+            "plugins/common",
+            "wit/0.1",
+        ],
+    },
+    Set {
+        dir: "tests/guests/bundled",
+        guests: &[
+            guest("hostile", "tests/guests/hostile"),
+            guest("hostile-writer", "tests/guests/hostile-writer"),
+            guest("huge-describe", "tests/guests/huge-describe"),
+            guest("trap-in-describe", "tests/guests/trap-in-describe"),
+            guest("bad-discriminant", "tests/guests/core/bad-discriminant.wat"),
+            guest("bad-pointer", "tests/guests/core/bad-pointer.wat"),
+            guest("bad-realloc", "tests/guests/core/bad-realloc.wat"),
+            guest("growing-memories", "tests/guests/core/growing-memories.wat"),
+            guest("growing-table", "tests/guests/core/growing-table.wat"),
+            guest("huge-memory", "tests/guests/core/huge-memory.wat"),
+            guest("huge-table", "tests/guests/core/huge-table.wat"),
+            guest("loop-in-start", "tests/guests/core/loop-in-start.wat"),
+            guest("several-memories", "tests/guests/core/several-memories.wat"),
+            guest("trap-in-start", "tests/guests/core/trap-in-start.wat"),
+        ],
+        shared: &["plugins/Cargo.lock", "plugins/Cargo.toml", "wit/0.1"],
+    },
+];
+
+const fn guest(name: &'static str, source: &'static str) -> Guest {
+    Guest { name, source }
+}
