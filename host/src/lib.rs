@@ -3,6 +3,8 @@
 //! Every judgement call is made by a *sync policy*, a sandboxed WebAssembly component; the host guarantees safety that
 //! no verdict can break.
 
+pub mod agent;
+pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod digest;

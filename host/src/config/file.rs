@@ -17,7 +17,7 @@ macro_rules! tables {
         #[cfg_attr(test, derive(serde::Serialize))]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, reason = "`example.toml` documents each key")]
-        pub struct $name { $($field)* }
+        pub(super) struct $name { $($field)* }
     )*};
 }
 
@@ -29,7 +29,7 @@ macro_rules! words {
         #[cfg_attr(test, derive(serde::Serialize))]
         #[serde(rename_all = "kebab-case")]
         #[allow(missing_docs, reason = "`example.toml` documents each word")]
-        pub enum $name { $($word),* }
+        pub(super) enum $name { $($word),* }
     )*};
 }
 
@@ -225,7 +225,7 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(untagged, expecting = "a string, a whole number, or true or false")]
-pub enum OptionValue {
+pub(super) enum OptionValue {
     /// As object_store takes it.
     Text(String),
     /// A whole number.

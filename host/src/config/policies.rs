@@ -28,7 +28,10 @@ pub(super) fn settings(
     }
     let general = Role::ALL.map(|role| (vec!["sync"], role, chain(streams, role)));
     let positions: Vec<String> = (0..rules.len()).map(|at| at.to_string()).collect();
-    let special = rules.iter().zip(&positions).filter_map(|(rule, at)| Some((rule.settings.as_ref()?, at)));
+    let special = rules
+        .iter()
+        .zip(&positions)
+        .filter_map(|(rule, at)| Some((rule.settings.as_ref()?, at)));
     let special = special.flat_map(|(settings, at)| {
         Role::ALL.map(|role| (vec!["rules", at.as_str()], role, chain(settings, role)))
     });
@@ -42,11 +45,18 @@ pub(super) fn settings(
                 let known = file.policies.keys().map(String::as_str).chain(bundled);
                 let message = format!("no policy is named `{name}`; {}", suggest(name, known));
                 let position = at.to_string();
-                let path: Vec<_> = table.iter().copied().chain([role.name(), &position]).collect();
+                let path: Vec<_> = table
+                    .iter()
+                    .copied()
+                    .chain([role.name(), &position])
+                    .collect();
                 return Err(reader.problem(&path, message));
             }
             let component = ComponentSource::Builtin(name.clone());
-            let policy = PolicySettings { grants: of_builtin(layout), ..PolicySettings::new(name, component) };
+            let policy = PolicySettings {
+                grants: of_builtin(layout),
+                ..PolicySettings::new(name, component)
+            };
             policies.insert(name.clone(), quarantine(file, policy));
         }
     }
@@ -73,20 +83,27 @@ fn defined(
             ComponentSource::Builtin(builtin.to_owned())
         }
         Some(builtin) => {
-            let message = format!("no bundled policy is named `{builtin}`; {}", suggest(builtin, builtin_names()));
+            let message = format!(
+                "no bundled policy is named `{builtin}`; {}",
+                suggest(builtin, builtin_names())
+            );
             return Err(reader.problem(&["policies", name, "component"], message));
         }
         None => ComponentSource::File(reader.path(Path::new(&policy.component))),
     };
     let bundled = matches!(component, ComponentSource::Builtin(_));
     let sha256 = policy.sha256.as_deref().map(str::parse).transpose();
-    let sha256 = sha256.map_err(|message: String| reader.problem(&["policies", name, "sha256"], message))?;
+    let sha256 =
+        sha256.map_err(|message: String| reader.problem(&["policies", name, "sha256"], message))?;
     let limits = limits(policy.limits.as_ref());
     if let Some(problem) = limits.problem() {
         return Err(reader.problem(&["policies", name, "limits"], problem));
     }
     let grants = match &policy.grants {
-        Some(grants) => Grants { read: grants.read.clone(), write: grants.write.clone() },
+        Some(grants) => Grants {
+            read: grants.read.clone(),
+            write: grants.write.clone(),
+        },
         None if bundled => of_builtin(layout),
         None => Grants::default(),
     };
@@ -107,7 +124,9 @@ fn defined(
 fn quarantine(file: &File, settings: PolicySettings) -> PolicySettings {
     let sync = file.sync.as_ref();
     PolicySettings {
-        quarantine_after: sync.and_then(|sync| sync.quarantine_after).unwrap_or(settings.quarantine_after),
+        quarantine_after: sync
+            .and_then(|sync| sync.quarantine_after)
+            .unwrap_or(settings.quarantine_after),
         quarantine_for: sync
             .and_then(|sync| sync.quarantine_for)
             .map_or(settings.quarantine_for, |length| length.0),
@@ -117,20 +136,33 @@ fn quarantine(file: &File, settings: PolicySettings) -> PolicySettings {
 
 /// What a bundled policy may read unless the operator says otherwise: where the stream's schemas are.
 fn of_builtin(layout: &Layout) -> Grants {
-    let prefix = if layout.mode().is_some() { "{root}/.stream/" } else { "{root}/" };
-    Grants { read: vec![prefix.to_owned()], write: Vec::new() }
+    let prefix = if layout.mode().is_some() {
+        "{root}/.stream/"
+    } else {
+        "{root}/"
+    };
+    Grants {
+        read: vec![prefix.to_owned()],
+        write: Vec::new(),
+    }
 }
 
 fn limits(limits: Option<&file::Limits>) -> Limits {
     let defaults = Limits::default();
-    let Some(limits) = limits else { return defaults };
+    let Some(limits) = limits else {
+        return defaults;
+    };
     Limits {
         fuel: limits.fuel.unwrap_or(defaults.fuel),
         memory: limits.memory.map_or(defaults.memory, |size| size.0),
         deadline: limits.deadline.map_or(defaults.deadline, |length| length.0),
         host_calls: limits.host_calls.unwrap_or(defaults.host_calls),
-        bytes_returned: limits.bytes_returned.map_or(defaults.bytes_returned, |size| size.0),
-        bytes_accepted: limits.bytes_accepted.map_or(defaults.bytes_accepted, |size| size.0),
+        bytes_returned: limits
+            .bytes_returned
+            .map_or(defaults.bytes_returned, |size| size.0),
+        bytes_accepted: limits
+            .bytes_accepted
+            .map_or(defaults.bytes_accepted, |size| size.0),
         log_bytes: limits.log_bytes.map_or(defaults.log_bytes, |size| size.0),
         instances: limits.instances.unwrap_or(defaults.instances),
         memories: limits.memories.unwrap_or(defaults.memories),

@@ -111,7 +111,10 @@ impl Settings {
     /// # Errors
     ///
     /// The file can't be read, or something in it is wrong; the first problem, with its place.
-    pub fn read(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<(Source, Self), ConfigError> {
+    pub fn read(
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Source, Self), ConfigError> {
         let source = Source::read(path)?;
         let settings = Self::from_source(&source, env)?;
         Ok((source, settings))
@@ -122,33 +125,55 @@ impl Settings {
     /// # Errors
     ///
     /// The first problem, with its place.
-    pub fn from_source(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+    pub fn from_source(
+        source: &Source,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problem> {
         let file = source.parse()?;
-        let reader = Reader { source, dir: source.path().parent().unwrap_or(Path::new("")) };
+        let reader = Reader {
+            source,
+            dir: source.path().parent().unwrap_or(Path::new("")),
+        };
         let staging = reader.staging(&file)?;
         let store = store::settings(&reader, &file, env)?;
         let local_files = store.url.starts_with("file:");
-        let staging = StagingSettings { layout: literal_keys(staging.layout, local_files), ..staging };
+        let staging = StagingSettings {
+            layout: literal_keys(staging.layout, local_files),
+            ..staging
+        };
         let sync = file.sync.as_ref();
         let streams = streams::general(&reader, &file)?;
         let rules = streams::rules(&reader, &file, &streams)?;
         let verify = file.verify.as_ref();
         let log = file.log.as_ref();
-        let level = log.and_then(|log| log.level.clone()).unwrap_or_else(|| "info".to_owned());
+        let level = log
+            .and_then(|log| log.level.clone())
+            .unwrap_or_else(|| "info".to_owned());
         if let Err(error) = level.parse::<tracing_subscriber::filter::Targets>() {
-            return Err(source.problem(&["log", "level"], format!("`{level}` is no filter: {error}")));
+            return Err(source.problem(
+                &["log", "level"],
+                format!("`{level}` is no filter: {error}"),
+            ));
         }
         let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
-        let interval = verify.and_then(|verify| verify.interval).map_or(Duration::from_secs(3_600), Duration::from);
+        let interval = verify
+            .and_then(|verify| verify.interval)
+            .map_or(Duration::from_secs(3_600), Duration::from);
         let peers_interval = verify.and_then(|verify| verify.peers_interval);
         Ok(Self {
             watch: file.staging.watch.unwrap_or(true),
-            scan_interval: reader.positive(&["staging", "scan_interval"], file.staging.scan_interval, 5)?,
+            scan_interval: reader.positive(
+                &["staging", "scan_interval"],
+                file.staging.scan_interval,
+                5,
+            )?,
             ledger: reader.ledger(&file),
             runtime: reader.runtime(&file)?,
             policies: policies::settings(&reader, &file, &streams, &rules, &staging.layout)?,
             write: sync.and_then(|sync| sync.write).unwrap_or(true),
-            start_jitter: sync.and_then(|sync| sync.start_jitter).map_or(Duration::from_secs(30), Duration::from),
+            start_jitter: sync
+                .and_then(|sync| sync.start_jitter)
+                .map_or(Duration::from_secs(30), Duration::from),
             verify: VerifySettings {
                 interval: enabled.then_some(interval),
                 peers_interval: peers_interval.map_or(Duration::from_secs(86_400), Duration::from),
@@ -197,7 +222,9 @@ impl Reader<'_> {
         default_seconds: u64,
     ) -> Result<Duration, Problem> {
         match length {
-            Some(length) if length.0.is_zero() => Err(self.problem(path, "must be more than nothing")),
+            Some(length) if length.0.is_zero() => {
+                Err(self.problem(path, "must be more than nothing"))
+            }
             Some(length) => Ok(length.0),
             None => Ok(Duration::from_secs(default_seconds)),
         }
@@ -210,7 +237,9 @@ impl Reader<'_> {
         default: NonZeroU32,
     ) -> Result<NonZeroU32, Problem> {
         match number {
-            Some(number) => NonZeroU32::new(number).ok_or_else(|| self.problem(path, "must be at least 1")),
+            Some(number) => {
+                NonZeroU32::new(number).ok_or_else(|| self.problem(path, "must be at least 1"))
+            }
             None => Ok(default),
         }
     }
@@ -220,7 +249,9 @@ impl Reader<'_> {
         let layout = self.layout(file)?;
         let mut settings = StagingSettings::new(self.path(&staging.dir), layout);
         settings.tenants = staging.tenants.unwrap_or(false);
-        settings.max_schema_size = staging.max_schema_size.map_or(settings.max_schema_size, |size| size.0);
+        settings.max_schema_size = staging
+            .max_schema_size
+            .map_or(settings.max_schema_size, |size| size.0);
         settings.max_streams = match staging.max_streams {
             Some(0) => return Err(self.problem(&["staging", "max_streams"], "must be at least 1")),
             Some(streams) => usize::try_from(streams).unwrap_or(usize::MAX),
@@ -233,7 +264,9 @@ impl Reader<'_> {
             }
             (None, None) => {
                 let layout = settings.layout.name();
-                let message = format!("the layout `{layout}` needs the node's identity: write `[node]` with `id = \"…\"`");
+                let message = format!(
+                    "the layout `{layout}` needs the node's identity: write `[node]` with `id = \"…\"`"
+                );
                 return Err(self.problem(&["staging", "layout"], message));
             }
             (id, _) => settings.node = id.map(NodeId::new),
@@ -252,7 +285,10 @@ impl Reader<'_> {
         }
         for preset in ["parseable", "plain"] {
             if file.layouts.contains_key(preset) {
-                return Err(self.problem(&["layouts", preset], "this name stands for a preset: take another one"));
+                return Err(self.problem(
+                    &["layouts", preset],
+                    "this name stands for a preset: take another one",
+                ));
             }
         }
         match (name, file.layouts.get(name)) {
@@ -265,11 +301,19 @@ impl Reader<'_> {
                     stored: layout.stored.clone(),
                     base: layout.base.clone(),
                 };
-                Layout::templates(&templates).map_err(|error| self.problem(&["layouts", name], error.to_string()))
+                Layout::templates(&templates)
+                    .map_err(|error| self.problem(&["layouts", name], error.to_string()))
             }
             (_, None) => {
-                let known = file.layouts.keys().map(String::as_str).chain(["parseable", "plain"]);
-                let message = format!("no layout is named `{name}`; {}", super::source::suggest(name, known));
+                let known = file
+                    .layouts
+                    .keys()
+                    .map(String::as_str)
+                    .chain(["parseable", "plain"]);
+                let message = format!(
+                    "no layout is named `{name}`; {}",
+                    super::source::suggest(name, known)
+                );
                 Err(self.problem(&["staging", "layout"], message))
             }
         }
@@ -277,14 +321,18 @@ impl Reader<'_> {
 
     fn ledger(&self, file: &File) -> LedgerSettings {
         let ledger = file.ledger.as_ref();
-        let path = ledger.and_then(|ledger| ledger.path.as_deref()).unwrap_or(Path::new("ledger.db"));
+        let path = ledger
+            .and_then(|ledger| ledger.path.as_deref())
+            .unwrap_or(Path::new("ledger.db"));
         LedgerSettings {
             path: self.path(path),
             durability: match ledger.and_then(|ledger| ledger.durability) {
                 Some(file::Durability::Kill) => Durability::Kill,
                 Some(file::Durability::PowerLoss) | None => Durability::PowerLoss,
             },
-            attempts_kept: ledger.and_then(|ledger| ledger.attempts_kept).unwrap_or(LedgerOptions::ATTEMPTS_KEPT),
+            attempts_kept: ledger
+                .and_then(|ledger| ledger.attempts_kept)
+                .unwrap_or(LedgerOptions::ATTEMPTS_KEPT),
             history_max: ledger
                 .and_then(|ledger| ledger.history_max)
                 .map_or(LedgerOptions::HISTORY_MAX, |size| size.0),
@@ -297,14 +345,20 @@ impl Reader<'_> {
     fn runtime(&self, file: &File) -> Result<RuntimePart, Problem> {
         let defaults = crate::policy::RuntimeSettings::default();
         let runtime = file.runtime.as_ref();
-        let slots = runtime.and_then(|runtime| runtime.slots).unwrap_or(defaults.slots);
+        let slots = runtime
+            .and_then(|runtime| runtime.slots)
+            .unwrap_or(defaults.slots);
         if slots == 0 {
             return Err(self.problem(&["runtime", "slots"], "must be at least 1"));
         }
         Ok(RuntimePart {
             slots,
-            idle: runtime.and_then(|runtime| runtime.idle).unwrap_or(defaults.idle),
-            cache: runtime.and_then(|runtime| runtime.cache.as_deref()).map(|path| self.path(path)),
+            idle: runtime
+                .and_then(|runtime| runtime.idle)
+                .unwrap_or(defaults.idle),
+            cache: runtime
+                .and_then(|runtime| runtime.cache.as_deref())
+                .map(|path| self.path(path)),
         })
     }
 }

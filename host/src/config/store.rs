@@ -23,31 +23,52 @@ pub(super) fn settings(
             parseable(env).map_err(|message| reader.problem(&["store", "from"], message))?
         }
         (Some(_), Some(_)) => {
-            return Err(reader.problem(&["store", "from"], "`url` and `from` exclude each other: leave one out"));
+            return Err(reader.problem(
+                &["store", "from"],
+                "`url` and `from` exclude each other: leave one out",
+            ));
         }
         (None, None) => {
-            return Err(reader.problem(&["store"], "missing key `url`: write where the store is, or `from = \"parseable\"`"));
+            return Err(reader.problem(
+                &["store"],
+                "missing key `url`: write where the store is, or `from = \"parseable\"`",
+            ));
         }
     };
     settings.conditional_writes = match store.conditional_writes {
         Some(file::ConditionalWrites::BestEffort) => ConditionalWrites::BestEffort,
         Some(file::ConditionalWrites::Required) | None => ConditionalWrites::Required,
     };
-    settings.max_in_flight =
-        reader.at_least_one(&["store", "max_in_flight"], store.max_in_flight, settings.max_in_flight)?;
-    settings.requests_per_second =
-        reader.at_least_one(&["store", "requests_per_second"], store.requests_per_second, settings.requests_per_second)?;
+    settings.max_in_flight = reader.at_least_one(
+        &["store", "max_in_flight"],
+        store.max_in_flight,
+        settings.max_in_flight,
+    )?;
+    settings.requests_per_second = reader.at_least_one(
+        &["store", "requests_per_second"],
+        store.requests_per_second,
+        settings.requests_per_second,
+    )?;
     settings.burst = reader.at_least_one(&["store", "burst"], store.burst, settings.burst)?;
     let timeout = file.sync.as_ref().and_then(|sync| sync.attempt_timeout);
     settings.request_timeout = reader.positive(&["sync", "attempt_timeout"], timeout, 30)?;
-    settings.options.extend(store.options.iter().map(|(key, value)| (key.clone(), value.to_string())));
+    settings.options.extend(
+        store
+            .options
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_string())),
+    );
     for (key, path) in &store.option_files {
         let place = ["store", "option_files", key.as_str()];
         if store.options.contains_key(key) {
-            return Err(reader.problem(&place, format!("`{key}` is in [store.options] too: leave one out")));
+            return Err(reader.problem(
+                &place,
+                format!("`{key}` is in [store.options] too: leave one out"),
+            ));
         }
-        let secret = read_secret(&reader.path(path))
-            .map_err(|error| reader.problem(&place, format!("can't read {}: {error}", path.display())))?;
+        let secret = read_secret(&reader.path(path)).map_err(|error| {
+            reader.problem(&place, format!("can't read {}: {error}", path.display()))
+        })?;
         settings.options.insert(key.clone(), secret);
     }
     Ok(settings)
@@ -56,7 +77,9 @@ pub(super) fn settings(
 fn read_secret(path: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_SECRET).read_to_string(&mut text)?;
+    std::fs::File::open(path)?
+        .take(MAX_SECRET)
+        .read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -64,7 +87,9 @@ fn read_secret(path: &Path) -> std::io::Result<String> {
 /// `P_S3_ACCESS_KEY`, `P_S3_SECRET_KEY`, `P_S3_PATH_STYLE`, `P_S3_TLS_SKIP_VERIFY`, `P_S3_SSEC_ENCRYPTION_KEY`.
 fn parseable(env: &dyn Fn(&str) -> Option<String>) -> Result<StoreSettings, String> {
     let required = |name: &str| {
-        env(name).filter(|value| !value.is_empty()).ok_or_else(|| format!("the environment has no {name}: set it, or write `url`"))
+        env(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| format!("the environment has no {name}: set it, or write `url`"))
     };
     let mut options = BTreeMap::new();
     let endpoint = required("P_S3_URL")?;
@@ -73,18 +98,26 @@ fn parseable(env: &dyn Fn(&str) -> Option<String>) -> Result<StoreSettings, Stri
     }
     options.insert("endpoint".to_owned(), endpoint);
     options.insert("region".to_owned(), required("P_S3_REGION")?);
-    for (variable, option) in [("P_S3_ACCESS_KEY", "access_key_id"), ("P_S3_SECRET_KEY", "secret_access_key")] {
+    for (variable, option) in [
+        ("P_S3_ACCESS_KEY", "access_key_id"),
+        ("P_S3_SECRET_KEY", "secret_access_key"),
+    ] {
         options.extend(env(variable).map(|value| (option.to_owned(), value)));
     }
     let is_true = |name: &str| env(name).map(|value| value.eq_ignore_ascii_case("true"));
     if let Some(path_style) = is_true("P_S3_PATH_STYLE") {
-        options.insert("virtual_hosted_style_request".to_owned(), (!path_style).to_string());
+        options.insert(
+            "virtual_hosted_style_request".to_owned(),
+            (!path_style).to_string(),
+        );
     }
     if is_true("P_S3_TLS_SKIP_VERIFY") == Some(true) {
         options.insert("allow_invalid_certificates".to_owned(), "true".to_owned());
     }
     if let Some(key) = env("P_S3_SSEC_ENCRYPTION_KEY") {
-        let key = key.strip_prefix("SSE-C:AES256:").ok_or("P_S3_SSEC_ENCRYPTION_KEY is not `SSE-C:AES256:<key in base64>`")?;
+        let key = key
+            .strip_prefix("SSE-C:AES256:")
+            .ok_or("P_S3_SSEC_ENCRYPTION_KEY is not `SSE-C:AES256:<key in base64>`")?;
         options.insert("aws_server_side_encryption".to_owned(), "sse-c".to_owned());
         options.insert("aws_sse_customer_key_base64".to_owned(), key.to_owned());
     }
@@ -98,7 +131,12 @@ mod tests {
     use super::*;
 
     fn from(variables: &[(&str, &str)]) -> Result<StoreSettings, String> {
-        parseable(&|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        parseable(&|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]

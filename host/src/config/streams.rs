@@ -43,20 +43,33 @@ pub(super) fn general(reader: &Reader<'_>, file: &File) -> Result<StreamSettings
     };
     let defaults = Rules::default();
     let mut rules = Rules {
-        check_peers: sync.and_then(|sync| sync.check_peers).unwrap_or(defaults.check_peers),
+        check_peers: sync
+            .and_then(|sync| sync.check_peers)
+            .unwrap_or(defaults.check_peers),
         check_peers_interval: sync
             .and_then(|sync| sync.check_peers_interval)
             .map_or(defaults.check_peers_interval, |length| length.0),
-        allow_new_fields: sync.and_then(|sync| sync.allow_new_fields).unwrap_or(defaults.allow_new_fields),
+        allow_new_fields: sync
+            .and_then(|sync| sync.allow_new_fields)
+            .unwrap_or(defaults.allow_new_fields),
         recheck: reader.positive(
             &["sync", "recheck_interval"],
             sync.and_then(|sync| sync.recheck_interval),
             defaults.recheck.as_secs(),
         )?,
-        repair: file.verify.as_ref().and_then(|verify| verify.repair).unwrap_or(false),
+        repair: file
+            .verify
+            .as_ref()
+            .and_then(|verify| verify.repair)
+            .unwrap_or(false),
         ..defaults
     };
-    bounds(reader, &["sync"], sync.and_then(|sync| sync.bounds.as_ref()), &mut rules)?;
+    bounds(
+        reader,
+        &["sync"],
+        sync.and_then(|sync| sync.bounds.as_ref()),
+        &mut rules,
+    )?;
     Ok(StreamSettings {
         existence: chain(sync.and_then(|sync| sync.existence.as_ref()), "presence"),
         fallback: chain(sync.and_then(|sync| sync.fallback.as_ref()), "ladder"),
@@ -75,7 +88,11 @@ pub(super) fn rules(
     file: &File,
     general: &StreamSettings,
 ) -> Result<Vec<RuleSettings>, Problem> {
-    file.rules.iter().enumerate().map(|(at, rule)| one_rule(reader, &at.to_string(), rule, general)).collect()
+    file.rules
+        .iter()
+        .enumerate()
+        .map(|(at, rule)| one_rule(reader, &at.to_string(), rule, general))
+        .collect()
 }
 
 fn one_rule(
@@ -85,15 +102,29 @@ fn one_rule(
     general: &StreamSettings,
 ) -> Result<RuleSettings, Problem> {
     if rule.streams.is_none() && rule.tenants.is_none() {
-        let message = "a rule without `streams` and `tenants` matches everything: write it in [sync]";
+        let message =
+            "a rule without `streams` and `tenants` matches everything: write it in [sync]";
         return Err(reader.problem(&["rules", at], message));
     }
     let matcher = Matcher {
-        streams: globs(reader, at, "streams", rule.streams.as_deref().unwrap_or(&["*".to_owned()]))?,
-        tenants: globs(reader, at, "tenants", rule.tenants.as_deref().unwrap_or_default())?,
+        streams: globs(
+            reader,
+            at,
+            "streams",
+            rule.streams.as_deref().unwrap_or(&["*".to_owned()]),
+        )?,
+        tenants: globs(
+            reader,
+            at,
+            "tenants",
+            rule.tenants.as_deref().unwrap_or_default(),
+        )?,
     };
     if rule.ignore == Some(true) {
-        return Ok(RuleSettings { matcher, settings: None });
+        return Ok(RuleSettings {
+            matcher,
+            settings: None,
+        });
     }
     let mut settings = general.clone();
     for (chain, chosen) in [
@@ -105,28 +136,48 @@ fn one_rule(
             chain.clone_from(chosen);
         }
     }
-    settings.rules.allow_new_fields = rule.allow_new_fields.unwrap_or(settings.rules.allow_new_fields);
+    settings.rules.allow_new_fields = rule
+        .allow_new_fields
+        .unwrap_or(settings.rules.allow_new_fields);
     settings.rules.check_peers = rule.check_peers.unwrap_or(settings.rules.check_peers);
-    bounds(reader, &["rules", at], rule.bounds.as_ref(), &mut settings.rules)?;
+    bounds(
+        reader,
+        &["rules", at],
+        rule.bounds.as_ref(),
+        &mut settings.rules,
+    )?;
     if let Some(names) = &rule.schemas {
         settings.schemas = BTreeMap::new();
         for (position, name) in names.iter().enumerate() {
             let Some(schema) = general.schemas.get(name) else {
                 let known = general.schemas.keys().map(String::as_str);
                 let message = format!("no schema is named `{name}`; {}", suggest(name, known));
-                return Err(reader.problem(&["rules", at, "schemas", &position.to_string()], message));
+                return Err(
+                    reader.problem(&["rules", at, "schemas", &position.to_string()], message)
+                );
             };
             settings.schemas.insert(name.clone(), schema.clone());
         }
     }
-    Ok(RuleSettings { matcher, settings: Some(settings) })
+    Ok(RuleSettings {
+        matcher,
+        settings: Some(settings),
+    })
 }
 
-fn globs(reader: &Reader<'_>, rule: &str, key: &str, globs: &[String]) -> Result<Vec<GlobMatcher>, Problem> {
+fn globs(
+    reader: &Reader<'_>,
+    rule: &str,
+    key: &str,
+    globs: &[String],
+) -> Result<Vec<GlobMatcher>, Problem> {
     let parse = |(at, text): (usize, &String)| {
         let glob = GlobBuilder::new(text).literal_separator(true).build();
         glob.map(|glob| glob.compile_matcher()).map_err(|error| {
-            reader.problem(&["rules", rule, key, &at.to_string()], format!("`{text}` is no glob: {}", error.kind()))
+            reader.problem(
+                &["rules", rule, key, &at.to_string()],
+                format!("`{text}` is no glob: {}", error.kind()),
+            )
         })
     };
     globs.iter().enumerate().map(parse).collect()
@@ -139,14 +190,27 @@ fn bounds(
     rules: &mut Rules,
 ) -> Result<(), Problem> {
     let Some(bounds) = bounds else { return Ok(()) };
-    let path = |key: &'static str| table.iter().copied().chain(["bounds", key]).collect::<Vec<_>>();
+    let path = |key: &'static str| {
+        table
+            .iter()
+            .copied()
+            .chain(["bounds", key])
+            .collect::<Vec<_>>()
+    };
     rules.min_delay = bounds.min_delay.map_or(rules.min_delay, |length| length.0);
     rules.max_delay = bounds.max_delay.map_or(rules.max_delay, |length| length.0);
     if rules.min_delay.is_zero() {
-        return Err(reader.problem(&path("min_delay"), "must be more than nothing: it keeps the store from being hammered"));
+        return Err(reader.problem(
+            &path("min_delay"),
+            "must be more than nothing: it keeps the store from being hammered",
+        ));
     }
     if rules.max_delay < rules.min_delay {
-        let key = if bounds.max_delay.is_some() { "max_delay" } else { "min_delay" };
+        let key = if bounds.max_delay.is_some() {
+            "max_delay"
+        } else {
+            "min_delay"
+        };
         return Err(reader.problem(&path(key), "`max_delay` must not be less than `min_delay`"));
     }
     Ok(())
@@ -159,14 +223,18 @@ fn schemas(reader: &Reader<'_>, file: &File) -> Result<BTreeMap<String, Schema>,
             (Some(inline), None) => ("inline", inline.clone().into_bytes()),
             (None, Some(path)) => {
                 let bytes = std::fs::read(reader.path(path)).map_err(|error| {
-                    reader.problem(&["schemas", name, "file"], format!("can't read {}: {error}", path.display()))
+                    reader.problem(
+                        &["schemas", name, "file"],
+                        format!("can't read {}: {error}", path.display()),
+                    )
                 })?;
                 ("file", bytes)
             }
             _ => return Err(reader.problem(&["schemas", name], "write either `inline` or `file`")),
         };
-        let parsed = Schema::parse(&bytes)
-            .map_err(|error| reader.problem(&["schemas", name, key], format!("no Arrow schema: {error}")))?;
+        let parsed = Schema::parse(&bytes).map_err(|error| {
+            reader.problem(&["schemas", name, key], format!("no Arrow schema: {error}"))
+        })?;
         schemas.insert(name.clone(), parsed);
     }
     Ok(schemas)

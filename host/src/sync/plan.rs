@@ -69,12 +69,18 @@ pub struct Plan {
 impl Plan {
     /// What applies to this stream; `None` leaves it alone.
     pub fn of(&self, stream: &StreamId) -> Option<&Arc<StreamPlan>> {
-        let rule = self.rules.iter().find(|(matcher, _)| matcher.matches(stream));
+        let rule = self
+            .rules
+            .iter()
+            .find(|(matcher, _)| matcher.matches(stream));
         rule.map_or(Some(&self.otherwise), |(_, plan)| plan.as_ref())
     }
 
     /// Every plan, the general one last.
     pub fn all(&self) -> impl Iterator<Item = &Arc<StreamPlan>> {
-        self.rules.iter().filter_map(|(_, plan)| plan.as_ref()).chain([&self.otherwise])
+        self.rules
+            .iter()
+            .filter_map(|(_, plan)| plan.as_ref())
+            .chain([&self.otherwise])
     }
 }

@@ -26,6 +26,9 @@ const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
 /// Hears of every attempt that ended.
 pub type Observer = Box<dyn FnMut(&StreamId, &Outcome) + Send>;
 
+/// Which streams are attended to.
+pub type Wanted = Box<dyn Fn(&StreamId) -> bool + Send>;
+
 /// The streams of a node and their timers. One attempt a stream at a time; no stream waits for another one's store,
 /// policies or files, except for its turn among those that run at once.
 pub struct Scheduler {
@@ -36,6 +39,7 @@ pub struct Scheduler {
     running: JoinSet<(StreamId, Result<Outcome, AttemptError>)>,
     at_once: usize,
     observer: Option<Observer>,
+    wanted: Option<Wanted>,
     errors: u64,
 }
 
@@ -80,6 +84,7 @@ impl Scheduler {
             running: JoinSet::new(),
             at_once: at_once.max(1),
             observer: None,
+            wanted: None,
             errors: 0,
             core,
         };
@@ -99,6 +104,11 @@ impl Scheduler {
     /// Tells the observer of every attempt that ends from now on.
     pub fn observe(&mut self, observer: Observer) {
         self.observer = Some(observer);
+    }
+
+    /// Attends to no other streams from now on.
+    pub fn only(&mut self, wanted: Wanted) {
+        self.wanted = Some(wanted);
     }
 
     /// Attempts that could not be made at all since the start.
@@ -192,6 +202,9 @@ impl Scheduler {
     }
 
     fn queue(&mut self, id: StreamId, work: Work) {
+        if !self.wanted.as_ref().is_none_or(|wanted| wanted(&id)) {
+            return;
+        }
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };

@@ -141,6 +141,20 @@ impl Story {
         });
     }
 
+    /// What the policies said, in order: `existence (presence): present`.
+    pub fn verdicts(&self) -> Vec<String> {
+        let verdict = |step: &Event| match step {
+            Event::Asked {
+                role, by, verdict, ..
+            } => Some(format!(
+                "{role} ({}): {verdict}",
+                by.as_deref().unwrap_or("the host")
+            )),
+            _ => None,
+        };
+        self.steps.iter().filter_map(verdict).collect()
+    }
+
     /// Whether anything happened that is worth keeping.
     pub fn is_worth_telling(&self) -> bool {
         self.before != self.after || !self.steps.is_empty()

@@ -1,0 +1,55 @@
+use crate::ledger::LedgerError;
+use crate::policy::{LoadError, RuntimeError, WrongRole};
+use crate::staging::{IdentityError, StagingError};
+use crate::storage::{ConditionalSupport, OpenError};
+
+/// Why an agent can't be opened or can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The staging directory can't be used.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// The node's identity can't be told.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The node has not written its identity yet.
+    #[error(
+        "the node has not written its identity into {dir} yet: start it, or wait for it with `tidegate run`"
+    )]
+    NoIdentity {
+        /// The staging directory.
+        dir: String,
+    },
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The store's settings can't work.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The store does not do what it must.
+    #[error(
+        "the store {store} {found}: two writers would overwrite each other; use another store, or accept the risk \
+         with `store.conditional_writes = \"best-effort\"`"
+    )]
+    Conditions {
+        /// The store.
+        store: String,
+        /// What the probe found.
+        found: ConditionalSupport,
+    },
+    /// A policy can't be loaded.
+    #[error(transparent)]
+    Policy(Box<LoadError>),
+    /// A policy stands in a chain whose role it does not fill.
+    #[error(transparent)]
+    Role(#[from] WrongRole),
+    /// The policy runtime can't be set up.
+    #[error("can't set up the policy runtime")]
+    Runtime(#[from] RuntimeError),
+}
+
+impl From<LoadError> for AgentError {
+    fn from(error: LoadError) -> Self {
+        AgentError::Policy(Box::new(error))
+    }
+}

@@ -1,0 +1,77 @@
+//! An agent: one node's staging directory, store, ledger and policies, brought together by a configuration.
+//!
+//! ```no_run
+//! use tidegate::agent::{Agent, Until};
+//! use tidegate::config::Settings;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let (_, settings) = Settings::read("tidegate.toml".as_ref(), &|name| std::env::var(name).ok())?;
+//! let mut agent = Agent::open(&settings).await?;
+//! agent.run(Until::Settled, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod open;
+mod policies;
+mod probe;
+mod run;
+
+use std::sync::Arc;
+
+pub use error::AgentError;
+pub use open::{Opening, identify, open_parts};
+pub use policies::{Loaded, load_policies};
+pub use probe::{check_store, verdict};
+pub use run::Until;
+
+use crate::config::Settings;
+use crate::ledger::{Ledger, PolicyStatus};
+use crate::policy::{Policy, Runtime};
+use crate::sync::{Core, Scheduler};
+
+/// A node's agent.
+#[derive(Debug)]
+pub struct Agent {
+    core: Arc<Core>,
+    scheduler: Scheduler,
+    ledger: Option<Ledger>,
+    policies: Vec<Policy>,
+    reported: Vec<PolicyStatus>,
+    settings: Settings,
+    /// Keeps the epoch thread and the pools alive.
+    _runtime: Runtime,
+}
+
+impl Agent {
+    /// What its attempts work with.
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Its streams.
+    pub fn scheduler(&mut self) -> &mut Scheduler {
+        &mut self.scheduler
+    }
+
+    /// Its policies, by name.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Lets go of the ledger, once everything asked of it is kept.
+    ///
+    /// # Errors
+    ///
+    /// The ledger could not be closed cleanly.
+    pub async fn close(mut self) -> Result<(), AgentError> {
+        self.scheduler.drain().await;
+        self.report_policies().await;
+        if let Some(ledger) = &self.ledger {
+            ledger.close().await?;
+        }
+        Ok(())
+    }
+}

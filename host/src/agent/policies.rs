@@ -1,0 +1,85 @@
+//! Loads the policies of a configuration and puts them into chains.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::AgentError;
+use crate::config::{Settings, StreamSettings};
+use crate::contract::Role;
+use crate::policy::{Chain, Policy, Runtime, RuntimeSettings};
+use crate::sync::{Plan, StreamPlan};
+use crate::time::Clock;
+
+/// The policies of a configuration, ready to be asked.
+pub struct Loaded {
+    /// What runs them.
+    pub runtime: Runtime,
+    /// All of them, by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Which are asked about which stream.
+    pub plan: Plan,
+}
+
+/// Loads every policy that the configuration names, each once.
+///
+/// # Errors
+///
+/// The first policy that can't be loaded or does not fill its role.
+pub async fn load_policies(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<Loaded, AgentError> {
+    let runtime = Runtime::new(RuntimeSettings {
+        slots: settings.runtime.slots,
+        idle: settings.runtime.idle,
+        cache: settings.runtime.cache.clone(),
+        clock,
+        ..RuntimeSettings::default()
+    })?;
+    let mut policies = BTreeMap::new();
+    for (name, policy) in &settings.policies {
+        policies.insert(name.clone(), runtime.load(policy).await?);
+    }
+    let rules = settings.rules.iter().map(|rule| {
+        let plan = rule
+            .settings
+            .as_ref()
+            .map(|settings| plan_of(settings, &policies))
+            .transpose()?;
+        Ok((rule.matcher.clone(), plan))
+    });
+    let plan = Plan {
+        rules: rules.collect::<Result<_, AgentError>>()?,
+        otherwise: plan_of(&settings.streams, &policies)?,
+    };
+    Ok(Loaded {
+        runtime,
+        policies,
+        plan,
+    })
+}
+
+fn plan_of(
+    settings: &StreamSettings,
+    policies: &BTreeMap<String, Policy>,
+) -> Result<Arc<StreamPlan>, AgentError> {
+    let chain = |role, names: &[String]| {
+        // The configuration has made sure that every name has a policy.
+        Chain::new(
+            role,
+            names
+                .iter()
+                .filter_map(|name| policies.get(name))
+                .cloned()
+                .collect(),
+        )
+    };
+    Ok(Arc::new(StreamPlan {
+        existence: chain(Role::Existence, &settings.existence)?,
+        fallback: chain(Role::Fallback, &settings.fallback)?,
+        retry: chain(Role::Retry, &settings.retry)?,
+        rules: settings.rules.clone(),
+        defaults: settings.schemas.clone(),
+        ignore_peers: settings.ignore_peers.clone(),
+    }))
+}

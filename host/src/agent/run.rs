@@ -1,0 +1,342 @@
+//! The agent's loop: scans, hints, timers, verification, until it is told to stop.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::probe::{check_store, verdict};
+use super::{Agent, AgentError};
+use crate::contract::{Phase, Trigger};
+use crate::ledger::{PolicyHealth, PolicyStatus};
+use crate::policy::Standing;
+use crate::staging::{Hints, Watcher, watch};
+use crate::stream::StreamId;
+use crate::sync::{Tally, Writes};
+
+/// How long a pass waits for streams that are too early to tell.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long attempts get to come to their ends when the agent stops. What they had begun to write is in the ledger.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the agent waits before it probes a store again that did not answer; doubled each time, up to a minute.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+const PROBE_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// How often streams that are gone are looked through for those that can be forgotten.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When the agent stops by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Told,
+    /// When every stream is settled.
+    Settled,
+}
+
+/// When the agent's own duties are due, on the monotonic clock.
+struct Duties {
+    scan: Duration,
+    verify: Option<Duration>,
+    probe: Option<(Duration, Duration)>,
+    prune: Duration,
+}
+
+impl Agent {
+    /// Runs until it is told to stop, or until `until` holds. Attempts under way come to their ends, or are cut off
+    /// where their intent is in the ledger.
+    ///
+    /// # Errors
+    ///
+    /// The store turns out to ignore conditions. A staging directory or a ledger that fails is told to the log, and
+    /// tried again.
+    pub async fn run(
+        &mut self,
+        until: Until,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Tally, AgentError> {
+        let mut stop = pin!(stop.fuse());
+        let clock = Arc::clone(&self.core.clock);
+        let mut watcher = self.watch().await;
+        let mut duties = self.first_duties();
+        let mut scanned = false;
+        loop {
+            let now = clock.monotonic();
+            if duties.scan <= now {
+                scanned |= self.scan().await;
+                duties.scan = clock
+                    .monotonic()
+                    .saturating_add(self.settings.scan_interval);
+            }
+            self.attend_to(&mut duties).await?;
+            self.scheduler.start_due();
+            self.report_policies().await;
+            if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
+                let tally = self.tally();
+                if tally.settled {
+                    break;
+                }
+            }
+            let due = [
+                Some(duties.scan),
+                duties.verify,
+                duties.probe.map(|(at, _)| at),
+                Some(duties.prune),
+            ];
+            let next = due.into_iter().flatten().min().unwrap_or(duties.scan);
+            let sleep = clock.sleep(next.saturating_sub(clock.monotonic()));
+            tokio::select! {
+                () = &mut stop => break,
+                () = sleep => {}
+                () = self.scheduler.next() => {}
+                hints = hints(&mut watcher) => self.heed(hints, &mut duties).await,
+            }
+        }
+        self.stop().await;
+        Ok(self.tally())
+    }
+
+    /// One pass over the streams that `wanted` takes: each is looked at once, and again while a policy says that it is
+    /// a little too early to tell.
+    ///
+    /// # Errors
+    ///
+    /// The staging directory can't be scanned.
+    pub async fn pass(
+        &mut self,
+        wanted: impl Fn(&StreamId) -> bool + Clone + Send + 'static,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Tally, AgentError> {
+        let mut stop = pin!(stop.fuse());
+        let clock = Arc::clone(&self.core.clock);
+        self.scheduler.only(Box::new(wanted.clone()));
+        let summary = self.scheduler.scan().await?;
+        report_scan(&summary);
+        self.scheduler
+            .look_at_all(Trigger::Requested, |id, _| wanted(id));
+        let latest = clock.monotonic().saturating_add(PATIENCE);
+        loop {
+            self.scheduler.start_due();
+            let left = latest.saturating_sub(clock.monotonic());
+            if self.scheduler.is_quiet(left) {
+                break;
+            }
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.scheduler.next() => {}
+            }
+        }
+        self.stop().await;
+        self.report_policies().await;
+        Ok(self.scheduler.tally(wanted))
+    }
+
+    /// How all streams stand.
+    pub fn tally(&self) -> Tally {
+        self.scheduler.tally(|_| true)
+    }
+
+    fn first_duties(&self) -> Duties {
+        let now = self.core.clock.monotonic();
+        // Agents that start together must not verify together.
+        let spread = |interval: Duration| {
+            let half = crate::time::millis(interval) / 2;
+            Duration::from_millis(half + self.core.entropy.word() % half.max(1))
+        };
+        let unprobed = self.core.gate.get() == Writes::Unprobed;
+        Duties {
+            scan: now,
+            verify: self
+                .settings
+                .verify
+                .interval
+                .map(|interval| now.saturating_add(spread(interval))),
+            probe: unprobed.then_some((now.saturating_add(PROBE_AGAIN), PROBE_AGAIN)),
+            prune: now.saturating_add(spread(PRUNE_INTERVAL)),
+        }
+    }
+
+    async fn attend_to(&mut self, duties: &mut Duties) -> Result<(), AgentError> {
+        let now = self.core.clock.monotonic();
+        if let Some((_, delay)) = duties.probe.filter(|(at, _)| *at <= now) {
+            duties.probe = match self.probe().await? {
+                true => None,
+                false => {
+                    let delay = delay.saturating_mul(2).min(PROBE_AGAIN_MAX);
+                    Some((self.core.clock.monotonic().saturating_add(delay), delay))
+                }
+            };
+        }
+        if let (Some(interval), true) = (
+            self.settings.verify.interval,
+            duties.verify.is_some_and(|at| at <= now),
+        ) {
+            let stored = |phase| {
+                matches!(
+                    phase,
+                    Phase::Synced | Phase::Provisional | Phase::Conflicted | Phase::Abandoned
+                )
+            };
+            let streams = self
+                .scheduler
+                .look_at_all(Trigger::Verification, |_, phase| stored(phase));
+            tracing::info!(streams, "verification begins");
+            duties.verify = Some(now.saturating_add(interval));
+        }
+        if duties.prune <= now {
+            self.prune().await;
+            duties.prune = now.saturating_add(PRUNE_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Asks the store again what it can do. True when it answered.
+    async fn probe(&self) -> Result<bool, AgentError> {
+        let core = &self.core;
+        match check_store(
+            &core.store,
+            &core.node,
+            self.ledger.as_ref(),
+            &*core.clock,
+            &*core.entropy,
+        )
+        .await?
+        {
+            Ok(found) => {
+                core.gate.set(verdict(
+                    &core.store,
+                    found,
+                    self.settings.store.conditional_writes,
+                )?);
+                tracing::info!("the store answers: it {found}");
+                Ok(true)
+            }
+            Err(failure) => {
+                tracing::warn!("the store still can't be probed: {failure}");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn scan(&mut self) -> bool {
+        match self.scheduler.scan().await {
+            Ok(summary) => {
+                report_scan(&summary);
+                true
+            }
+            Err(error) => {
+                tracing::error!("{:#}", anyhow::Error::from(error));
+                false
+            }
+        }
+    }
+
+    async fn heed(&mut self, hints: Hints, duties: &mut Duties) {
+        if hints.rescan {
+            duties.scan = self.core.clock.monotonic();
+        }
+        for stream in &hints.streams {
+            self.scheduler.scan_stream(stream).await;
+        }
+    }
+
+    async fn watch(&self) -> Option<Watcher> {
+        if !self.settings.watch {
+            return None;
+        }
+        let settings = self.settings.staging.clone();
+        match tokio::task::spawn_blocking(move || watch(&settings)).await {
+            Ok(Ok(watcher)) => Some(watcher),
+            Ok(Err(error)) => {
+                tracing::warn!("{:#}", anyhow::Error::from(error));
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn stop(&mut self) {
+        let grace = self.core.clock.sleep(GRACE);
+        tokio::select! {
+            () = self.scheduler.drain() => {}
+            () = grace => tracing::warn!("attempts were cut off; their writes are read back at the next start"),
+        }
+    }
+
+    async fn prune(&self) {
+        let Some(ledger) = &self.ledger else { return };
+        let now = self.core.clock.now();
+        let kept = crate::time::millis(self.settings.ledger.keep_gone);
+        let before = crate::time::Timestamp::from_millis(now.as_millis().saturating_sub(kept));
+        match ledger.prune(&self.core.node, before, now).await {
+            Ok(0) => {}
+            Ok(streams) => tracing::info!(streams, "forgot streams that are long gone"),
+            Err(error) => tracing::error!("{:#}", anyhow::Error::from(error)),
+        }
+    }
+
+    /// Keeps in the ledger how the policies do, for `status`, when it changed.
+    pub(super) async fn report_policies(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
+        let status = |policy: &crate::policy::Policy| {
+            let guard = policy.guard().status(monotonic);
+            let health = match guard.standing {
+                Standing::Trusted => PolicyHealth::Healthy,
+                Standing::Quarantined(_) => PolicyHealth::Quarantined,
+                Standing::HalfOpen => PolicyHealth::HalfOpen,
+            };
+            let known = self
+                .reported
+                .iter()
+                .find(|known| known.name == **policy.name() && known.health == health);
+            PolicyStatus {
+                name: policy.name().to_string(),
+                digest: policy.sha256(),
+                version: policy.description().version.clone(),
+                health,
+                failures: guard.failures,
+                since: known.map_or(now, |known| known.since),
+                cause: guard.last.map(|cause| cause.name().to_owned()),
+            }
+        };
+        let current: Vec<_> = self.policies.iter().map(status).collect();
+        if current == self.reported {
+            return;
+        }
+        match ledger.set_policies(current.clone()).await {
+            Ok(()) => self.reported = current,
+            Err(error) => tracing::error!("{:#}", anyhow::Error::from(error)),
+        }
+    }
+}
+
+async fn hints(watcher: &mut Option<Watcher>) -> Hints {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn report_scan(summary: &crate::staging::ScanSummary) {
+    if summary.not_utf8 > 0 {
+        let examples = summary.examples.join(", ");
+        tracing::debug!(
+            skipped = summary.not_utf8,
+            "directories whose names are not UTF-8 are left alone: {examples}"
+        );
+    }
+    if summary.truncated {
+        tracing::warn!(
+            streams = summary.streams,
+            "more streams than `staging.max_streams`: the rest is left out"
+        );
+    }
+    for unreadable in &summary.unreadable {
+        tracing::warn!("a tenant's directory can't be listed: {unreadable}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The exit codes of the `tidegate` command. They are part of its contract.
+
+use crate::agent::AgentError;
+use crate::config::ConfigError;
+use crate::contract::{FailureKind, Phase};
+use crate::ledger::LedgerError;
+use crate::sync::Tally;
+
+/// All settled: synced, idle, gone; provisional with a warning.
+pub const SETTLED: u8 = 0;
+/// A defect, or a machine that does not do its part: a full disk, a ledger that fails.
+pub const INTERNAL: u8 = 1;
+/// Usage or configuration.
+pub const USAGE: u8 = 2;
+/// Some stream is not settled: awaiting, pending, conflicted, abandoned, or not judged yet.
+pub const UNSETTLED: u8 = 3;
+/// The store is unusable.
+pub const STORE: u8 = 4;
+/// A policy is unusable.
+pub const POLICY: u8 = 5;
+
+/// Why a command ended as it did, besides its output.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The agent's parts.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What was asked for.
+    #[error("{0}")]
+    Usage(String),
+    /// The output.
+    #[error("can't write the output")]
+    Output(#[from] std::io::Error),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl CommandError {
+    /// The exit code that tells it.
+    pub fn code(&self) -> u8 {
+        match self {
+            CommandError::Config(_) | CommandError::Usage(_) => USAGE,
+            CommandError::Agent(error) => match error {
+                AgentError::Staging(_)
+                | AgentError::Identity(_)
+                | AgentError::NoIdentity { .. } => USAGE,
+                AgentError::Ledger(error) => of_ledger(error),
+                AgentError::Store(_) => USAGE,
+                AgentError::Conditions { .. } => STORE,
+                AgentError::Policy(_) | AgentError::Role(_) => POLICY,
+                AgentError::Runtime(_) => INTERNAL,
+            },
+            CommandError::Ledger(error) => of_ledger(error),
+            CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
+        }
+    }
+}
+
+fn of_ledger(error: &LedgerError) -> u8 {
+    use LedgerError::{Closed, Full, Io, NoDocument, TooLarge};
+    match error {
+        Closed(_) | Full(_) | Io { .. } | NoDocument(_) | TooLarge { .. } => INTERNAL,
+        // A ledger that can't be used is for the operator to set right.
+        _ => USAGE,
+    }
+}
+
+/// The exit code of how streams stand.
+pub(super) fn of_tally(tally: &Tally) -> u8 {
+    if tally.settled { SETTLED } else { UNSETTLED }
+}
+
+/// Whether a stream in this phase makes the command end with [`UNSETTLED`].
+pub(super) fn is_unsettled(phase: Phase) -> bool {
+    !phase.is_settled()
+}
+
+/// Whether a failure says that the store as a whole can't be used.
+pub(super) fn is_store_unusable(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Unavailable
+            | FailureKind::Timeout
+            | FailureKind::PermissionDenied
+            | FailureKind::NotFound
+    )
+}

@@ -1,0 +1,173 @@
+//! Output for people: tables, times, colour on terminals only.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use crate::contract::Phase;
+use crate::sync::in_short;
+use crate::time::Timestamp;
+
+/// How words stand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Doubtful,
+    Bad,
+    Faint,
+    Plain,
+}
+
+/// Whether output is coloured: on terminals, unless `NO_COLOR` is set (<https://no-color.org>).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paint(bool);
+
+impl Paint {
+    /// For standard output.
+    pub(super) fn stdout() -> Self {
+        Self(
+            std::io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        )
+    }
+
+    /// Without colour.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(false)
+    }
+
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Doubtful => "33",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+            Tone::Plain => return text.to_owned(),
+        };
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// How a phase stands out.
+pub(super) fn tone(phase: Phase) -> Tone {
+    match phase {
+        Phase::Synced => Tone::Good,
+        Phase::Idle | Phase::Gone => Tone::Faint,
+        Phase::Unseen | Phase::Pending | Phase::Provisional | Phase::Awaiting => Tone::Doubtful,
+        Phase::Conflicted | Phase::Abandoned => Tone::Bad,
+    }
+}
+
+/// A table of cells with a tone each, in columns as wide as they need.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: Vec<Vec<(Tone, String)>>,
+}
+
+impl Table {
+    /// A table with this head.
+    pub(super) fn new(head: &[&str]) -> Self {
+        Self {
+            rows: vec![
+                head.iter()
+                    .map(|cell| (Tone::Faint, (*cell).to_owned()))
+                    .collect(),
+            ],
+        }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<(Tone, String)>) {
+        self.rows.push(cells);
+    }
+
+    pub(super) fn render(&self, paint: Paint) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let cell_width = |row: &Vec<(Tone, String)>, at: usize| {
+            row.get(at).map_or(0, |(_, text)| text.chars().count())
+        };
+        let widths: Vec<_> = (0..columns)
+            .map(|at| {
+                self.rows
+                    .iter()
+                    .map(|row| cell_width(row, at))
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            for (at, (tone, cell)) in row.iter().enumerate() {
+                let last = at + 1 == row.len();
+                let width = widths.get(at).copied().unwrap_or(0);
+                let padding = if last {
+                    0
+                } else {
+                    width.saturating_sub(cell.chars().count()) + 2
+                };
+                text.push_str(&paint.paint(*tone, cell));
+                text.extend(std::iter::repeat_n(' ', padding));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// When something is, seen from `now`: `in 5s`, `2m ago`.
+pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
+    if at > now {
+        format!("in {}", in_short(at.since(now)))
+    } else {
+        format!("{} ago", in_short(now.since(at)))
+    }
+}
+
+/// An error with its causes, each said once.
+pub(super) fn failure(error: &anyhow::Error) -> String {
+    let mut text = String::from("error: ");
+    let mut last = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if cause == last {
+            continue;
+        }
+        match last.is_empty() {
+            true => text.push_str(&cause),
+            // Writing into a String can't fail.
+            false => _ = write!(text, "\n  caused by: {cause}"),
+        }
+        last = cause;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_they_need() {
+        let mut table = Table::new(&["STREAM", "PHASE"]);
+        table.row(vec![
+            (Tone::Plain, "äpp".into()),
+            (Tone::Good, "synced".into()),
+        ]);
+        assert_eq!(
+            table.render(Paint::none()),
+            "STREAM  PHASE\näpp     synced\n"
+        );
+        assert!(table.render(Paint(true)).contains("\x1b[32msynced\x1b[0m"));
+    }
+
+    #[test]
+    fn causes_that_repeat_are_said_once() {
+        let error = anyhow::anyhow!("no space")
+            .context("no space")
+            .context("can't save");
+        assert_eq!(failure(&error), "error: can't save\n  caused by: no space");
+    }
+}

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{CommandError, Config, exit, log};
+use crate::agent::{Agent, AgentError, Until};
+use crate::staging::StagingError;
+
+/// Run the agent.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: Config,
+    /// Exit when every stream is settled
+    #[arg(long)]
+    until_settled: bool,
+    /// Exit after this long
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    for_long: Option<Duration>,
+}
+
+impl Run {
+    pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        let (_, settings) = self.config.read()?;
+        log.start(Some(&settings.log), "info")?;
+        let limit = self.for_long;
+        let stop = async move {
+            tokio::select! {
+                () = told_to_stop() => tracing::info!("told to stop"),
+                () = after(limit) => tracing::info!("the time is over"),
+            }
+        };
+        tokio::pin!(stop);
+        let mut agent = loop {
+            match Agent::open(&settings).await {
+                Ok(agent) => break agent,
+                // Sidecars start before their node does.
+                Err(error) if is_early(&error) => tracing::info!("waiting for the node: {error}"),
+                Err(error) => return Err(error.into()),
+            }
+            tokio::select! {
+                () = &mut stop => return Ok(exit::UNSETTLED),
+                () = tokio::time::sleep(settings.scan_interval) => {}
+            }
+        };
+        tracing::info!(node = %agent.core().node, store = agent.core().store.id().as_str(), "the agent runs");
+        let until = if self.until_settled {
+            Until::Settled
+        } else {
+            Until::Told
+        };
+        let tally = agent.run(until, stop).await?;
+        let errors = agent.scheduler().errors();
+        agent.close().await?;
+        tracing::info!(settled = tally.settled, "the agent stopped");
+        Ok(if errors > 0 && !tally.settled {
+            exit::INTERNAL
+        } else {
+            exit::of_tally(&tally)
+        })
+    }
+}
+
+fn is_early(error: &AgentError) -> bool {
+    match error {
+        AgentError::NoIdentity { .. } => true,
+        AgentError::Staging(StagingError::Open { source, .. }) => {
+            source.kind() == std::io::ErrorKind::NotFound
+        }
+        _ => false,
+    }
+}
+
+async fn after(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGTERM or SIGINT.
+pub(super) async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without handlers the signals end the process by themselves.
+        _ => std::future::pending().await,
+    }
+}
