@@ -138,7 +138,11 @@ impl Loaded {
             policy: Arc::clone(&self.name),
             role: question.role(),
             // Without a verdict there is nothing to commit the state with.
-            state: if verdict.is_ok() { left.state } else { Vec::new() },
+            state: if verdict.is_ok() {
+                left.state
+            } else {
+                Vec::new()
+            },
             verdict,
             usage: Usage {
                 fuel,

@@ -46,7 +46,10 @@ impl Chain {
     ///
     /// When a policy does not fill the role.
     pub fn new(role: Role, policies: Vec<Policy>) -> Result<Self, WrongRole> {
-        match policies.iter().find(|policy| !policy.roles().contains(&role)) {
+        match policies
+            .iter()
+            .find(|policy| !policy.roles().contains(&role))
+        {
             Some(policy) => Err(WrongRole {
                 policy: Arc::clone(policy.name()),
                 role,

@@ -79,15 +79,18 @@ mod tests {
         assert_eq!(digest.to_string(), text);
         assert_eq!(text.parse(), Ok(digest));
         assert_eq!(text.to_uppercase().parse(), Ok(digest));
-        assert_eq!(
-            Digest::of_parts(&[b"ab", b"", b"c"]),
-            Digest::of(b"abc")
-        );
+        assert_eq!(Digest::of_parts(&[b"ab", b"", b"c"]), Digest::of(b"abc"));
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "e3b0", &"+1".repeat(32), &"zz".repeat(32), &"é".repeat(32)] {
+        for text in [
+            "",
+            "e3b0",
+            &"+1".repeat(32),
+            &"zz".repeat(32),
+            &"é".repeat(32),
+        ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
     }

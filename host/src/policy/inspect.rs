@@ -36,7 +36,10 @@ pub(super) fn inspect(
 fn check_versions<'a>(names: impl Iterator<Item = &'a &'a str>) -> Result<(), LoadProblem> {
     let mut unknown: Vec<String> = names
         .filter_map(|name| name.strip_prefix(v0_1::PACKAGE))
-        .map(|name| name.split_once('@').map_or("without a version", |(_, version)| version))
+        .map(|name| {
+            name.split_once('@')
+                .map_or("without a version", |(_, version)| version)
+        })
         .filter(|version| *version != v0_1::VERSION)
         .map(str::to_owned)
         .collect();

@@ -77,7 +77,8 @@ impl Seat {
 
     /// Gives the store the fuel of one decision.
     pub(super) fn begin(&mut self, limits: &Limits, yields: bool) -> Result<(), CallFailure> {
-        self.store.set_epoch_deadline(if yields { 1 } else { NEVER });
+        self.store
+            .set_epoch_deadline(if yields { 1 } else { NEVER });
         self.store
             .set_fuel(limits.fuel)
             .map_err(|error| CallFailure::new(Cause::Unavailable, error.to_string()))

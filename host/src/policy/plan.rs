@@ -86,9 +86,7 @@ impl Plan {
         let timed = self
             .timed(async {
                 let stopped = |during| {
-                    move |error: wasmtime::Error| {
-                        failed(during, CallFailure::from_wasmtime(&error))
-                    }
+                    move |error: wasmtime::Error| failed(during, CallFailure::from_wasmtime(&error))
                 };
                 seat.instantiate(&self.pre)
                     .await

@@ -31,9 +31,8 @@ pub(super) fn judge(
         }),
         Verdict::Retry(decision) => Verdict::Retry(match decision {
             RetryDecision::Abandon(why) => RetryDecision::Abandon(reason(&why)?),
-            other @ (RetryDecision::After(_) | RetryDecision::OnChange | RetryDecision::Abstain) => {
-                other
-            }
+            other
+            @ (RetryDecision::After(_) | RetryDecision::OnChange | RetryDecision::Abstain) => other,
         }),
     })
 }

@@ -36,7 +36,12 @@ pub trait World: Send + Sync {
 
     /// Writes an object under a condition. The write must go on when this future is dropped, and its intent be
     /// recorded before it starts: a deadline must not leave a request in the air that no one knows of.
-    async fn put(&self, key: &Path, bytes: Bytes, mode: WriteMode) -> Result<ObjectInfo, WriteFailure>;
+    async fn put(
+        &self,
+        key: &Path,
+        bytes: Bytes,
+        mode: WriteMode,
+    ) -> Result<ObjectInfo, WriteFailure>;
 
     /// The files directly in the stream's staging directory, in byte order of their names.
     async fn staged_files(&self) -> Result<Vec<StagedFile>, StagingFailure>;

@@ -59,11 +59,7 @@ impl Host for Call {
 }
 
 impl Call {
-    async fn head_object(
-        &mut self,
-        entered: &Entered,
-        key: &str,
-    ) -> Result<ObjectInfo, ReadError> {
+    async fn head_object(&mut self, entered: &Entered, key: &str) -> Result<ObjectInfo, ReadError> {
         let key = self.readable_key(key)?;
         let object = entered.world.head(&key).await.map_err(read_error)?;
         let object = object_info(object);
