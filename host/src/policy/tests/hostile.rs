@@ -22,6 +22,9 @@ async fn acting(runtime: &Runtime, act: &str) -> CallReport {
         settings: json!({ "act": act, "count": 10_000, "presence": "present" }),
         ..guest("hostile")
     };
+    if act.starts_with("huge-") {
+        settings.settings["mib"] = json!(16);
+    }
     if act == "memory-by-steps" {
         // Filling 64 MiB byte by byte takes more than the default.
         settings.limits.fuel *= 2;
@@ -49,7 +52,8 @@ async fn every_act_has_its_cause() {
         ("recurse", Cause::Trap),
         ("memory-at-once", Cause::OutOfMemory),
         ("memory-by-steps", Cause::OutOfMemory),
-        ("huge-reason", Cause::OutOfMemory),
+        ("huge-reason", Cause::BytesAccepted),
+        ("huge-error", Cause::BytesAccepted),
         ("long-reason", Cause::OutOfBounds),
         ("invalid-utf8", Cause::Trap),
         ("invalid-utf8-argument", Cause::Trap),
@@ -136,4 +140,19 @@ async fn odd_modules_are_refused_or_stopped() {
         let policy = runtime.load(&guest(name)).await.unwrap();
         assert_eq!(cause(&ask(&policy).await), expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_finds_too_many_problems_is_cut_short() {
+    let settings = PolicySettings {
+        settings: json!({ "act": "many-problems", "count": 100 }),
+        ..guest("hostile")
+    };
+    let error = runtime().load(&settings).await.unwrap_err();
+    let LoadProblem::Settings(problems) = error.problem else {
+        panic!("{error}");
+    };
+    assert_eq!(problems.len(), 65);
+    assert_eq!(problems[0].pointer, "/key-0");
+    assert_eq!(problems[64].message, "36 further problems are not shown");
 }
