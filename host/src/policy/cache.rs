@@ -20,6 +20,7 @@ use super::engine::compatibility;
 use crate::digest::Digest;
 
 const MAGIC: &[u8; 8] = b"tidgcwa1";
+const SUFFIX: &str = ".cwasm";
 /// Files that are kept; the oldest go first, and cost one compilation when they are needed again.
 const MAX_FILES: usize = 64;
 /// The largest file that is read. Python's interpreter compiles to about 60 MB.
@@ -96,8 +97,10 @@ impl Cache {
         component: &Component,
     ) -> wasmtime::Result<()> {
         let code = component.serialize()?;
-        // Written beside its name and then renamed, so that no reader ever sees half of it.
+        // Written beside its name and then renamed, so that no reader ever sees half of it. What a crash leaves behind
+        // has the same suffix, and so goes with the oldest.
         let mut file = tempfile::Builder::new()
+            .suffix(SUFFIX)
             .permissions(Permissions::from_mode(PRIVATE_FILE))
             .tempfile_in(&self.directory)?;
         file.write_all(MAGIC)?;
@@ -110,7 +113,7 @@ impl Cache {
 
     fn path(&self, engine: &Engine, source: &Digest) -> PathBuf {
         self.directory
-            .join(format!("{source}-{:016x}.cwasm", compatibility(engine)))
+            .join(format!("{source}-{:016x}{SUFFIX}", compatibility(engine)))
     }
 
     /// The file's code; `None` when the file is not what this cache wrote for that component.
@@ -144,7 +147,11 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
-            if entry.path().extension().is_some_and(|end| end == "cwasm") {
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .ends_with(SUFFIX.as_bytes())
+            {
                 files.push((entry.metadata()?.modified()?, entry.path()));
             }
         }

@@ -154,20 +154,29 @@ pub(super) fn shown(words: &str) -> String {
     format!("{}…", escaped(words.get(..end).unwrap_or_default()))
 }
 
-/// The text with its control characters escaped.
+/// The text with its control characters escaped, and those that reorder what a terminal shows.
 pub(super) fn escaped(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(disturbs) {
         return text.to_owned();
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if character.is_control() {
+        if disturbs(character) {
             safe.extend(character.escape_default());
         } else {
             safe.push(character);
         }
     }
     safe
+}
+
+fn disturbs(character: char) -> bool {
+    // The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm, and its line separators.
+    let reorders = matches!(
+        character,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || reorders
 }
 
 #[cfg(test)]
@@ -177,6 +186,7 @@ mod tests {
     #[test]
     fn guests_words_are_cut_and_escaped() {
         assert_eq!(shown("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
+        assert_eq!(shown("a\u{202e}b"), "a\\u{202e}b");
         let long = "é".repeat(MAX_WORDS);
         let cut = shown(&long);
         assert_eq!(cut.chars().count(), MAX_WORDS / 2 + 1);

@@ -61,12 +61,15 @@ pub(super) fn compatibility(engine: &Engine) -> u64 {
 }
 
 /// Everything that could make two runs or two machines differ is stated, also where it is Wasmtime's default today:
-/// defaults change with versions and with features that other crates turn on.
+/// defaults change with versions and with features that other crates turn on. Threads, GC and exceptions have no switch
+/// here: they are off as long as nobody turns on Wasmtime's features of these names, and a test watches that.
 fn configuration() -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .concurrency_support(false)
+        .gc_support(false)
+        .shared_memory(false)
         .wasm_memory64(false)
         .wasm_custom_page_sizes(false)
         .wasm_multi_memory(true)
@@ -152,6 +155,25 @@ mod tests {
         assert_eq!(allocation, Allocation::Pooled);
         let on_demand = Engine::new(&configuration().unwrap()).unwrap();
         assert_eq!(compatibility(&pooled), compatibility(&on_demand));
+    }
+
+    #[test]
+    fn what_would_make_machines_differ_is_off() {
+        let (engine, _) = build(1).unwrap();
+        for module in [
+            "(module (memory 1 1 shared))",
+            "(module (memory i64 1))",
+            "(module (func (param i32) (drop (i32.atomic.load (local.get 0)))) (memory 1))",
+            "(module (type (struct)))",
+            "(module (tag))",
+            "(module (memory 1 (pagesize 1)))",
+        ] {
+            let binary = wat::parse_str(module).unwrap();
+            assert!(
+                wasmtime::Module::from_binary(&engine, &binary).is_err(),
+                "{module}"
+            );
+        }
     }
 
     #[test]

@@ -124,16 +124,7 @@ impl Seat {
         let instance = self.instance()?;
         let guest = exports.lifecycle.load(&mut self.store, &instance)?;
         let answer = guest.call_configure(&mut self.store, settings).await?;
-        Ok(answer.map_err(|problems| {
-            problems
-                .iter()
-                .take(MAX_PROBLEMS)
-                .map(|problem| SettingsProblem {
-                    pointer: shown(&problem.pointer),
-                    message: shown(&problem.message),
-                })
-                .collect()
-        }))
+        Ok(answer.map_err(|problems| first_of(&problems)))
     }
 
     /// Finds the roles' functions in the instance, which compares every type with the contract's.
@@ -193,6 +184,26 @@ impl Seat {
         self.instance
             .ok_or_else(|| CallFailure::new(Cause::Unavailable, "there is no instance").into())
     }
+}
+
+/// The first problems, and how many more there are.
+fn first_of(problems: &[wit::lifecycle::SettingsProblem]) -> Vec<SettingsProblem> {
+    let mut first: Vec<_> = problems
+        .iter()
+        .take(MAX_PROBLEMS)
+        .map(|problem| SettingsProblem {
+            pointer: shown(&problem.pointer),
+            message: shown(&problem.message),
+        })
+        .collect();
+    let rest = problems.len() - first.len();
+    if rest > 0 {
+        first.push(SettingsProblem {
+            pointer: String::new(),
+            message: format!("{rest} further problems are not shown"),
+        });
+    }
+    first
 }
 
 /// The role's functions, found in this instance once.

@@ -32,9 +32,10 @@ pub struct Limits {
     pub host_calls: u32,
     /// Bytes that host calls return to the guest, in sum.
     pub bytes_returned: u64,
-    /// Bytes that the guest hands to host calls, in sum: keys, values, objects, and log lines over `log_bytes`.
+    /// Bytes that the guest hands to host calls, in sum: keys, values, objects.
     pub bytes_accepted: u64,
     /// Bytes of log lines that are kept; each line costs [`LOG_LINE_COST`] besides its text.
+    /// Further lines are dropped; every line costs fuel for its bytes.
     pub log_bytes: u64,
     /// Core instances that the component is made of.
     pub instances: u32,

@@ -170,6 +170,9 @@ fn list_imports(imports: &[Import]) -> String {
 }
 
 fn list_problems(problems: &[SettingsProblem]) -> String {
+    if problems.is_empty() {
+        return " it does not say why".to_owned();
+    }
     problems
         .iter()
         .map(|problem| match problem.pointer.as_str() {

@@ -232,7 +232,8 @@ impl Attempt<'_> {
             self.save(story).await?;
         }
         if self.story.before != self.stream.phase {
-            tracing::info!(stream = %self.id, from = %self.story.before, to = %self.stream.phase, "{}", self.story.why);
+            let (before, after) = (self.story.before, self.stream.phase);
+            tracing::info!(stream = %self.id, "{before} → {after}; next look {}", self.story.why);
         }
         Ok(outcome(
             &self.stream,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
 use super::machine::Sighting;
-use super::tracker::Tracker;
+use super::tracker::{Tracker, Work};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
 use crate::staging::{ScanSummary, Staged, StagingError};
@@ -35,20 +35,12 @@ pub struct Scheduler {
     core: Arc<Core>,
     tracker: Tracker,
     timers: BinaryHeap<Reverse<(Duration, StreamId)>>,
-    ready: VecDeque<(StreamId, Work)>,
+    ready: VecDeque<StreamId>,
     running: JoinSet<(StreamId, Result<Outcome, AttemptError>)>,
     at_once: usize,
     observer: Option<Observer>,
     wanted: Option<Wanted>,
     errors: u64,
-}
-
-/// What is done about a stream when its turn comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Start,
-    Look(Trigger),
-    StagingGone,
 }
 
 /// How the streams of a node stand.
@@ -208,14 +200,15 @@ impl Scheduler {
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
-        if entry.busy {
-            if let Work::Look(trigger) = work {
-                entry.again = Some(trigger);
-            }
-            return;
+        // What an operator asks for is not lost among what a scan found.
+        entry.next = match entry.next {
+            Some(Work::Look(Trigger::Requested)) => entry.next,
+            _ => Some(work),
+        };
+        if !entry.busy {
+            entry.busy = true;
+            self.ready.push_back(id);
         }
-        entry.busy = true;
-        self.ready.push_back((id, work));
     }
 
     /// Starts what is due, as far as there is room.
@@ -237,10 +230,13 @@ impl Scheduler {
             }
         }
         while self.running.len() < self.at_once {
-            let Some((id, work)) = self.ready.pop_front() else {
+            let Some(id) = self.ready.pop_front() else {
                 break;
             };
             let Some(entry) = self.tracker.get_mut(&id) else {
+                continue;
+            };
+            let Some(work) = entry.next.take() else {
                 continue;
             };
             entry.wake = None;
@@ -309,8 +305,9 @@ impl Scheduler {
         if let Some(wake) = entry.wake {
             self.timers.push(Reverse((wake, id.clone())));
         }
-        if let Some(trigger) = entry.again.take() {
-            self.queue(id.clone(), Work::Look(trigger));
+        if entry.next.is_some() {
+            entry.busy = true;
+            self.ready.push_back(id.clone());
         }
         match result {
             Ok(outcome) => {

@@ -18,6 +18,14 @@ pub(super) struct Tracker {
     generation: u32,
 }
 
+/// What is done about a stream when its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Start,
+    Look(Trigger),
+    StagingGone,
+}
+
 /// One stream.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -31,8 +39,8 @@ pub(super) struct Entry {
     pub(super) busy: bool,
     /// Whether a policy said that it is too early to tell.
     pub(super) unsettled: bool,
-    /// Something happened while an attempt was running.
-    pub(super) again: Option<Trigger>,
+    /// What is to be done when its turn comes.
+    pub(super) next: Option<Work>,
     /// When it wants to be looked at, on the monotonic clock.
     pub(super) wake: Option<Duration>,
 }
@@ -154,14 +162,14 @@ impl Entry {
             phase,
             busy: false,
             unsettled: false,
-            again: None,
+            next: None,
             wake: None,
         }
     }
 
     /// Whether nothing is left to do.
     pub(super) fn is_settled(&self) -> bool {
-        self.phase.is_settled() && !self.busy && !self.unsettled && self.again.is_none()
+        self.phase.is_settled() && !self.busy && !self.unsettled && self.next.is_none()
     }
 }
 

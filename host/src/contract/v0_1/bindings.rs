@@ -7,10 +7,7 @@
 wasmtime::component::bindgen!({
     path: "../wit/0.1",
     world: "writing-policy",
-    imports: {
-        "tidegate:policy/log@0.1.0": trappable,
-        default: async | trappable,
-    },
+    imports: { default: async | trappable },
     exports: { default: async },
     ownership: Borrowing { duplicate_if_necessary: true },
 });

@@ -31,8 +31,11 @@ pub const OFFERED: [&str; 5] = [
     "tidegate:policy/object-reader@0.1.0",
     "tidegate:policy/staging@0.1.0",
     "tidegate:policy/state@0.1.0",
-    "tidegate:policy/log@0.1.0",
+    LOG,
 ];
+
+/// The interface of log lines.
+pub const LOG: &str = "tidegate:policy/log@0.1.0";
 
 /// What the host offers to policies with a write grant only.
 pub const WRITER: &str = "tidegate:policy/object-writer@0.1.0";

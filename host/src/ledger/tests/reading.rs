@@ -1,4 +1,5 @@
 use super::*;
+use crate::digest::Digest;
 
 #[tokio::test]
 async fn a_reader_sees_what_a_running_agent_has_acknowledged() {

@@ -1,3 +1,4 @@
+use crate::digest::Digest;
 use futures::future::join_all;
 
 use super::*;

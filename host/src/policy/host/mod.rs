@@ -192,7 +192,7 @@ pub(super) fn linker(engine: &Engine, writer: bool) -> wasmtime::Result<Linker<C
     wit::object_reader::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     wit::staging::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     wit::state::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
-    wit::log::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
+    log::add_to_linker(&mut linker)?;
     if writer {
         wit::object_writer::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     }

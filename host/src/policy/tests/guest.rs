@@ -1,0 +1,144 @@
+//! Components from a few lines of WebAssembly text.
+
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A guest, by the bodies of its functions in the text format. Memory is zero at 1024, which reads as `Ok` of the first
+/// case: `describe` gives empty strings, `configure` agrees, `check` says `present`.
+#[derive(Clone)]
+pub(super) struct Guest {
+    /// Fields of the module: imports come first.
+    pub(super) imports: String,
+    /// Functions, globals, data.
+    pub(super) fields: String,
+    pub(super) memory: &'static str,
+    pub(super) describe: String,
+    pub(super) configure: String,
+    pub(super) check: String,
+    pub(super) choose: String,
+    pub(super) decide: String,
+    pub(super) world: &'static str,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        let ok = "i32.const 1024".to_owned();
+        Self {
+            imports: String::new(),
+            fields: String::new(),
+            memory: "(memory (export \"memory\") 2)",
+            describe: ok.clone(),
+            configure: ok.clone(),
+            check: ok.clone(),
+            choose: ok.clone(),
+            decide: ok,
+            world: "writing-policy",
+        }
+    }
+}
+
+/// The functions that guests import, as a core module sees them.
+pub(super) const HEAD: &str =
+    "(import \"tidegate:policy/object-reader@0.1.0\" \"head\" (func $head (param i32 i32 i32)))";
+pub(super) const GET: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"get\" (func $get (param i32 i32 i64 i32 i32)))";
+pub(super) const LIST: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"list-objects\" (func $list (param i32 i32 i32 i32 i32 i32 i32)))";
+pub(super) const PUT: &str = "(import \"tidegate:policy/object-writer@0.1.0\" \"put\" (func $put (param i32 i32 i32 i32 i32 i32 i32 i32)))";
+pub(super) const READ_FILE: &str = "(import \"tidegate:policy/staging@0.1.0\" \"read-file\" (func $read (param i32 i32 i64 i32 i32)))";
+pub(super) const SWAP: &str = "(import \"tidegate:policy/state@0.1.0\" \"swap\" (func $swap (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))";
+pub(super) const LOAD: &str =
+    "(import \"tidegate:policy/state@0.1.0\" \"load\" (func $load (param i32 i32 i32 i32)))";
+pub(super) const LOG: &str =
+    "(import \"tidegate:policy/log@0.1.0\" \"write\" (func $log (param i32 i32 i32)))";
+
+impl Guest {
+    /// A guest whose `check` is this.
+    pub(super) fn checking(check: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn importing(mut self, imports: &[&str]) -> Self {
+        self.imports = imports.concat();
+        self
+    }
+
+    /// Text at 2048, for keys and the like.
+    pub(super) fn with_text(mut self, text: &str) -> Self {
+        let bytes: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+        self.fields += &format!("(data (i32.const 2048) \"{bytes}\")");
+        self
+    }
+
+    pub(super) fn component(&self) -> Vec<u8> {
+        let exports = [
+            ("existence-policy", "existence", "check", &self.check),
+            ("fallback-policy", "fallback", "choose", &self.choose),
+            ("retry-policy", "retry", "decide", &self.decide),
+        ];
+        let roles: String = exports
+            .into_iter()
+            .filter(|(world, ..)| [*world, "writing-policy"].contains(&self.world))
+            .map(|(_, interface, function, body)| {
+                format!(
+                    "(func (export \"tidegate:policy/{interface}@0.1.0#{function}\") \
+                     (param i32) (result i32) (local $i i32) {body})"
+                )
+            })
+            .collect();
+        let text = format!(
+            "(module {imports} {memory} {fields} {HELPERS} {roles}
+               (func (export \"tidegate:policy/lifecycle@0.1.0#describe\") (result i32) {describe})
+               (func (export \"tidegate:policy/lifecycle@0.1.0#configure\") (param i32 i32) (result i32)
+                 {configure}))",
+            imports = self.imports,
+            memory = self.memory,
+            fields = self.fields,
+            describe = self.describe,
+            configure = self.configure,
+        );
+        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let mut resolve = Resolve::default();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1");
+        let (package, _) = resolve.push_path(wit).unwrap();
+        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default()
+            .validate(true)
+            .module(&module)
+            .and_then(|mut encoder| encoder.encode())
+            .unwrap_or_else(|error| panic!("{error:#}\n{text}"))
+    }
+}
+
+/// `cabi_realloc` hands out ever new memory from 64 KiB on. `$number` answers `unsettled` with a number,
+/// `$words` gives a role's answer of a case with a string, `$refuse` an error.
+const HELPERS: &str = r#"
+  (global $next (mut i32) (i32.const 65536))
+  (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $at) (local.get 3)))
+    (block $fits
+      (loop $more
+        (br_if $fits (i32.le_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))))
+        (drop (memory.grow (i32.const 1)))
+        (br $more)))
+    (local.get $at))
+  (func $case (param $case i32) (param $at i32) (param $len i32) (result i32)
+    (i32.store8 (i32.const 1024) (i32.const 0))
+    (i32.store8 (i32.const 1028) (local.get $case))
+    (i32.store (i32.const 1032) (local.get $at))
+    (i32.store (i32.const 1036) (local.get $len))
+    (i32.const 1024))
+  (func $number (param $number i32) (result i32)
+    (call $case (i32.const 3) (local.get $number) (i32.const 0)))
+  (func $refuse (param $at i32) (param $len i32) (result i32)
+    (i32.store8 (i32.const 1024) (i32.const 1))
+    (i32.store (i32.const 1028) (local.get $at))
+    (i32.store (i32.const 1032) (local.get $len))
+    (i32.const 1024))
+"#;
