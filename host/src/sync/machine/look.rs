@@ -80,8 +80,21 @@ impl Step<'_, '_> {
             Phase::Synced | Phase::Provisional | Phase::Abandoned => {
                 self.perform(Activity::Heading, Effect::Head)
             }
-            Phase::Conflicted => self.perform(Activity::Fetching(Purpose::Verify), Effect::Fetch),
+            Phase::Conflicted => self.check_marker(Purpose::Verify),
             Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            // An object that went missing left the stream here while repairs were off.
+            Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending
+                if self.moment.rules.repair =>
+            {
+                match self.stream.restorable() {
+                    Some(document) => {
+                        self.stream.phase = Phase::Pending;
+                        self.stream.captured = Some(document);
+                        self.publish()
+                    }
+                    None => self.read_staged(Trigger::Verification),
+                }
+            }
             _ => self.read_staged(Trigger::Verification),
         }
     }

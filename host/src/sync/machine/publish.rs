@@ -53,15 +53,16 @@ impl Step<'_, '_> {
         match purpose {
             Purpose::Publish if self.holds_leftover() => self.hold(),
             Purpose::Publish => self.fetch(Purpose::Publish),
-            Purpose::Create => self.perform(Activity::Writing, Effect::Write),
+            Purpose::Write => self.perform(Activity::Writing, Effect::Write),
             Purpose::Missing => self.missing(),
-            Purpose::Created | Purpose::Verify | Purpose::Revive => self.rest(),
+            Purpose::Verify => self.fetch(Purpose::Verify),
+            Purpose::Created | Purpose::Revive => self.rest(),
         }
     }
 
     fn marker_unknown(&mut self, purpose: Purpose, failure: StoreFailure) -> Option<()> {
         // The write was not begun, so there is nothing to read back.
-        if purpose == Purpose::Create {
+        if purpose == Purpose::Write {
             self.stream.intent = None;
         }
         match self.stream.phase {
@@ -314,8 +315,7 @@ impl Step<'_, '_> {
 
     /// The stored object is no schema. Only a repair replaces it, by the same compare-and-swap as any other write.
     pub(super) fn corrupt(&mut self, object: &ObjectInfo, reason: &str) -> Option<()> {
-        let known = self.stream.true_schema().cloned();
-        match (self.moment.rules.repair, known) {
+        match (self.moment.rules.repair, self.stream.restorable()) {
             (true, Some(document)) => {
                 self.note(
                     Level::Alert,
@@ -330,7 +330,7 @@ impl Step<'_, '_> {
     }
 
     /// A conflict is judged anew from the staged file and the store, never from the ledger.
-    fn recheck(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
+    pub(super) fn recheck(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
         let captured = self.stream.captured.as_ref()?.schema.clone();
         match remote {
             Err(failure) => self.fail(Failure::Store(failure)),

@@ -127,8 +127,8 @@ impl Activity {
 pub enum Purpose {
     /// To publish the captured schema.
     Publish,
-    /// To create an object where nothing stands: the last look before the write.
-    Create,
+    /// To write: the last look before it.
+    Write,
     /// The look after a Create.
     Created,
     /// To check the stored object.

@@ -344,6 +344,21 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
                 Event::Marker(Ok(exists())),
             )
         }
+        "verify: own schema known, repair" => {
+            only(&[Phase::Unseen, Phase::Idle, Phase::Awaiting])?;
+            let captured = Some(document("a:Utf8"));
+            (
+                Stream {
+                    captured,
+                    ..stream(phase)
+                },
+                looked(Trigger::Verification, sighting(7)),
+            )
+        }
+        "verify: another version" => (
+            doing(phase, Activity::Heading),
+            Event::Headed(Ok(HeadSeen::Found(object("v2")))),
+        ),
         "verify: overwritten, mergeable" => {
             only(&[Phase::Synced, Phase::Gone])?;
             (fetching(phase), found("b:Int64", "v2"))

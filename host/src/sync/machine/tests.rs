@@ -289,6 +289,10 @@ impl World {
 
     /// What no write of ours may do, whatever the policies say.
     fn judge_write(&mut self, document: &Document, mode: &Mode, source: &Source) {
+        if self.marker.is_none() {
+            self.violations
+                .push("a write for a stream that was deleted".into());
+        }
         if source.is_fallback() && *mode != Mode::Create {
             self.violations.push("a fallback that is no Create".into());
         }
@@ -467,6 +471,60 @@ fn a_stream_created_anew_takes_nothing_from_its_predecessor() {
 }
 
 #[test]
+fn nothing_of_a_deleted_stream_is_merged_into_its_successor() {
+    for (stored, repair) in [
+        (Stored::Schema(schema("b:Int64")), false),
+        (Stored::Schema(schema("a:Int64")), false),
+        (Stored::Garbage, true),
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        world.rules.repair = repair;
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.marker = Some(NOW.as_millis() + 60_000);
+        world.store(stored.clone());
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.puts, world.stored.as_ref().map(|(stored, _)| stored)),
+            (1, Some(&stored)),
+            "only the old incarnation was published"
+        );
+        assert_ne!(world.stream.phase, Phase::Conflicted);
+        assert_eq!(world.stream.true_schema(), None);
+    }
+}
+
+#[test]
+fn a_stream_created_anew_behind_our_back_ends_a_conflict() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.store(Stored::Schema(schema("b:Int64")));
+    world.look(Trigger::Verification);
+    assert_eq!(
+        (world.stream.phase, world.puts, world.stream.captured),
+        (Phase::Idle, 0, None)
+    );
+}
+
+#[test]
+fn a_verification_keeps_a_conflict_with_what_was_staged_since() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.restage("a:Int64");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    world.look(Trigger::Verification);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    assert_eq!(
+        world.stream.captured.map(|document| document.schema),
+        Some(schema("a:Int64"))
+    );
+}
+
+#[test]
 fn a_fallback_never_replaces_an_object() {
     for stored in [Stored::Schema(schema("z:Utf8")), Stored::Garbage] {
         let mut world = World::new();
@@ -624,6 +682,58 @@ fn a_missing_object_is_restored_only_by_repair() {
             (phase, repair)
         );
     }
+}
+
+#[test]
+fn what_went_missing_while_repairs_were_off_comes_back_when_they_are_on() {
+    for presence in [absent(), Presence::NotExpected("quiet".into())] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        (world.staged, world.stored, world.presence) = (None, None, presence);
+        world.look(Trigger::Verification);
+        assert!(matches!(world.stream.phase, Phase::Awaiting | Phase::Idle));
+        world.rules.repair = true;
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.stored()),
+            (Phase::Synced, Some(schema("a:Utf8")))
+        );
+    }
+}
+
+#[test]
+fn a_repair_brings_back_what_was_staged_since_as_well() {
+    for stored in [None, Some(Stored::Garbage)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        world.fate = Fate::Throttled;
+        world.restage("a:Utf8 b:Int64");
+        world.look(Trigger::Changed);
+        assert_eq!(world.stream.phase, Phase::Pending);
+        (world.staged, world.stored) = (None, None);
+        stored.into_iter().for_each(|stored| world.store(stored));
+        world.rules.repair = true;
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.stored()),
+            (Phase::Synced, Some(schema("a:Utf8 b:Int64")))
+        );
+    }
+}
+
+#[test]
+fn a_repair_that_would_contradict_the_peers_writes_nothing() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    (world.staged, world.stored) = (None, None);
+    world.peers = vec![schema("a:Int64")];
+    world.now = world.now.plus(Duration::from_secs(3_600));
+    world.rules.repair = true;
+    world.look(Trigger::Verification);
+    assert_eq!(
+        (world.stream.phase, world.puts, world.stored()),
+        (Phase::Conflicted, 1, None)
+    );
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Step<'_, '_> {
                 let same = known.is_some() && known == object.version.as_ref();
                 self.stream.remote = RemoteState::Found { object, seen: now };
                 if !same || self.stream.phase == Phase::Abandoned {
-                    return self.fetch(Purpose::Verify);
+                    // The object may be another incarnation's.
+                    return self.check_marker(Purpose::Verify);
                 }
                 self.stream.last_success = Some(now);
                 self.look_on();
@@ -81,6 +82,9 @@ impl Step<'_, '_> {
     }
 
     fn conflict_over(&mut self, remote: RemoteSeen) -> Option<()> {
+        if self.stream.captured.is_some() {
+            return self.recheck(Ok(remote));
+        }
         match remote {
             RemoteSeen::Corrupt { object, reason } => self.corrupt(&object, &reason),
             _ if self.stream.true_schema().is_some() => {
@@ -148,21 +152,14 @@ impl Step<'_, '_> {
 
     /// The object is missing and the stream exists.
     pub(super) fn missing(&mut self) -> Option<()> {
-        let known = self.stream.true_schema().cloned();
         match self.stream.phase {
             Phase::Synced | Phase::Provisional => {
                 self.note(Level::Alert, "the stored object is missing");
-                match (self.moment.rules.repair, known) {
+                match (self.moment.rules.repair, self.stream.restorable()) {
                     (true, Some(document)) => {
                         self.stream.phase = Phase::Pending;
-                        self.stream.captured = Some(document.clone());
-                        // The marker was looked at just now.
-                        self.stream.intent = Some(Intent {
-                            document,
-                            mode: Mode::Create,
-                            source: Source::Local,
-                        });
-                        self.perform(Activity::Writing, Effect::Write)
+                        self.stream.captured = Some(document);
+                        self.compare(RemoteSeen::Missing)
                     }
                     _ => {
                         self.stream.phase = Phase::Awaiting;
@@ -202,5 +199,14 @@ impl super::Stream {
         confirmed
             .map(|confirmed| &confirmed.document)
             .or(self.captured.as_ref())
+    }
+
+    /// What a repair publishes: the stream's own schema, with what was captured since the store last held it. Where
+    /// the two can't be merged, what stood in the store comes back first.
+    pub(super) fn restorable(&self) -> Option<Document> {
+        let own = self.true_schema()?;
+        let captured = self.captured.as_ref();
+        let merged = captured.and_then(|captured| own.schema.merge(&captured.schema).ok());
+        Some(merged.map_or_else(|| own.clone(), Document::new))
     }
 }

@@ -6,15 +6,11 @@ use crate::contract::{Failure, FailureKind, ObjectInfo, Phase, RemoteState, Stor
 use crate::storage::Put;
 
 impl Step<'_, '_> {
-    /// Stores the intent and writes; before a Create the marker is looked at once more.
+    /// Writes, after a last look at the marker: what is known of a stream that was deleted, or created anew, must not
+    /// enter the store again. After that look, an object that someone replaces has another version.
     pub(super) fn begin_write(&mut self, intent: Intent) -> Option<()> {
-        let create = intent.mode == Mode::Create;
         self.stream.intent = Some(intent);
-        if create {
-            self.check_marker(Purpose::Create)
-        } else {
-            self.perform(Activity::Writing, Effect::Write)
-        }
+        self.check_marker(Purpose::Write)
     }
 
     pub(super) fn written(&mut self, put: Put) -> Option<()> {
@@ -121,7 +117,7 @@ impl Step<'_, '_> {
             Ended::Exists => {
                 self.stream.phantom_refusals = self.stream.phantom_refusals.saturating_add(1);
                 if self.stream.phantom_refusals <= self.moment.rules.max_phantom_refusals {
-                    return self.check_marker(Purpose::Create);
+                    return self.check_marker(Purpose::Write);
                 }
                 self.stream.intent = None;
                 self.stream.phantom_refusals = 0;
