@@ -25,7 +25,7 @@ async fn asked(chain: &Chain) -> Asked {
         .ask(
             Question::Existence,
             &facts(),
-            &|_| Arc::clone(&world),
+            &|_| Arc::clone(&world) as Arc<dyn World>,
             &values(),
         )
         .await

@@ -1,5 +1,6 @@
 //! What is refused when it is loaded, and in which words.
 
+use crate::digest::Digest;
 use std::error::Error;
 
 use super::guest::{HEAD, PUT};
