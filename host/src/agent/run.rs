@@ -61,6 +61,7 @@ impl Agent {
     ) -> Result<Tally, AgentError> {
         let mut stop = pin!(stop.fuse());
         let clock = Arc::clone(&self.core.clock);
+        self.scheduler.spread(self.settings.start_jitter);
         let mut watcher = self.watch().await;
         let mut duties = self.first_duties();
         let mut scanned = false;

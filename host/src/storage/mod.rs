@@ -7,9 +7,7 @@
 mod classify;
 mod counts;
 mod file;
-mod granted;
 mod id;
-mod key;
 mod limit;
 mod object;
 mod observe;
@@ -23,9 +21,7 @@ mod store;
 mod version;
 
 pub use counts::RequestCounts;
-pub use granted::{Grant, GrantError, Prefix, Values};
 pub use id::StoreId;
-pub use key::{KeyError, MAX_KEY_BYTES, is_reserved, parse_key, parse_prefix};
 pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
 pub use probe::{Condition, ConditionalSupport, probe};

@@ -9,7 +9,6 @@ use crate::contract::{FailureKind, StoreFailure, Version};
 use crate::stream::NodeId;
 use crate::time::Entropy;
 
-use super::key::parse_key;
 use super::object::Put;
 use super::store::Store;
 
@@ -102,7 +101,7 @@ pub async fn probe(
 
 fn canary(node: &NodeId, run: u64, number: usize) -> Result<Path, StoreFailure> {
     let key = format!("{DIRECTORY}/{}/{run:016x}-{number}", node.as_str());
-    parse_key(&key).map_err(|error| {
+    Path::parse(&key).map_err(|error| {
         StoreFailure::new(
             FailureKind::Other,
             format!("the node's name {node} can't stand in a key: {error}"),

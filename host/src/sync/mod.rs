@@ -25,5 +25,7 @@ pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub use machine::{Level, Source};
 pub use plan::{Matcher, Plan, StreamPlan};
-pub use scheduler::{DEFAULT_ATTEMPTS_AT_ONCE, Observer, Scheduler, Tally, Wanted};
+pub use scheduler::{
+    DEFAULT_ATTEMPTS_AT_ONCE, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
+};
 pub use story::{Call, Event, HostCall, MAX_STEPS, Story, in_short};

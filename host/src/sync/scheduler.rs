@@ -16,12 +16,16 @@ use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
 use crate::staging::{ScanSummary, Staged, StagingError};
 use crate::stream::StreamId;
+use crate::time::millis;
 
 /// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
 pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
 
 /// How long a stream rests when the ledger could not keep what became of it.
 const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
+
+/// How much of the start's window each stream adds: a small node starts at once, a large one takes its time.
+pub const SPREAD_PER_STREAM: Duration = Duration::from_millis(20);
 
 /// Hears of every attempt that ended.
 pub type Observer = Box<dyn FnMut(&StreamId, &Outcome) + Send>;
@@ -40,6 +44,8 @@ pub struct Scheduler {
     at_once: usize,
     observer: Option<Observer>,
     wanted: Option<Wanted>,
+    /// Over how long the streams that the first scan finds are spread; `None` once it is over.
+    spread: Option<Duration>,
     errors: u64,
 }
 
@@ -77,6 +83,7 @@ impl Scheduler {
             at_once: at_once.max(1),
             observer: None,
             wanted: None,
+            spread: None,
             errors: 0,
             core,
         };
@@ -101,6 +108,12 @@ impl Scheduler {
     /// Attends to no other streams from now on.
     pub fn only(&mut self, wanted: Wanted) {
         self.wanted = Some(wanted);
+    }
+
+    /// Spreads the streams that the first scan finds over up to this long, [`SPREAD_PER_STREAM`] for each: nodes that
+    /// start together must not meet at the store.
+    pub fn spread(&mut self, window: Duration) {
+        self.spread = Some(window);
     }
 
     /// Attempts that could not be made at all since the start.
@@ -130,8 +143,12 @@ impl Scheduler {
             }
         };
         self.tracker.begin_scan();
+        let streams = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let window = self.spread.take().map_or(Duration::ZERO, |window| {
+            window.min(SPREAD_PER_STREAM.saturating_mul(streams))
+        });
         for staged in &found {
-            self.saw(staged);
+            self.saw(staged, window);
         }
         if !summary.truncated && summary.unreadable.is_empty() {
             for id in self.tracker.end_scan() {
@@ -152,11 +169,11 @@ impl Scheduler {
         if let Ok(Some(staged)) =
             tokio::task::spawn_blocking(move || staging.look(&node, &stream)).await
         {
-            self.saw(&staged);
+            self.saw(&staged, Duration::ZERO);
         }
     }
 
-    fn saw(&mut self, staged: &Staged) {
+    fn saw(&mut self, staged: &Staged, window: Duration) {
         if self.core.plan.of(&staged.stream).is_none() {
             return;
         }
@@ -165,7 +182,25 @@ impl Scheduler {
                 let names = staged.foreign.join(", ");
                 tracing::warn!(stream = %staged.stream, "schemas of other nodes are staged here and left alone: {names}");
             }
-            self.queue(staged.stream.clone(), Work::Look(trigger));
+            let delay = self.core.entropy.word() % millis(window).max(1);
+            match delay {
+                0 => self.queue(staged.stream.clone(), Work::Look(trigger)),
+                delay => self.queue_later(
+                    &staged.stream,
+                    Work::Look(trigger),
+                    Duration::from_millis(delay),
+                ),
+            }
+        }
+    }
+
+    /// Queues the work when the delay is over, or with whatever comes first.
+    fn queue_later(&mut self, id: &StreamId, work: Work, delay: Duration) {
+        let at = self.core.clock.monotonic().saturating_add(delay);
+        if let Some(entry) = self.tracker.get_mut(id) {
+            entry.next = Some(work);
+            entry.wake = Some(at);
+            self.timers.push(Reverse((at, id.clone())));
         }
     }
 
@@ -200,9 +235,9 @@ impl Scheduler {
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
-        // What an operator asks for is not lost among what a scan found.
+        // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
         entry.next = match entry.next {
-            Some(Work::Look(Trigger::Requested)) => entry.next,
+            Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
             _ => Some(work),
         };
         if !entry.busy {
@@ -308,6 +343,9 @@ impl Scheduler {
         if entry.next.is_some() {
             entry.busy = true;
             self.ready.push_back(id.clone());
+        } else if entry.is_forgettable() {
+            // The ledger knows it; memory is for streams that are there.
+            self.tracker.forget(id);
         }
         match result {
             Ok(outcome) => {

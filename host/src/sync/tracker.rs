@@ -12,10 +12,22 @@ use crate::stream::StreamId;
 use crate::time::Timestamp;
 
 /// All streams of the node: those that are staged and those that the ledger knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tracker {
     entries: HashMap<StreamId, Entry>,
     generation: u32,
+}
+
+/// The generation of what the ledger knew at the start: the first scan tells what of it is still staged.
+const RECALLED: u32 = 1;
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            generation: RECALLED,
+        }
+    }
 }
 
 /// What is done about a stream when its turn comes.
@@ -74,6 +86,7 @@ impl Tracker {
             };
             let entry = Entry {
                 wake,
+                generation: RECALLED,
                 ..Entry::new(sighting, summary.phase)
             };
             self.entries.insert(summary.stream, entry);
@@ -83,7 +96,7 @@ impl Tracker {
 
     /// Begins a scan.
     pub(super) fn begin_scan(&mut self) {
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        self.generation = self.generation.checked_add(1).unwrap_or(RECALLED);
     }
 
     /// Takes in what a scan saw of a stream, and says whether there is something to judge.
@@ -145,6 +158,10 @@ impl Tracker {
         self.entries.get_mut(id)
     }
 
+    pub(super) fn forget(&mut self, id: &StreamId) {
+        self.entries.remove(id);
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&StreamId, &Entry)> {
         self.entries.iter()
     }
@@ -165,6 +182,11 @@ impl Entry {
             next: None,
             wake: None,
         }
+    }
+
+    /// Whether nothing is staged for it, owed to it, or stored of it.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.generation == 0 && self.wake.is_none() && self.phase == Phase::Idle
     }
 
     /// Whether nothing is left to do.

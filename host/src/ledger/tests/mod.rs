@@ -13,7 +13,6 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::contract::{ObjectInfo, Phase, RemoteState, Version};
-use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 

@@ -106,7 +106,7 @@ impl Step<'_, '_> {
     }
 
     /// No fallback was placed. That is a state, not a failed attempt.
-    fn stay_absent(&mut self, reason: String) -> Option<()> {
+    pub(super) fn stay_absent(&mut self, reason: String) -> Option<()> {
         let failure = Failure::SchemaAbsent(reason);
         self.stream.last_failure = Some(failure.clone());
         self.perform(

@@ -302,6 +302,11 @@ impl Step<'_, '_> {
     fn not_expected(&mut self) -> Option<()> {
         match self.stream.phase {
             Phase::Pending if self.stream.captured.is_some() => return self.publish(),
+            // No policy can declare settled what the store once held and lost.
+            Phase::Awaiting if self.stream.has_lost_its_object() => {
+                let reason = "the stored object is missing; `tidegate verify --repair` restores it";
+                return self.stay_absent(reason.to_owned());
+            }
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
             _ => {}
         }

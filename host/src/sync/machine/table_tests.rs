@@ -194,6 +194,17 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             }
             existence(Presence::NotExpected("young".into()))
         }
+        "not-expected, the stored object is missing" => {
+            only(&[Phase::Awaiting, Phase::Gone])?;
+            let (lost, event) = existence(Presence::NotExpected("nothing staged".into()));
+            let remote = crate::contract::RemoteState::Missing { seen: NOW };
+            let lost = Stream {
+                confirmed: stream(Phase::Synced).confirmed,
+                remote,
+                ..lost
+            };
+            (lost, event)
+        }
         "not-expected, something captured" => {
             only(&[Phase::Pending, Phase::Gone])?;
             existence(Presence::NotExpected("young".into()))

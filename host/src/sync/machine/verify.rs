@@ -1,7 +1,7 @@
 //! Checks of the stored object: is it there, does it parse, does it hold what was confirmed?
 
-use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Source};
-use super::{Effect, HeadSeen, Level, RemoteSeen, Step};
+use super::stream::{Activity, Confirmed, Document, Purpose, Source};
+use super::{HeadSeen, Level, RemoteSeen, Step};
 use crate::contract::{Failure, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger};
 use crate::schema::Schema;
 
@@ -199,6 +199,11 @@ impl super::Stream {
         confirmed
             .map(|confirmed| &confirmed.document)
             .or(self.captured.as_ref())
+    }
+
+    /// Whether the store was seen to hold nothing where the stream's own schema once stood.
+    pub(super) fn has_lost_its_object(&self) -> bool {
+        matches!(self.remote, RemoteState::Missing { .. }) && self.true_schema().is_some()
     }
 
     /// What a repair publishes: the stream's own schema, with what was captured since the store last held it. Where
