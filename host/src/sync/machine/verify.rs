@@ -1,7 +1,7 @@
 //! Checks of the stored object: is it there, does it parse, does it hold what was confirmed?
 
-use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Source};
-use super::{Effect, HeadSeen, Level, RemoteSeen, Step};
+use super::stream::{Activity, Confirmed, Document, Purpose, Source};
+use super::{HeadSeen, Level, RemoteSeen, Step};
 use crate::contract::{Failure, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger};
 use crate::schema::Schema;
 
