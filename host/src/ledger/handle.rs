@@ -149,17 +149,8 @@ impl Ledger {
         stream: &StreamId,
     ) -> Result<Option<(StreamRecord, Vec<Bytes>)>, LedgerError> {
         let (node, stream) = (node.clone(), stream.clone());
-        self.write(move |connection| {
-            let Some(record) = streams::load(connection, &node, &stream)? else {
-                return Ok(None);
-            };
-            let mut documents = Vec::new();
-            for digest in record.documents() {
-                documents.extend(streams::document(connection, digest)?);
-            }
-            Ok(Some((record, documents)))
-        })
-        .await
+        self.write(move |connection| Ok(streams::recall(connection, &node, &stream)?))
+            .await
     }
 
     /// The body of a document.

@@ -110,6 +110,20 @@ impl LedgerReader {
         self.ask(|connection| streams::load(connection, node, stream))
     }
 
+    /// All that is known about a stream, with the documents that its record names, in no order and all from one moment.
+    pub fn recall(
+        &self,
+        node: &NodeId,
+        stream: &StreamId,
+    ) -> Result<Option<(StreamRecord, Vec<Bytes>)>, LedgerError> {
+        self.ask(|connection| {
+            let moment = connection.unchecked_transaction()?;
+            let recalled = streams::recall(&moment, node, stream)?;
+            moment.finish()?;
+            Ok(recalled)
+        })
+    }
+
     /// The latest attempts of a stream, at most `limit`, newest first.
     pub fn attempts(
         &self,

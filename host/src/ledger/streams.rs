@@ -249,6 +249,22 @@ pub(super) fn load(
         .optional()
 }
 
+/// A record with the documents that it names.
+pub(super) fn recall(
+    connection: &Connection,
+    node: &NodeId,
+    stream: &StreamId,
+) -> rusqlite::Result<Option<(StreamRecord, Vec<Bytes>)>> {
+    let Some(record) = load(connection, node, stream)? else {
+        return Ok(None);
+    };
+    let mut documents = Vec::new();
+    for digest in record.documents() {
+        documents.extend(document(connection, digest)?);
+    }
+    Ok(Some((record, documents)))
+}
+
 pub(super) fn summaries(connection: &Connection, node: &NodeId) -> rusqlite::Result<Vec<Summary>> {
     connection
         .prepare(

@@ -283,7 +283,7 @@ fn typed(data_type: &DataType, field: &Field) -> String {
 }
 
 /// A text of bounded length without control characters.
-fn shown(text: impl fmt::Display) -> String {
+pub(crate) fn shown(text: impl fmt::Display) -> String {
     let text = text.to_string();
     let mut short = visible(&text.chars().take(MAX_TEXT).collect::<String>());
     if text.chars().nth(MAX_TEXT).is_some() {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use merge::shown;
 pub use merge::{Conflict, Stray};
 pub use parse::{MAX_DEPTH, MAX_FIELDS, SchemaError};
 

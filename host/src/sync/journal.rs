@@ -159,17 +159,10 @@ impl Journal for Rehearsal {
         let Some(reader) = self.reader() else {
             return Ok(None);
         };
-        let Some(record) = reader.stream(&self.node, stream)? else {
-            return Ok(None);
-        };
-        let mut documents = Vec::new();
-        for digest in [record.captured, record.confirmed, record.intent]
-            .into_iter()
-            .flatten()
-        {
-            documents.extend(reader.document(digest)?);
+        match reader.recall(&self.node, stream)? {
+            Some((record, documents)) => restore(&record, documents).map(Some),
+            None => Ok(None),
         }
-        restore(&record, documents).map(Some)
     }
 
     async fn save(

@@ -10,12 +10,15 @@ mod gate;
 mod health;
 mod journal;
 pub mod machine;
+mod marker;
 mod peers;
 mod perform;
 mod plan;
+mod publishers;
 mod scheduler;
 mod story;
 mod tracker;
+pub mod verify;
 mod world;
 
 pub use attempt::{AttemptError, Occasion, Outcome, Planned};

@@ -1,91 +1,51 @@
 //! What a stream's other nodes publish, and documents made of it.
 
-use std::collections::HashMap;
-
-use futures::StreamExt;
 use object_store::path::Path;
 
 use super::attempt::Attempt;
 use super::machine::{MarkerSeen, Peer, Peers, Proposal, RemoteSeen, Source};
-use super::perform::{MAX_LISTED, read_schema};
+use super::publishers::{MAX_LISTED, Publishers, peers_path, read_schema};
 use crate::contract::{Choice, StoreFailure};
 use crate::schema::Schema;
-use crate::staging::KeyKind;
-
-/// Peers that are fetched at once for one stream.
-const AT_ONCE: usize = 8;
 
 impl Attempt<'_> {
     /// The schemas of the stream's other nodes, and its base. Objects that a listing shows with the same ETag are
     /// fetched once.
     pub(super) async fn gather_peers(&mut self) -> Result<Peers, StoreFailure> {
-        let prefix = self.peers_path();
-        let listed = self.core.store.list(&prefix, MAX_LISTED).await;
+        let listed = self
+            .core
+            .store
+            .list(&peers_path(&self.keys), MAX_LISTED)
+            .await;
         let listing = self.heard("LIST", &self.keys.peers_prefix.clone(), listed, |listing| {
             format!("{} objects", listing.objects.len())
         })?;
-        let mut groups: HashMap<String, Vec<Path>> = HashMap::new();
-        let mut base_listed = false;
-        for object in listing.objects {
-            let wanted = match self.keys.classify(&object.key) {
-                KeyKind::Base => {
-                    base_listed = true;
-                    true
-                }
-                KeyKind::Peer(node) => !self.plan.ignore_peers.contains(&node),
-                _ => false,
-            };
-            if wanted {
-                let group = object.listed_etag.unwrap_or_else(|| object.key.to_string());
-                groups.entry(group).or_default().push(object.key);
-            }
-        }
-        // A base that lies elsewhere is no part of the listing.
-        if let Some(base) = self
-            .keys
-            .base
-            .clone()
-            .filter(|base| !base_listed && !base.prefix_matches(&prefix))
-        {
-            groups.entry(base.to_string()).or_default().push(base);
-        }
-        let mut peers = Peers {
-            complete: !listing.truncated,
-            ..Peers::default()
-        };
-        let (store, limit) = (&self.core.store, self.core.max_schema_size);
-        let fetches = groups.into_values().filter_map(|keys| {
-            let first = keys.first()?.clone();
-            Some(async move { (keys, store.get(&first, limit).await.map(read_schema)) })
-        });
-        let fetched: Vec<_> = futures::stream::iter(fetches)
-            .buffer_unordered(AT_ONCE)
-            .collect()
+        let ignored = &self.plan.ignore_peers;
+        let publishers =
+            Publishers::of(listing, &self.keys, &self.core.node, ignored).without_own();
+        let published = publishers
+            .fetch(&self.core.store, self.core.max_schema_size, None)
             .await;
-        for (keys, answer) in fetched {
-            match answer {
-                Ok(RemoteSeen::Missing) => {}
-                Ok(RemoteSeen::WellFormed { schema, .. }) => {
-                    peers.schemas.extend(keys.into_iter().map(|key| Peer {
-                        key: key.into(),
-                        schema: schema.clone(),
-                    }));
-                }
-                Ok(RemoteSeen::Corrupt { reason, .. }) => {
-                    peers
-                        .unreadable
-                        .extend(keys.into_iter().map(|key| (key.into(), reason.clone())));
-                }
-                Err(failure) => {
-                    // What could not be fetched may hold anything.
-                    peers.complete = false;
-                    peers.unreadable.extend(
-                        keys.into_iter()
-                            .map(|key| (key.into(), failure.to_string())),
-                    );
-                }
-            }
-        }
+        // What could not be fetched may hold anything.
+        let complete = published.whole && published.failed.is_empty();
+        let schemas = published.schemas.into_iter().flat_map(|(schema, group)| {
+            group.into_iter().map(move |publisher| Peer {
+                key: publisher.key.into(),
+                schema: schema.clone(),
+            })
+        });
+        let failed = published
+            .failed
+            .into_iter()
+            .map(|(publisher, failure)| (publisher, failure.to_string()));
+        let unreadable = published.corrupt.into_iter().chain(failed);
+        let mut peers = Peers {
+            schemas: schemas.collect(),
+            unreadable: unreadable
+                .map(|(publisher, cause)| (publisher.key.into(), cause))
+                .collect(),
+            complete,
+        };
         peers.schemas.sort_by(|one, other| one.key.cmp(&other.key));
         peers.unreadable.sort();
         self.story.request(

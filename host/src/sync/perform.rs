@@ -2,19 +2,15 @@
 
 use super::attempt::{Attempt, AttemptError};
 use super::gate::{Gate, Writes};
-use super::machine::{Effect, Event, HeadSeen, Marker, MarkerSeen, Mode, RemoteSeen, Staged};
+use super::machine::{Effect, Event, HeadSeen, MarkerSeen, Mode, RemoteSeen, Staged};
+use super::marker::Search;
+use super::publishers::read_schema;
 use super::story;
-use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
+use crate::contract::{ObjectInfo, StoreFailure};
 use crate::schema::Schema;
-use crate::staging::{KeyKind, ReadError};
-use crate::storage::{Fetched, Put};
+use crate::staging::ReadError;
+use crate::storage::Put;
 use crate::time::Timestamp;
-
-/// The largest marker that is read, in bytes. A Parseable marker lists manifests, one a day.
-const MAX_MARKER: u64 = 16 << 20;
-
-/// The most objects that are listed under one stream's prefix: nodes, times two.
-pub(super) const MAX_LISTED: usize = 10_000;
 
 impl Attempt<'_> {
     /// Performs an effect, and tells what came of it.
@@ -87,69 +83,19 @@ impl Attempt<'_> {
 
     /// Whether the stream exists: by this node's marker, else by anybody's.
     pub(super) async fn check_marker(&mut self) -> Result<MarkerSeen, StoreFailure> {
-        let Some(own) = self.keys.marker.clone() else {
-            return Ok(MarkerSeen::NotNeeded);
+        let (core, keys) = (self.core, self.keys.clone());
+        let known = self.stream.incarnation.clone();
+        let search = Search {
+            store: &core.store,
+            layout: &core.layout,
+            keys: &keys,
+            clock: &*core.clock,
+            known: known.as_ref(),
         };
-        if let Some(seen) = self.read_marker(&own).await? {
-            return Ok(seen);
-        }
-        let prefix = self.peers_path();
-        let listed = self.core.store.list(&prefix, MAX_LISTED).await;
-        let listing = self.heard("LIST", &self.keys.peers_prefix.clone(), listed, |listing| {
-            format!("{} objects", listing.objects.len())
-        })?;
-        for object in listing.objects {
-            if self.keys.classify(&object.key) == KeyKind::Marker
-                && let Some(seen) = self.read_marker(&object.key).await?
-            {
-                return Ok(seen);
-            }
-        }
-        if listing.truncated {
-            return Err(StoreFailure::new(
-                FailureKind::Other,
-                format!(
-                    "more than {MAX_LISTED} objects under {prefix}: whether the stream exists can't be told"
-                ),
-            ));
-        }
-        Ok(MarkerSeen::Gone)
-    }
-
-    async fn read_marker(
-        &mut self,
-        key: &object_store::path::Path,
-    ) -> Result<Option<MarkerSeen>, StoreFailure> {
-        let got = self.core.store.get(key, MAX_MARKER).await;
-        let fetched = self.heard("GET", key.as_ref(), got, |fetched| match fetched {
-            Fetched::Missing => "missing".to_owned(),
-            Fetched::TooLarge(info) => format!("{} bytes, over the limit", info.size),
-            Fetched::Found(_) => "the stream exists".to_owned(),
-        })?;
-        let read = match fetched {
-            Fetched::Missing => return Ok(None),
-            Fetched::TooLarge(_) => None,
-            Fetched::Found(object) => self.core.layout.read_marker(&object.bytes).ok(),
+        let mut hear = |method: &str, key: &str, outcome: Result<String, &StoreFailure>| {
+            self.hear(method, key, outcome);
         };
-        // A marker that can't be read is a marker: the stream exists, and nothing tells its incarnation.
-        let (created_at, attributes) = match read {
-            Some(marker) => (marker.created_at, marker.attributes),
-            None => (
-                self.stream
-                    .incarnation
-                    .as_ref()
-                    .map(|known| known.created_at)
-                    .unwrap_or_default(),
-                Vec::new(),
-            ),
-        };
-        let seen = self.core.clock.now();
-        Ok(Some(MarkerSeen::Present(Marker {
-            key: key.to_string(),
-            created_at,
-            seen,
-            attributes,
-        })))
+        search.run(&mut hear).await
     }
 
     async fn fetch(&mut self) -> Result<RemoteSeen, StoreFailure> {
@@ -224,9 +170,14 @@ impl Attempt<'_> {
         answer: Result<T, StoreFailure>,
         in_words: impl FnOnce(&T) -> String,
     ) -> Result<T, StoreFailure> {
-        match &answer {
-            Ok(found) => {
-                self.story.request(method, key, in_words(found));
+        self.hear(method, key, answer.as_ref().map(in_words));
+        answer
+    }
+
+    fn hear(&mut self, method: &str, key: &str, outcome: Result<String, &StoreFailure>) {
+        match outcome {
+            Ok(outcome) => {
+                self.story.request(method, key, outcome);
                 self.store_answered();
             }
             Err(failure) => {
@@ -234,7 +185,6 @@ impl Attempt<'_> {
                 self.store_failed(failure);
             }
         }
-        answer
     }
 
     fn store_answered(&mut self) {
@@ -250,33 +200,5 @@ impl Attempt<'_> {
 
     fn now(&self) -> Timestamp {
         self.core.clock.now()
-    }
-
-    /// The stream's prefix without its trailing `/`.
-    pub(super) fn peers_path(&self) -> object_store::path::Path {
-        let text = self.keys.peers_prefix.trim_end_matches('/');
-        // Keys that the layout made are well-formed; encoding them again would name another stream.
-        object_store::path::Path::parse(text).unwrap_or_default()
-    }
-}
-
-/// What a GET of a schema means.
-pub(super) fn read_schema(fetched: Fetched) -> RemoteSeen {
-    match fetched {
-        Fetched::Missing => RemoteSeen::Missing,
-        Fetched::TooLarge(object) => {
-            let reason = format!("{} bytes are more than the limit for schemas", object.size);
-            RemoteSeen::Corrupt { object, reason }
-        }
-        Fetched::Found(found) => match Schema::parse(&found.bytes) {
-            Ok(schema) => RemoteSeen::WellFormed {
-                object: found.info,
-                schema,
-            },
-            Err(error) => RemoteSeen::Corrupt {
-                object: found.info,
-                reason: error.to_string(),
-            },
-        },
     }
 }

@@ -8,7 +8,7 @@ use object_store::path::Path;
 
 use super::core::Core;
 use super::journal::Journal;
-use super::perform::MAX_LISTED;
+use super::publishers::MAX_LISTED;
 use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
 use crate::ledger;
 use crate::policy::{

@@ -1,0 +1,92 @@
+//! The outcome of a verification, and its JSON contract.
+
+use serde::{Serialize, Serializer};
+
+use super::finding::{Finding, Severity};
+use crate::storage::RequestCounts;
+use crate::stream::{NodeId, StreamId};
+
+/// What a verification found.
+///
+/// As JSON, `tidegate verify --json` prints:
+///
+/// ```json
+/// {
+///   "version": 1,
+///   "node": "n1",
+///   "checked": 12,
+///   "requests": {"heads": 12, "gets": 1, "lists": 0, "puts": 0, "total": 13},
+///   "findings": [
+///     {
+///       "tenant": null,
+///       "name": "app",
+///       "severity": "error",
+///       "kind": "missing",
+///       "key": "app/.stream/.ingestor.n1.schema",
+///       "restorable": true,
+///       "repair": {"result": "repaired"}
+///     }
+///   ]
+/// }
+/// ```
+///
+/// `kind` says which further keys a finding has: [`Kind`](super::Kind) documents each. `repair` is there after
+/// `--repair` only; its `result` is `repaired`, `noted` or `not-repaired`, the last with `why`. A new key may appear
+/// within a version; a key or a word that changes its meaning makes a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The contract's version.
+    pub version: u32,
+    /// The node whose streams were checked.
+    pub node: NodeId,
+    /// How many streams were checked: those of which the ledger knows content in the store.
+    pub checked: usize,
+    /// The requests that it took, those of repairs included.
+    #[serde(serialize_with = "requests")]
+    pub requests: RequestCounts,
+    /// By stream.
+    pub findings: Vec<Finding>,
+}
+
+/// The version of the JSON that reports are written as.
+pub const REPORT_VERSION: u32 = 1;
+
+impl Report {
+    /// The worst of the findings that were not repaired; `None` when there are none.
+    pub fn worst(&self) -> Option<Severity> {
+        use super::Remedy::{Noted, Repaired};
+        let open = |finding: &&Finding| !matches!(finding.repair, Some(Repaired | Noted));
+        let open = self.findings.iter().filter(open);
+        open.map(|finding| finding.severity).max()
+    }
+
+    /// The streams that a look with [`Trigger::Verification`](crate::contract::Trigger::Verification) does something
+    /// about, each once: the agent gives them to its scheduler.
+    pub fn to_look_at(&self) -> impl Iterator<Item = &StreamId> {
+        let mut last = None;
+        self.findings
+            .iter()
+            .filter(|finding| finding.kind.is_own())
+            .map(|finding| &finding.stream)
+            .filter(move |stream| last.replace(*stream) != Some(*stream))
+    }
+}
+
+fn requests<S: Serializer>(counts: &RequestCounts, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Requests {
+        heads: u64,
+        gets: u64,
+        lists: u64,
+        puts: u64,
+        total: u64,
+    }
+    let requests = Requests {
+        heads: counts.heads,
+        gets: counts.gets,
+        lists: counts.lists,
+        puts: counts.puts,
+        total: counts.total(),
+    };
+    requests.serialize(serializer)
+}
