@@ -15,6 +15,7 @@
 
 mod error;
 mod open;
+mod peers;
 mod policies;
 mod probe;
 mod run;
@@ -40,6 +41,8 @@ pub struct Agent {
     ledger: Option<Ledger>,
     policies: Vec<Policy>,
     reported: Vec<PolicyStatus>,
+    /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
+    comparing: tokio::task::JoinSet<()>,
     settings: Settings,
     /// Keeps the epoch thread and the pools alive.
     _runtime: Runtime,

@@ -141,6 +141,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         ledger,
         policies: policies.into_values().collect(),
         reported: Vec::new(),
+        comparing: tokio::task::JoinSet::new(),
         settings: settings.clone(),
         _runtime: runtime,
     })

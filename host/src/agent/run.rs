@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::task::JoinSet;
 
+use super::peers::compare_all;
 use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
 use crate::contract::{Phase, Trigger};
@@ -42,6 +44,7 @@ pub enum Until {
 struct Duties {
     scan: Duration,
     verify: Option<Duration>,
+    peers: Option<Duration>,
     probe: Option<(Duration, Duration)>,
     prune: Duration,
 }
@@ -85,6 +88,7 @@ impl Agent {
             let due = [
                 Some(duties.scan),
                 duties.verify,
+                duties.peers,
                 duties.probe.map(|(at, _)| at),
                 Some(duties.prune),
             ];
@@ -156,6 +160,11 @@ impl Agent {
                 .verify
                 .interval
                 .map(|interval| now.saturating_add(spread(interval))),
+            peers: self
+                .settings
+                .verify
+                .interval
+                .map(|_| now.saturating_add(spread(self.settings.verify.peers_interval))),
             probe: unprobed.then_some((now.saturating_add(PROBE_AGAIN), PROBE_AGAIN)),
             prune: now.saturating_add(spread(PRUNE_INTERVAL)),
         }
@@ -187,6 +196,15 @@ impl Agent {
                 .look_at_all(Trigger::Verification, |_, phase| stored(phase));
             tracing::info!(streams, "verification begins");
             duties.verify = Some(now.saturating_add(interval));
+        }
+        if duties.peers.is_some_and(|at| at <= now) {
+            let interval = self.settings.verify.peers_interval;
+            duties.peers = Some(now.saturating_add(interval));
+            let streams = self.scheduler.streams().cloned().collect();
+            // A round that is still going on when the next one begins gives way to it.
+            self.comparing = JoinSet::new();
+            self.comparing
+                .spawn(compare_all(Arc::clone(&self.core), streams, interval));
         }
         if duties.prune <= now {
             self.prune().await;

@@ -8,6 +8,7 @@ mod run;
 mod select;
 mod status;
 mod sync;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ enum Command {
     Status(status::Status),
     /// Show what happened to a stream, and why
     Explain(explain::Explain),
+    /// Check that every stored schema exists, parses, holds what was confirmed, and merges with its peers
+    Verify(verify::Verify),
 }
 
 /// The configuration that a command works with.
@@ -117,5 +120,6 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Sync(command) => command.run(&log).await,
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Verify(command) => command.run(&log).await,
     }
 }

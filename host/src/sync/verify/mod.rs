@@ -45,7 +45,8 @@ pub const DEFAULT_CHECKS_AT_ONCE: usize = 32;
 const MAX_LOOKS: u32 = 3;
 
 /// The nodes that are left out when a stream's schemas are compared; `None` where they are not compared at all.
-pub type IgnoredPeers<'a> = Box<dyn Fn(&StreamId) -> Option<&'a BTreeSet<String>> + Send + Sync + 'a>;
+pub type IgnoredPeers<'a> =
+    Box<dyn Fn(&StreamId) -> Option<&'a BTreeSet<String>> + Send + Sync + 'a>;
 
 /// Called with each stream that was checked, and what was found.
 pub type Watcher<'w> = dyn FnMut(&StreamId, &[Finding]) + Send + 'w;
@@ -150,7 +151,9 @@ pub async fn verify(
         report.findings.extend(findings);
     }
     drop(checks);
-    report.findings.sort_by(|one, other| one.stream.cmp(&other.stream));
+    report
+        .findings
+        .sort_by(|one, other| one.stream.cmp(&other.stream));
     report.requests = store.requests();
     Ok(report)
 }
@@ -203,7 +206,10 @@ impl Check<'_, '_> {
         let mut kinds = own.kinds;
         let ended = |kind: &Kind| matches!(kind, Kind::Gone | Kind::CreatedAnew { .. });
         if scope == Scope::WithPeers && !kinds.iter().any(ended) {
-            kinds.extend(self.against_peers(subject, known, own.stored.as_ref()).await);
+            kinds.extend(
+                self.against_peers(subject, known, own.stored.as_ref())
+                    .await,
+            );
         }
         kinds
     }

@@ -76,7 +76,8 @@ impl Check<'_, '_> {
             Ok(Some(ended)) => Own::found(ended),
             Err(failure) => {
                 let marker = subject.keys.marker.as_ref();
-                let key = marker.map_or_else(|| subject.keys.peers_prefix.clone(), ToString::to_string);
+                let key =
+                    marker.map_or_else(|| subject.keys.peers_prefix.clone(), ToString::to_string);
                 Own::found(Kind::unreachable(key, failure))
             }
         }
@@ -112,7 +113,8 @@ impl Check<'_, '_> {
                     changed,
                     omitted,
                 } = Difference::between(&confirmed.document.schema, &stored);
-                let sound = confirmed.source.is_fallback() || stored.covers(&confirmed.document.schema);
+                let sound =
+                    confirmed.source.is_fallback() || stored.covers(&confirmed.document.schema);
                 Some(match sound {
                     true => Kind::Drifted {
                         key,

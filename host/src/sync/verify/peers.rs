@@ -154,7 +154,9 @@ impl Check<'_, '_> {
             Err(kind) => return Some(vec![kind]),
         };
         if let Share::Round(round) = share {
-            let nodes = publishers.iter().filter(|publisher| publisher.node.is_some());
+            let nodes = publishers
+                .iter()
+                .filter(|publisher| publisher.node.is_some());
             let keys = nodes.map(|publisher| publisher.key.as_ref());
             if !is_my_turn(subject.keys.schema.as_ref(), subject.id, round, keys) {
                 return None;
@@ -252,8 +254,16 @@ fn clashes(meanings: &[Meaning]) -> Vec<Kind> {
 fn between(earlier: &Meaning, later: &Meaning, clash: Conflict) -> Option<Kind> {
     Some(Kind::Conflict {
         field: clash.field,
-        ours: side(earlier.publishers.first()?, clash.ours, earlier.publishers.len()),
-        theirs: side(later.publishers.first()?, clash.theirs, later.publishers.len()),
+        ours: side(
+            earlier.publishers.first()?,
+            clash.ours,
+            earlier.publishers.len(),
+        ),
+        theirs: side(
+            later.publishers.first()?,
+            clash.theirs,
+            later.publishers.len(),
+        ),
     })
 }
 

@@ -39,7 +39,9 @@ pub async fn repair(core: &Core, report: &mut Report, watcher: &mut Watcher<'_>)
         report.findings.extend(findings);
     }
     drop(repairs);
-    report.findings.sort_by(|one, other| one.stream.cmp(&other.stream));
+    report
+        .findings
+        .sort_by(|one, other| one.stream.cmp(&other.stream));
     let after = core.store.requests();
     let requests = &mut report.requests;
     requests.heads += after.heads - before.heads;
@@ -116,7 +118,8 @@ async fn look(core: &Core, id: &StreamId) -> Result<Outcome, AttemptError> {
     // Staging is not looked at here: the last sighting stays, so that the next scan sees what changed since.
     let known = core.journal.load(id).await?;
     let sighting = known.map(|stream| stream.sighting).unwrap_or_default();
-    core.attempt(id, Occasion::Looked(Trigger::Verification, sighting)).await
+    core.attempt(id, Occasion::Looked(Trigger::Verification, sighting))
+        .await
 }
 
 fn reason(kind: &Kind, outcome: &Outcome) -> String {

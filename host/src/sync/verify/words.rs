@@ -201,7 +201,11 @@ impl fmt::Display for Severity {
 impl fmt::Display for Report {
     /// One line that sums it up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams = if self.checked == 1 { "stream" } else { "streams" };
+        let streams = if self.checked == 1 {
+            "stream"
+        } else {
+            "streams"
+        };
         let requests = match self.requests.total() {
             1 => "1 request".to_owned(),
             total => format!("{total} requests"),

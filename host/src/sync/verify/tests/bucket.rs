@@ -31,12 +31,20 @@ impl Bucket {
     }
 
     pub(super) fn remove(&self, key: &str) {
-        let removed = self.objects.lock().unwrap().remove(&Path::parse(key).unwrap());
+        let removed = self
+            .objects
+            .lock()
+            .unwrap()
+            .remove(&Path::parse(key).unwrap());
         assert!(removed.is_some(), "nothing stands at {key}");
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Bytes> {
-        self.objects.lock().unwrap().get(&Path::parse(key).unwrap()).cloned()
+        self.objects
+            .lock()
+            .unwrap()
+            .get(&Path::parse(key).unwrap())
+            .cloned()
     }
 
     pub(super) fn all(&self) -> BTreeMap<Path, Bytes> {
@@ -45,7 +53,10 @@ impl Bucket {
 
     /// From now on every request for this key or prefix fails.
     pub(super) fn break_off(&self, key: &str) {
-        self.broken.lock().unwrap().insert(Path::parse(key).unwrap());
+        self.broken
+            .lock()
+            .unwrap()
+            .insert(Path::parse(key).unwrap());
     }
 
     fn asked(&self, key: &Path) -> Result<()> {
@@ -145,7 +156,10 @@ impl ObjectStore for Bucket {
         })
     }
 
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         panic!("nothing is ever deleted")
     }
 
@@ -155,7 +169,9 @@ impl ObjectStore for Bucket {
             return futures::stream::once(async { Err(error) }).boxed();
         }
         let objects = self.objects.lock().unwrap();
-        let within = objects.iter().filter(|(key, _)| key.prefix_matches(&prefix));
+        let within = objects
+            .iter()
+            .filter(|(key, _)| key.prefix_matches(&prefix));
         let metas: Vec<_> = within.map(|(key, bytes)| Ok(meta(key, bytes))).collect();
         futures::stream::iter(metas).boxed()
     }

@@ -15,17 +15,23 @@ async fn an_unchanged_stream_costs_one_head() {
     assert_eq!((report.requests.heads, report.requests.total()), (3, 3));
     let spent = rig.core.store.requests().total() - before.total();
     assert_eq!(spent, 3, "the agent's own count holds them too");
-    assert_eq!(report.to_string(), "checked 3 streams with 3 requests: all as the ledger knows it");
+    assert_eq!(
+        report.to_string(),
+        "checked 3 streams with 3 requests: all as the ledger knows it"
+    );
 }
 
 #[tokio::test]
 async fn every_kind_of_change_is_told_apart() {
     let rig = Rig::new();
-    for stream in ["corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped", "same"] {
+    for stream in [
+        "corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped", "same",
+    ] {
         rig.publish(stream, "a:Utf8 b:Int64").await;
     }
     rig.bucket.put(&key("corrupt"), "{");
-    rig.bucket.put(&key("drifted"), json("a:Utf8 b:Int64 c:Boolean"));
+    rig.bucket
+        .put(&key("drifted"), json("a:Utf8 b:Int64 c:Boolean"));
     rig.bucket.put(&key("emptied"), json("a:Utf8"));
     rig.bucket.remove(&key("gone"));
     rig.bucket.remove(&marker_key("gone"));
@@ -37,7 +43,9 @@ async fn every_kind_of_change_is_told_apart() {
     rig.bucket.put(&key("same"), json("b:Int64 a:Utf8"));
     let before = (rig.bucket.all(), rig.known("missing").await);
 
-    let all = ["corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped", "same"];
+    let all = [
+        "corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped", "same",
+    ];
     let report = rig.verify(&all, Scope::Own).await;
     assert_eq!(report.checked, 8);
     insta::assert_snapshot!(lines(&report.findings), @r"
@@ -51,8 +59,17 @@ async fn every_kind_of_change_is_told_apart() {
     ");
     assert_eq!(report.worst(), Some(Severity::Error));
     let streams: Vec<_> = report.to_look_at().map(|id| id.name.to_string()).collect();
-    assert_eq!(streams, ["corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped"]);
-    assert_eq!(before, (rig.bucket.all(), rig.known("missing").await), "nothing was written");
+    assert_eq!(
+        streams,
+        [
+            "corrupt", "drifted", "emptied", "gone", "missing", "new", "retyped"
+        ]
+    );
+    assert_eq!(
+        before,
+        (rig.bucket.all(), rig.known("missing").await),
+        "nothing was written"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +159,9 @@ async fn what_the_agent_wrote_meanwhile_is_no_finding() {
         journal: &journal,
         ..VerifyContext::of(&rig.core)
     };
-    let report = verify(&context, vec![id("app")], Scope::Own, &mut |_, _| {}).await.unwrap();
+    let report = verify(&context, vec![id("app")], Scope::Own, &mut |_, _| {})
+        .await
+        .unwrap();
     assert_eq!((report.checked, &report.findings[..]), (1, &[][..]));
 }
 
@@ -156,8 +175,13 @@ async fn a_write_whose_answer_never_came_is_no_finding() {
         mode: crate::sync::machine::Mode::Create,
         source: Source::Local,
     });
-    rig.core.journal.save(&id("app"), &stream, None, rig.clock.now()).await.unwrap();
-    rig.bucket.put(&key("app"), schema("a:Utf8 b:Int64").to_json());
+    rig.core
+        .journal
+        .save(&id("app"), &stream, None, rig.clock.now())
+        .await
+        .unwrap();
+    rig.bucket
+        .put(&key("app"), schema("a:Utf8 b:Int64").to_json());
     assert_eq!(kinds(&rig.verify(&["app"], Scope::Own).await), []);
 }
 
@@ -174,7 +198,11 @@ async fn a_fallback_that_the_node_replaced_has_drifted() {
         version: None,
         source: Source::Peers,
     });
-    rig.core.journal.save(&id("app"), &stream, None, rig.clock.now()).await.unwrap();
+    rig.core
+        .journal
+        .save(&id("app"), &stream, None, rig.clock.now())
+        .await
+        .unwrap();
     rig.bucket.put(&key("app"), json("a:Utf8"));
     let report = rig.verify(&["app"], Scope::Own).await;
     assert_eq!(
@@ -187,11 +215,21 @@ async fn a_fallback_that_the_node_replaced_has_drifted() {
             omitted: 0
         }
     );
-    assert_eq!((report.requests.heads, report.requests.gets), (0, 1), "without a known version only a GET tells");
+    assert_eq!(
+        (report.requests.heads, report.requests.gets),
+        (0, 1),
+        "without a known version only a GET tells"
+    );
 
     rig.bucket.remove(&key("app"));
     let report = rig.verify(&["app"], Scope::Own).await;
-    assert_eq!(report.findings[0].kind, Kind::Missing { key: key("app"), restorable: false });
+    assert_eq!(
+        report.findings[0].kind,
+        Kind::Missing {
+            key: key("app"),
+            restorable: false
+        }
+    );
 }
 
 #[tokio::test]
@@ -200,7 +238,9 @@ async fn a_record_that_cannot_be_read_is_a_finding() {
     rig.publish("app", "a:Utf8").await;
     rig.publish("bad", "a:Utf8").await;
     let connection = rusqlite::Connection::open(rig.ledger()).unwrap();
-    connection.execute("UPDATE streams SET state = 'x' WHERE name = 'bad'", []).unwrap();
+    connection
+        .execute("UPDATE streams SET state = 'x' WHERE name = 'bad'", [])
+        .unwrap();
     let report = rig.verify(&["app", "bad"], Scope::Own).await;
     assert_eq!(kinds(&report), [("bad", "unverifiable")]);
 }
@@ -218,11 +258,18 @@ async fn a_reader_beside_the_agent_finds_the_same_and_needs_no_lock() {
     };
     let mut seen = Vec::new();
     let mut watcher = |id: &StreamId, findings: &[Finding]| seen.push((id.clone(), findings.len()));
-    let report = verify(&context, vec![id("app")], Scope::Own, &mut watcher).await.unwrap();
+    let report = verify(&context, vec![id("app")], Scope::Own, &mut watcher)
+        .await
+        .unwrap();
     assert_eq!(report, rig.verify(&["app"], Scope::Own).await);
     assert_eq!(
         report.findings[0].kind,
-        Kind::Overwritten { key: key("app"), lost: vec![note("b", "Int64")], changed: vec![], omitted: 0 }
+        Kind::Overwritten {
+            key: key("app"),
+            lost: vec![note("b", "Int64")],
+            changed: vec![],
+            omitted: 0
+        }
     );
     assert_eq!(seen, [(id("app"), 1)]);
 }
@@ -230,7 +277,9 @@ async fn a_reader_beside_the_agent_finds_the_same_and_needs_no_lock() {
 #[tokio::test]
 async fn long_lists_of_fields_are_cut() {
     let rig = Rig::new();
-    let many: Vec<_> = (0..MAX_FIELDS_LISTED + 5).map(|at| format!("f{at:03}:Utf8")).collect();
+    let many: Vec<_> = (0..MAX_FIELDS_LISTED + 5)
+        .map(|at| format!("f{at:03}:Utf8"))
+        .collect();
     rig.publish("app", &many.join(" ")).await;
     rig.bucket.put(&key("app"), json(""));
     let report = rig.verify(&["app"], Scope::Own).await;
@@ -238,7 +287,11 @@ async fn long_lists_of_fields_are_cut() {
         panic!("{report:?}")
     };
     assert_eq!((lost.len(), *omitted), (MAX_FIELDS_LISTED, 5));
-    assert!(report.findings[0].to_string().contains("`f007` (Utf8) and 92 more, and 5 fields more"));
+    assert!(
+        report.findings[0]
+            .to_string()
+            .contains("`f007` (Utf8) and 92 more, and 5 fields more")
+    );
 }
 
 #[tokio::test]
@@ -250,9 +303,14 @@ async fn a_verification_can_run_beside_other_work() {
     let work = tokio::spawn(async move {
         let context = VerifyContext::of(&core);
         let streams = vec![id("app")];
-        let mut report = verify(&context, streams, Scope::WithPeers, &mut |_, _| {}).await.unwrap();
+        let mut report = verify(&context, streams, Scope::WithPeers, &mut |_, _| {})
+            .await
+            .unwrap();
         repair(&core, &mut report, &mut |_, _| {}).await;
-        check_peers(&context, &id("app"), Share::Whole).await.findings.is_empty()
+        check_peers(&context, &id("app"), Share::Whole)
+            .await
+            .findings
+            .is_empty()
     });
     assert!(work.await.unwrap());
 }

@@ -15,7 +15,12 @@ async fn a_conflict_names_the_peer_the_field_and_both_types() {
         report.findings[0].kind,
         Kind::Conflict {
             field: "b".to_owned(),
-            ours: Side { node: Some("n1".to_owned()), key: Some(key("app")), has: "Int64".to_owned(), nodes: 1 },
+            ours: Side {
+                node: Some("n1".to_owned()),
+                key: Some(key("app")),
+                has: "Int64".to_owned(),
+                nodes: 1
+            },
             theirs: Side {
                 node: Some("n3".to_owned()),
                 key: Some(key_of("app", "n3")),
@@ -34,7 +39,8 @@ async fn one_get_is_made_for_each_etag_that_is_not_our_own() {
     rig.publish("app", "a:Utf8").await;
     let own = schema("a:Utf8").to_json();
     for at in 0..20 {
-        rig.bucket.put(&key_of("app", &format!("alike{at}")), own.clone());
+        rig.bucket
+            .put(&key_of("app", &format!("alike{at}")), own.clone());
         rig.peer("app", &format!("more{at}"), "b:Utf8");
     }
     rig.bucket.put("app/.stream/.schema", json("c:Utf8"));
@@ -65,9 +71,17 @@ async fn peers_that_cannot_be_read_are_told_and_hide_no_conflict() {
     let report = rig.verify(&["app"], Scope::WithPeers).await;
     assert_eq!(
         kinds(&report),
-        [("app", "corrupt-peer"), ("app", "unreachable"), ("app", "conflict")]
+        [
+            ("app", "corrupt-peer"),
+            ("app", "unreachable"),
+            ("app", "conflict")
+        ]
     );
-    assert!(report.findings[2].to_string().contains("n1 has Utf8, the base schema has Int64"));
+    assert!(
+        report.findings[2]
+            .to_string()
+            .contains("n1 has Utf8, the base schema has Int64")
+    );
     rig.bucket.break_off("app/.stream");
     let report = rig.verify(&["app"], Scope::WithPeers).await;
     assert_eq!(kinds(&report), [("app", "unreachable")]);
@@ -100,9 +114,15 @@ async fn all_pairs_that_clash_are_found_even_behind_others() {
         .findings
         .iter()
         .map(|finding| match &finding.kind {
-            Kind::Conflict { field, ours, theirs } => {
-                (&**field, ours.node.as_deref().unwrap(), theirs.node.as_deref().unwrap())
-            }
+            Kind::Conflict {
+                field,
+                ours,
+                theirs,
+            } => (
+                &**field,
+                ours.node.as_deref().unwrap(),
+                theirs.node.as_deref().unwrap(),
+            ),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -134,7 +154,12 @@ async fn only_the_node_whose_turn_it_is_downloads_anything() {
         let expected = if check.compared { (2, 1) } else { (0, 0) };
         assert_eq!((check.requests.gets, check.findings.len()), expected);
         let nodes = [key("app"), key_of("app", "n2")];
-        let other = is_my_turn(&nodes[1], &id("app"), round, nodes.iter().map(String::as_str));
+        let other = is_my_turn(
+            &nodes[1],
+            &id("app"),
+            round,
+            nodes.iter().map(String::as_str),
+        );
         assert_ne!(check.compared, other, "always one of the two");
         mine += usize::from(check.compared);
     }
@@ -150,7 +175,9 @@ fn turns_are_spread_evenly_and_move_only_with_the_node_that_leaves() {
         let stream = id(&format!("s{at}"));
         let of = |nodes: &[&str]| -> Vec<String> {
             let nodes = nodes.iter().copied();
-            let turn = nodes.clone().filter(|node| is_my_turn(node, &stream, 7, nodes.clone()));
+            let turn = nodes
+                .clone()
+                .filter(|node| is_my_turn(node, &stream, 7, nodes.clone()));
             turn.map(str::to_owned).collect()
         };
         let before = of(&all().collect::<Vec<_>>());
@@ -159,7 +186,10 @@ fn turns_are_spread_evenly_and_move_only_with_the_node_that_leaves() {
         assert!(before == after || before == ["n0"], "{before:?} {after:?}");
         *turns.entry(before[0].clone()).or_insert(0) += 1;
     }
-    assert!(turns.len() == 10 && turns.values().all(|count| (150..250).contains(count)), "{turns:?}");
+    assert!(
+        turns.len() == 10 && turns.values().all(|count| (150..250).contains(count)),
+        "{turns:?}"
+    );
     let tenant = StreamId::with_tenant("t", "s");
     let rounds: BTreeSet<_> = (0..50)
         .flat_map(|round| all().find(|node| is_my_turn(node, &tenant, round, all())))
@@ -172,8 +202,13 @@ fn turns_are_spread_evenly_and_move_only_with_the_node_that_leaves() {
 fn every_version_of_tidegate_comes_to_the_same_turns() {
     let nodes = ["n1", "n2", "n3", "n4"];
     let turn = |stream: &str, round| {
-        nodes.into_iter().find(|node| is_my_turn(node, &id(stream), round, nodes))
+        nodes
+            .into_iter()
+            .find(|node| is_my_turn(node, &id(stream), round, nodes))
     };
-    let turns: Vec<_> = (0..4).flat_map(|round| [turn("app", round), turn("web", round)]).flatten().collect();
+    let turns: Vec<_> = (0..4)
+        .flat_map(|round| [turn("app", round), turn("web", round)])
+        .flatten()
+        .collect();
     insta::assert_snapshot!(turns.join(" "), @"");
 }

@@ -23,8 +23,11 @@ async fn losses_are_restored_from_the_ledger() {
     }
     rig.bucket.put(&key("corrupt"), "{");
     rig.bucket.remove(&key("missing"));
-    rig.bucket.put(&key("overwritten"), json("b:Int64 c:Boolean"));
-    let report = rig.verify_and_repair(&["corrupt", "missing", "overwritten"]).await;
+    rig.bucket
+        .put(&key("overwritten"), json("b:Int64 c:Boolean"));
+    let report = rig
+        .verify_and_repair(&["corrupt", "missing", "overwritten"])
+        .await;
     let repaired = "Some(Repaired)".to_owned();
     assert_eq!(
         remedies(&report),
@@ -36,10 +39,15 @@ async fn losses_are_restored_from_the_ledger() {
     );
     assert_eq!(rig.stored("corrupt"), Some(schema("a:Utf8 b:Int64")));
     assert_eq!(rig.stored("missing"), Some(schema("a:Utf8 b:Int64")));
-    assert_eq!(rig.stored("overwritten"), Some(schema("a:Utf8 b:Int64 c:Boolean")));
+    assert_eq!(
+        rig.stored("overwritten"),
+        Some(schema("a:Utf8 b:Int64 c:Boolean"))
+    );
     assert_eq!(report.worst(), None);
     assert_eq!(report.requests.puts, 3);
-    let again = rig.verify(&["corrupt", "missing", "overwritten"], Scope::Own).await;
+    let again = rig
+        .verify(&["corrupt", "missing", "overwritten"], Scope::Own)
+        .await;
     assert_eq!((kinds(&again), again.requests.total()), (vec![], 3));
     assert_eq!(
         report.findings[1].to_string(),
@@ -59,7 +67,9 @@ async fn nothing_is_restored_of_a_stream_that_was_deleted_or_created_anew() {
     rig.bucket.put(&key("anew-corrupt"), "{");
     rig.bucket.remove(&marker_key("gone"));
     let before = rig.bucket.all();
-    let report = rig.verify_and_repair(&["anew", "anew-corrupt", "anew-empty", "gone"]).await;
+    let report = rig
+        .verify_and_repair(&["anew", "anew-corrupt", "anew-empty", "gone"])
+        .await;
     assert_eq!(rig.bucket.all(), before);
     let noted = "Some(Noted)".to_owned();
     assert_eq!(
@@ -100,9 +110,16 @@ async fn what_went_missing_while_the_agent_ran_without_repairs_is_restored() {
     let mut stream = rig.known("app").await;
     for phase in [Phase::Awaiting, Phase::Idle] {
         stream.phase = phase;
-        rig.core.journal.save(&id("app"), &stream, None, rig.clock.now()).await.unwrap();
+        rig.core
+            .journal
+            .save(&id("app"), &stream, None, rig.clock.now())
+            .await
+            .unwrap();
         let report = rig.verify_and_repair(&["app"]).await;
-        assert_eq!(remedies(&report), [("app", "missing", "Some(Repaired)".to_owned())]);
+        assert_eq!(
+            remedies(&report),
+            [("app", "missing", "Some(Repaired)".to_owned())]
+        );
         rig.bucket.remove(&key("app"));
     }
 }
@@ -116,7 +133,10 @@ async fn a_repair_that_would_contradict_a_peer_is_refused_and_says_so() {
     rig.clock.0.fetch_add(3_600_000, Ordering::Relaxed);
     let report = rig.verify_and_repair(&["app"]).await;
     insta::assert_snapshot!(lines(&report.findings), @"");
-    assert_eq!((rig.stored("app"), report.worst()), (None, Some(Severity::Error)));
+    assert_eq!(
+        (rig.stored("app"), report.worst()),
+        (None, Some(Severity::Error))
+    );
 }
 
 #[tokio::test]
@@ -133,8 +153,16 @@ async fn what_cannot_be_repaired_says_why() {
     assert_eq!(
         remedies(&report),
         [
-            ("app", "corrupt-peer", "another node's object is never touched".to_owned()),
-            ("app", "conflict", "types are never changed: make them agree at the source".to_owned()),
+            (
+                "app",
+                "corrupt-peer",
+                "another node's object is never touched".to_owned()
+            ),
+            (
+                "app",
+                "conflict",
+                "types are never changed: make them agree at the source".to_owned()
+            ),
             ("web", "unreachable", "nothing is known of it".to_owned())
         ]
     );
@@ -188,9 +216,16 @@ async fn a_write_that_was_never_answered_is_found_out_about_first() {
         mode: crate::sync::machine::Mode::Create,
         source: crate::sync::machine::Source::Local,
     });
-    rig.core.journal.save(&id("app"), &stream, None, rig.clock.now()).await.unwrap();
+    rig.core
+        .journal
+        .save(&id("app"), &stream, None, rig.clock.now())
+        .await
+        .unwrap();
     let report = rig.verify_and_repair(&["app"]).await;
-    assert_eq!(remedies(&report), [("app", "missing", "Some(Repaired)".to_owned())]);
+    assert_eq!(
+        remedies(&report),
+        [("app", "missing", "Some(Repaired)".to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -214,6 +249,9 @@ async fn layouts_without_markers_are_repaired_too() {
     assert_eq!(rig.look("app", 1).await, Phase::Synced);
     rig.bucket.remove("app/n1.schema.json");
     let report = rig.verify_and_repair(&["app"]).await;
-    assert_eq!(remedies(&report), [("app", "missing", "Some(Repaired)".to_owned())]);
+    assert_eq!(
+        remedies(&report),
+        [("app", "missing", "Some(Repaired)".to_owned())]
+    );
     assert!(rig.bucket.get("app/n1.schema.json").is_some());
 }
