@@ -23,6 +23,18 @@ pub enum AgentError {
     /// The ledger can't be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The ledger lies where it must not.
+    #[error(
+        "the ledger {ledger} lies inside {what} {dir}, which belongs to the node: give `ledger.path` a place elsewhere"
+    )]
+    LedgerInside {
+        /// The ledger.
+        ledger: String,
+        /// What it lies in, in words.
+        what: &'static str,
+        /// The directory.
+        dir: String,
+    },
     /// The store's settings can't work.
     #[error(transparent)]
     Store(#[from] OpenError),

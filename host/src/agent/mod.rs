@@ -16,6 +16,7 @@
 mod error;
 mod open;
 mod peers;
+mod place;
 mod policies;
 mod probe;
 mod run;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 
 pub use error::AgentError;
 pub use open::{Opening, identify, open_parts};
-pub use policies::{Loaded, load_policies};
+pub use place::check_ledger_place;
+pub use policies::{Loaded, load_policies, runtime_settings};
 pub use probe::{check_store, verdict};
 pub use run::Until;
 

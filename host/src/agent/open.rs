@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies};
 use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
@@ -77,6 +78,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     } = opening;
     let staging = open_staging(settings, rehearse).await?;
     let node = identify(&*staging, settings)?;
+    check_ledger_place(settings)?;
     let store = Store::open(&settings.store, Arc::clone(&clock))?;
     let Loaded {
         runtime,

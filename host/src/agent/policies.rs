@@ -20,6 +20,17 @@ pub struct Loaded {
     pub plan: Plan,
 }
 
+/// How the configuration sets up what runs policies.
+pub fn runtime_settings(settings: &Settings, clock: Arc<dyn Clock>) -> RuntimeSettings {
+    RuntimeSettings {
+        slots: settings.runtime.slots,
+        idle: settings.runtime.idle,
+        cache: settings.runtime.cache.clone(),
+        clock,
+        ..RuntimeSettings::default()
+    }
+}
+
 /// Loads every policy that the configuration names, each once.
 ///
 /// # Errors
@@ -29,13 +40,7 @@ pub async fn load_policies(
     settings: &Settings,
     clock: Arc<dyn Clock>,
 ) -> Result<Loaded, AgentError> {
-    let runtime = Runtime::new(RuntimeSettings {
-        slots: settings.runtime.slots,
-        idle: settings.runtime.idle,
-        cache: settings.runtime.cache.clone(),
-        clock,
-        ..RuntimeSettings::default()
-    })?;
+    let runtime = Runtime::new(runtime_settings(settings, clock))?;
     let mut policies = BTreeMap::new();
     for (name, policy) in &settings.policies {
         policies.insert(name.clone(), runtime.load(policy).await?);

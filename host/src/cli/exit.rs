@@ -1,5 +1,6 @@
 //! The exit codes of the `tidegate` command. They are part of its contract.
 
+use super::place::Placed;
 use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
@@ -28,6 +29,9 @@ pub enum CommandError {
     /// The agent's parts.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The agent's parts, with places in the configuration.
+    #[error(transparent)]
+    Placed(#[from] Placed),
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -47,19 +51,26 @@ impl CommandError {
     pub fn code(&self) -> u8 {
         match self {
             CommandError::Config(_) | CommandError::Usage(_) => USAGE,
-            CommandError::Agent(error) => match error {
-                AgentError::Staging(_)
-                | AgentError::Identity(_)
-                | AgentError::NoIdentity { .. } => USAGE,
-                AgentError::Ledger(error) => of_ledger(error),
-                AgentError::Store(_) => USAGE,
-                AgentError::Conditions { .. } => STORE,
-                AgentError::Policy(_) | AgentError::Role(_) => POLICY,
-                AgentError::Runtime(_) => INTERNAL,
-            },
+            CommandError::Agent(error) => of_agent(error),
+            CommandError::Placed(placed) => of_agent(&placed.error),
             CommandError::Ledger(error) => of_ledger(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
+    }
+}
+
+/// The exit code of an agent that can't be opened, or can't go on.
+pub(super) fn of_agent(error: &AgentError) -> u8 {
+    match error {
+        AgentError::Staging(_)
+        | AgentError::Identity(_)
+        | AgentError::NoIdentity { .. }
+        | AgentError::LedgerInside { .. }
+        | AgentError::Store(_) => USAGE,
+        AgentError::Ledger(error) => of_ledger(error),
+        AgentError::Conditions { .. } => STORE,
+        AgentError::Policy(_) | AgentError::Role(_) => POLICY,
+        AgentError::Runtime(_) => INTERNAL,
     }
 }
 

@@ -1,23 +1,28 @@
 //! The `tidegate` command: one file a subcommand, output for people and for programs, exit codes.
 
+mod check;
 mod exit;
 mod explain;
 mod log;
 mod output;
+mod place;
 mod run;
 mod select;
 mod status;
 mod sync;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use place::Placed;
+
 pub use exit::{CommandError, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
 
-use crate::config::{Settings, Source};
+use crate::config::{ConfigError, Settings, Source};
 
 /// Keeps an ingest node's schema files in step with an object store, by sandboxed WebAssembly policies.
 #[derive(Debug, Parser)]
@@ -48,6 +53,8 @@ enum Command {
     Run(run::Run),
     /// Look at every stream once, publish what is due, and exit
     Sync(sync::Sync),
+    /// Check the configuration, and everything it names, before the agent runs
+    Check(check::Check),
     /// Show how streams stand, beside a running agent or after it
     Status(status::Status),
     /// Show what happened to a stream, and why
@@ -55,6 +62,9 @@ enum Command {
     /// Check that every stored schema exists, parses, holds what was confirmed, and merges with its peers
     Verify(verify::Verify),
 }
+
+/// The configuration file where the command line names none.
+const FILE: &str = "tidegate.toml";
 
 /// The configuration that a command works with.
 #[derive(Debug, Args)]
@@ -64,17 +74,42 @@ struct Config {
         long = "config",
         short = 'c',
         value_name = "FILE",
-        default_value = "tidegate.toml"
+        default_value = FILE
     )]
     path: PathBuf,
 }
 
 impl Config {
     fn read(&self) -> Result<(Source, Settings), CommandError> {
-        Ok(Settings::read(&self.path, &|name| {
-            std::env::var(name).ok()
-        })?)
+        let source = self.source()?;
+        let settings = Settings::from_source(&source, &environment).map_err(ConfigError::from)?;
+        Ok((source, settings))
     }
+
+    /// The file's text.
+    fn source(&self) -> Result<Source, CommandError> {
+        Source::read(&self.path).map_err(|error| match &error {
+            ConfigError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                CommandError::Usage(format!(
+                    "there is no configuration {}: name one with `--config FILE`, or try `tidegate demo`, which needs none",
+                    self.path.display()
+                ))
+            }
+            ConfigError::Read { source, .. } if source.kind() == ErrorKind::IsADirectory => {
+                CommandError::Usage(format!(
+                    "the configuration {} is a directory: name the file in it, as in `--config {}`",
+                    self.path.display(),
+                    self.path.join(FILE).display()
+                ))
+            }
+            _ => error.into(),
+        })
+    }
+}
+
+/// A variable of this process's environment.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Runs the command that the arguments name.
@@ -118,6 +153,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
         Command::Run(command) => command.run(&log).await,
         Command::Sync(command) => command.run(&log).await,
+        Command::Check(command) => command.run(&log).await,
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(&log).await,

@@ -126,6 +126,21 @@ pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// What an error says, and its causes, in one line.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            // Writing into a String can't fail.
+            let _ = write!(text, ": {words}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// An error with its causes, each said once.
 pub(super) fn failure(error: &anyhow::Error) -> String {
     let mut text = String::from("error: ");

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::place::located;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Until};
 use crate::staging::StagingError;
@@ -21,7 +22,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        let (_, settings) = self.config.read()?;
+        let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "info")?;
         let limit = self.for_long;
         let stop = async move {
@@ -36,7 +37,7 @@ impl Run {
                 Ok(agent) => break agent,
                 // Sidecars start before their node does.
                 Err(error) if is_early(&error) => tracing::info!("waiting for the node: {error}"),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(located(&source, &settings, error)),
             }
             tokio::select! {
                 () = &mut stop => return Ok(exit::UNSETTLED),

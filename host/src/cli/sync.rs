@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use clap::Args;
 
 use super::output::{Paint, Table, Tone, tone};
+use super::place::located;
 use super::run::told_to_stop;
 use super::select::Selection;
 use super::{CommandError, Config, exit, log};
@@ -27,7 +28,7 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        let (_, settings) = self.config.read()?;
+        let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "warn")?;
         let selection = Selection::parse(&self.streams)?;
         let mut agent = open_parts(
@@ -37,7 +38,8 @@ impl Sync {
                 ..Opening::default()
             },
         )
-        .await?;
+        .await
+        .map_err(|error| located(&source, &settings, error))?;
         let (sender, outcomes) = mpsc::channel();
         agent.scheduler().observe(Box::new(move |id, outcome| {
             // The receiver lives until the pass is over.

@@ -7,6 +7,7 @@ mod duration;
 mod file;
 mod locate;
 mod policies;
+mod problems;
 mod settings;
 mod size;
 mod source;
@@ -14,6 +15,7 @@ mod store;
 mod streams;
 
 pub use duration::Length;
+pub use problems::Problems;
 pub use settings::{LedgerSettings, LogSettings, RuntimePart, Settings, VerifySettings};
 pub use size::Size;
 pub use source::{CONFIG_MAX, ConfigError, Problem, Source};

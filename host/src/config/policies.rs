@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::file::{self, File};
+use super::problems::Found;
 use super::settings::Reader;
 use super::source::{Problem, suggest};
 use super::streams::{RuleSettings, StreamSettings};
@@ -14,53 +15,64 @@ use crate::staging::Layout;
 /// What stands before the name of a bundled policy.
 const BUILTIN: &str = "builtin:";
 
-/// Every policy that the file defines or a chain names.
+/// Every policy that the file defines or a chain names, as far as nothing is wrong with it.
 pub(super) fn settings(
     reader: &Reader<'_>,
     file: &File,
-    streams: &StreamSettings,
+    streams: Option<&StreamSettings>,
     rules: &[RuleSettings],
     layout: &Layout,
-) -> Result<BTreeMap<String, PolicySettings>, Problem> {
+    found: &Found,
+) -> BTreeMap<String, PolicySettings> {
     let mut policies = BTreeMap::new();
     for (name, policy) in &file.policies {
-        policies.insert(name.clone(), defined(reader, file, name, policy, layout)?);
+        let defined = found.keep(defined(reader, file, name, policy, layout));
+        policies.extend(defined.map(|policy| (name.clone(), policy)));
     }
-    let general = Role::ALL.map(|role| (vec!["sync"], role, chain(streams, role)));
-    let positions: Vec<String> = (0..rules.len()).map(|at| at.to_string()).collect();
-    let special = rules
-        .iter()
-        .zip(&positions)
-        .filter_map(|(rule, at)| Some((rule.settings.as_ref()?, at)));
-    let special = special.flat_map(|(settings, at)| {
-        Role::ALL.map(|role| (vec!["rules", at.as_str()], role, chain(settings, role)))
-    });
-    for (table, role, names) in general.into_iter().chain(special) {
-        for (at, name) in names.iter().enumerate() {
-            if policies.contains_key(name) {
-                continue;
-            }
-            if !builtin_names().any(|builtin| builtin == name) {
-                let bundled: Vec<&str> = builtin_names().collect();
-                let known = file.policies.keys().map(String::as_str).chain(bundled);
-                let message = format!("no policy is named `{name}`; {}", suggest(name, known));
-                let position = at.to_string();
-                let path: Vec<_> = table
-                    .iter()
-                    .copied()
-                    .chain([role.name(), &position])
-                    .collect();
-                return Err(reader.problem(&path, message));
-            }
-            let component = ComponentSource::Builtin(name.clone());
-            let policy = PolicySettings {
-                grants: of_builtin(layout),
-                ..PolicySettings::new(name, component)
-            };
-            policies.insert(name.clone(), quarantine(file, policy));
+    for (path, name) in named(streams, rules) {
+        if policies.contains_key(name) || file.policies.contains_key(name) {
+            continue;
         }
+        if !builtin_names().any(|builtin| builtin == name) {
+            let bundled: Vec<&str> = builtin_names().collect();
+            let known = file.policies.keys().map(String::as_str).chain(bundled);
+            let message = format!("no policy is named `{name}`; {}", suggest(name, known));
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            found.keep::<()>(Err(reader.problem(&path, message)));
+            continue;
+        }
+        let component = ComponentSource::Builtin(name.clone());
+        let policy = PolicySettings {
+            grants: of_builtin(layout),
+            ..PolicySettings::new(name, component)
+        };
+        policies.insert(name.clone(), quarantine(file, policy));
     }
-    Ok(policies)
+    policies
+}
+
+/// The names in all chains, each with its place; chains that a rule has from `[sync]` only once.
+fn named<'a>(
+    streams: Option<&'a StreamSettings>,
+    rules: &'a [RuleSettings],
+) -> impl Iterator<Item = (Vec<String>, &'a String)> {
+    streams.into_iter().flat_map(move |streams| {
+        Role::ALL.into_iter().flat_map(move |role| {
+            let general = chain(streams, role);
+            let special = rules.iter().enumerate().filter_map(move |(at, rule)| {
+                let names = chain(rule.settings.as_ref()?, role);
+                (names != general).then(|| (vec!["rules".to_owned(), at.to_string()], names))
+            });
+            let all = std::iter::once((vec!["sync".to_owned()], general)).chain(special);
+            all.flat_map(move |(table, names)| {
+                names.iter().enumerate().map(move |(at, name)| {
+                    let mut path = table.clone();
+                    path.extend([role.name().to_owned(), at.to_string()]);
+                    (path, name)
+                })
+            })
+        })
+    })
 }
 
 fn chain(streams: &StreamSettings, role: Role) -> &Vec<String> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{self, File};
+use super::problems::{Found, Problems};
 use super::source::{Problem, Source};
 use super::streams::{self, RuleSettings, StreamSettings};
 use super::{ConfigError, policies, store};
@@ -129,65 +130,112 @@ impl Settings {
         source: &Source,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problem> {
+        Self::check(source, env).map_err(|problems| problems.first)
+    }
+
+    /// Checks a configuration that was read, and goes on behind a problem as far as it can.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that was found, with its place. One that keeps the file from being read hides all others, and what
+    /// depends on something that is wrong is not looked at.
+    pub fn check(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let file = source.parse()?;
+        let found = Found::default();
         let reader = Reader {
             source,
             dir: source.path().parent().unwrap_or(Path::new("")),
         };
-        let staging = reader.staging(&file)?;
-        let store = store::settings(&reader, &file, env)?;
-        let local_files = store.url.starts_with("file:");
-        let staging = StagingSettings {
+        let staging = found.keep(reader.staging(&file));
+        reader.unused_layouts(&file, &found);
+        let store = found.keep(store::settings(&reader, &file, env));
+        let scan_interval = found.keep(reader.positive(
+            &["staging", "scan_interval"],
+            file.staging.scan_interval,
+            5,
+        ));
+        let runtime = found.keep(reader.runtime(&file));
+        let log = found.keep(reader.log(&file));
+        let streams = found.keep(streams::general(&reader, &file));
+        let rules = streams
+            .as_ref()
+            .and_then(|streams| found.keep(streams::rules(&reader, &file, streams)));
+        let local_files = store
+            .as_ref()
+            .is_some_and(|store| store.url.starts_with("file:"));
+        let staging = staging.map(|staging| StagingSettings {
             layout: literal_keys(staging.layout, local_files),
             ..staging
+        });
+        // Without a layout nothing comes of this but problems, and those don't depend on it.
+        let layout = staging
+            .as_ref()
+            .map_or_else(Layout::plain, |staging| staging.layout.clone());
+        let policies = policies::settings(
+            &reader,
+            &file,
+            streams.as_ref(),
+            rules.as_deref().unwrap_or_default(),
+            &layout,
+            &found,
+        );
+        let parts = (
+            staging,
+            store,
+            scan_interval,
+            runtime,
+            log,
+            streams,
+            rules,
+            found.into_problems(),
+        );
+        let (staging, store, scan_interval, runtime, log, streams, rules) = match parts {
+            (
+                Some(staging),
+                Some(store),
+                Some(scan_interval),
+                Some(runtime),
+                Some(log),
+                Some(streams),
+                Some(rules),
+                None,
+            ) => (staging, store, scan_interval, runtime, log, streams, rules),
+            (.., Some(problems)) => return Err(problems),
+            // Nothing is missing without a problem.
+            (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
         };
         let sync = file.sync.as_ref();
-        let streams = streams::general(&reader, &file)?;
-        let rules = streams::rules(&reader, &file, &streams)?;
-        let verify = file.verify.as_ref();
-        let log = file.log.as_ref();
-        let level = log
-            .and_then(|log| log.level.clone())
-            .unwrap_or_else(|| "info".to_owned());
-        if let Err(error) = level.parse::<tracing_subscriber::filter::Targets>() {
-            return Err(source.problem(
-                &["log", "level"],
-                format!("`{level}` is no filter: {error}"),
-            ));
-        }
-        let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
-        let interval = verify
-            .and_then(|verify| verify.interval)
-            .map_or(Duration::from_secs(3_600), Duration::from);
-        let peers_interval = verify.and_then(|verify| verify.peers_interval);
         Ok(Self {
+            staging,
             watch: file.staging.watch.unwrap_or(true),
-            scan_interval: reader.positive(
-                &["staging", "scan_interval"],
-                file.staging.scan_interval,
-                5,
-            )?,
+            scan_interval,
+            store,
             ledger: reader.ledger(&file),
-            runtime: reader.runtime(&file)?,
-            policies: policies::settings(&reader, &file, &streams, &rules, &staging.layout)?,
+            runtime,
+            policies,
+            streams,
+            rules,
             write: sync.and_then(|sync| sync.write).unwrap_or(true),
             start_jitter: sync
                 .and_then(|sync| sync.start_jitter)
                 .map_or(Duration::from_secs(30), Duration::from),
-            verify: VerifySettings {
-                interval: enabled.then_some(interval),
-                peers_interval: peers_interval.map_or(Duration::from_secs(86_400), Duration::from),
-                repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
-            },
-            log: LogSettings {
-                level,
-                json: log.and_then(|log| log.format) == Some(file::LogFormat::Json),
-            },
-            staging,
-            store,
-            streams,
-            rules,
+            verify: verify(&file),
+            log,
         })
+    }
+}
+
+fn verify(file: &File) -> VerifySettings {
+    let verify = file.verify.as_ref();
+    let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
+    let interval = verify
+        .and_then(|verify| verify.interval)
+        .map_or(Duration::from_secs(3_600), Duration::from);
+    let peers_interval = verify.and_then(|verify| verify.peers_interval);
+    VerifySettings {
+        interval: enabled.then_some(interval),
+        peers_interval: peers_interval.map_or(Duration::from_secs(86_400), Duration::from),
+        repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
     }
 }
 
@@ -294,16 +342,7 @@ impl Reader<'_> {
         match (name, file.layouts.get(name)) {
             ("parseable", _) => Ok(Layout::parseable(mode)),
             ("plain", _) => Ok(Layout::plain()),
-            (_, Some(layout)) => {
-                let templates = TemplateLayout {
-                    name: name.to_owned(),
-                    staged: layout.staged.clone(),
-                    stored: layout.stored.clone(),
-                    base: layout.base.clone(),
-                };
-                Layout::templates(&templates)
-                    .map_err(|error| self.problem(&["layouts", name], error.to_string()))
-            }
+            (_, Some(layout)) => self.templates(name, layout),
             (_, None) => {
                 let known = file
                     .layouts
@@ -316,6 +355,50 @@ impl Reader<'_> {
                 );
                 Err(self.problem(&["staging", "layout"], message))
             }
+        }
+    }
+
+    fn templates(&self, name: &str, layout: &file::Layout) -> Result<Layout, Problem> {
+        let templates = TemplateLayout {
+            name: name.to_owned(),
+            staged: layout.staged.clone(),
+            stored: layout.stored.clone(),
+            base: layout.base.clone(),
+        };
+        Layout::templates(&templates).map_err(|error| {
+            let key = match &error.template {
+                staged if *staged == layout.staged => "staged",
+                stored if *stored == layout.stored => "stored",
+                _ => "base",
+            };
+            self.problem(&["layouts", name, key], error.to_string())
+        })
+    }
+
+    /// Layouts that are written down and not chosen: a slip in one should not wait for the day on which it is.
+    fn unused_layouts(&self, file: &File, found: &Found) {
+        let chosen = file.staging.layout.as_deref().unwrap_or("parseable");
+        for (name, layout) in &file.layouts {
+            if name != chosen && name != "parseable" && name != "plain" {
+                found.keep(self.templates(name, layout));
+            }
+        }
+    }
+
+    fn log(&self, file: &File) -> Result<LogSettings, Problem> {
+        let log = file.log.as_ref();
+        let level = log
+            .and_then(|log| log.level.clone())
+            .unwrap_or_else(|| "info".to_owned());
+        match level.parse::<tracing_subscriber::filter::Targets>() {
+            Ok(_) => Ok(LogSettings {
+                level,
+                json: log.and_then(|log| log.format) == Some(file::LogFormat::Json),
+            }),
+            Err(error) => Err(self.problem(
+                &["log", "level"],
+                format!("`{level}` is no filter: {error}"),
+            )),
         }
     }
 

@@ -77,6 +77,34 @@ pub(super) fn open_reader(path: &Path) -> Result<(PathBuf, Connection), LedgerEr
     Ok((path, connection))
 }
 
+/// Whether a ledger that can be used stands at `path`, without changing anything. `Ok(false)` where none is and one can
+/// be made. Works beside a running agent.
+///
+/// # Errors
+///
+/// What [`Ledger::open`](super::Ledger::open) would refuse, as far as it can be known without writing.
+pub fn examine(path: &Path, store: &str) -> Result<bool, LedgerError> {
+    let path = locate(path)?;
+    refuse_read_only(&path)?;
+    if !exists(&path)? {
+        refuse_orphaned_wal(&path)?;
+        return Ok(false);
+    }
+    let connection = open_read_only(&path)?;
+    refuse_newer(&path, version(&connection, &path)?)?;
+    check_content(&connection, &path)?;
+    let recorded =
+        recorded_store(&connection).map_err(|source| LedgerError::sqlite(&path, source))?;
+    match recorded {
+        Some(recorded) if recorded != store => Err(LedgerError::OtherStore {
+            path,
+            recorded,
+            configured: store.to_owned(),
+        }),
+        _ => Ok(true),
+    }
+}
+
 /// The one name of the file, so that an agent that comes by way of a link meets the same lock.
 pub(super) fn locate(path: &Path) -> Result<PathBuf, LedgerError> {
     let absolute =
@@ -233,12 +261,7 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
 
 /// Notes whose objects a new ledger is about, and refuses one that is about another store's.
 fn claim(connection: &Connection, path: &Path, store: &str) -> Result<(), Fault> {
-    let recorded: Option<String> = connection
-        .query_row("SELECT value FROM meta WHERE key = 'store'", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    match recorded {
+    match recorded_store(connection)? {
         None => {
             connection.execute("INSERT INTO meta VALUES ('store', ?1)", [store])?;
             Ok(())
@@ -251,4 +274,12 @@ fn claim(connection: &Connection, path: &Path, store: &str) -> Result<(), Fault>
         }
         .into()),
     }
+}
+
+fn recorded_store(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row("SELECT value FROM meta WHERE key = 'store'", [], |row| {
+            row.get(0)
+        })
+        .optional()
 }

@@ -1,0 +1,197 @@
+//! The checks that need no store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::report::Report;
+use crate::agent::{AgentError, check_ledger_place, runtime_settings};
+use crate::cli::exit::of_agent;
+use crate::cli::output;
+use crate::cli::place::places;
+use crate::config::{Settings, Source, StreamSettings};
+use crate::contract::Role;
+use crate::ledger;
+use crate::policy::{Chain, Policy, Runtime, RuntimeSettings};
+use crate::staging::{Identity, Staging, StagingDir};
+use crate::storage::Store;
+use crate::stream::{NodeId, StreamId};
+use crate::time::SystemClock;
+
+/// Reports an error, at its places in the configuration where it has some.
+pub(super) fn refused(
+    subject: &str,
+    source: &Source,
+    settings: &Settings,
+    error: AgentError,
+    report: &mut Report,
+) {
+    let code = of_agent(&error);
+    let problems = places(source, settings, &error);
+    if problems.is_empty() {
+        report.failed(subject, output::causes(&error), code);
+        return;
+    }
+    for mut problem in problems {
+        if let Some(cause) = std::error::Error::source(&error) {
+            problem.message = format!("{}: {}", problem.message, output::causes(cause));
+        }
+        report.problem(subject, &problem, code);
+    }
+}
+
+/// The staging directory and whose it is.
+pub(super) fn staging(source: &Source, settings: &Settings, report: &mut Report) -> Option<NodeId> {
+    let dir = settings.staging.dir.display().to_string();
+    let staging = match StagingDir::open_beside(settings.staging.clone()) {
+        Ok(staging) => staging,
+        Err(error) => {
+            refused("staging", source, settings, error.into(), report);
+            report.skipped("node", "not known without the staging directory");
+            return None;
+        }
+    };
+    report.ok("staging", format!("{dir} can be read"));
+    match staging.identify() {
+        Ok(Identity::Known(node)) => {
+            report.ok("node", node.to_string());
+            Some(node)
+        }
+        Ok(Identity::NotYet) => {
+            report.warning(
+                "node",
+                "it has not written its identity into the staging directory yet; `tidegate run` waits for it",
+            );
+            None
+        }
+        Err(error) => {
+            refused("node", source, settings, error.into(), report);
+            None
+        }
+    }
+}
+
+/// Where a stream's schema is read and written, by example.
+pub(super) fn layout(settings: &Settings, node: Option<&NodeId>, report: &mut Report) {
+    let layout = &settings.staging.layout;
+    let example = NodeId::new("NODE");
+    let node = node.unwrap_or(&example);
+    let stream = match settings.staging.tenants {
+        true => StreamId::with_tenant("TENANT", "STREAM"),
+        false => StreamId::new("STREAM"),
+    };
+    match layout.keys(node, &stream) {
+        Ok(keys) => report.ok(
+            "layout",
+            format!(
+                "{}: {stream}/{} is published as {}",
+                layout.name(),
+                layout.staged_name(node),
+                keys.schema
+            ),
+        ),
+        Err(error) => report.failed("layout", output::causes(&error), crate::cli::USAGE),
+    }
+}
+
+/// The ledger's place and content.
+pub(super) fn ledger(
+    source: &Source,
+    settings: &Settings,
+    store: Option<&Store>,
+    report: &mut Report,
+) {
+    let path = &settings.ledger.path;
+    if let Err(error) = check_ledger_place(settings) {
+        refused("ledger", source, settings, error, report);
+        return;
+    }
+    let Some(store) = store else {
+        report.skipped("ledger", "not looked at without a store to compare it with");
+        return;
+    };
+    match ledger::examine(path, store.id().as_str()) {
+        Ok(true) => report.ok("ledger", path.display().to_string()),
+        Ok(false) => report.ok(
+            "ledger",
+            format!("{} is not there yet and will be made", path.display()),
+        ),
+        Err(error) => refused("ledger", source, settings, error.into(), report),
+    }
+}
+
+/// Every policy and every chain.
+pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut Report) {
+    // The compile cache is left alone: a check makes no files.
+    let runtime = Runtime::new(RuntimeSettings {
+        cache: None,
+        ..runtime_settings(settings, Arc::new(SystemClock::new()))
+    });
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return refused("policies", source, settings, error.into(), report),
+    };
+    for (name, policy) in &settings.policies {
+        let subject = format!("policy {name}");
+        match runtime.load(policy).await {
+            Ok(loaded) => {
+                report.ok(&subject, in_words(&loaded, &policy.component.to_string()));
+                chains_of(&loaded, source, settings, &subject, report);
+            }
+            Err(error) => refused(&subject, source, settings, error.into(), report),
+        }
+    }
+}
+
+fn in_words(policy: &Policy, component: &str) -> String {
+    let roles: Vec<&str> = policy.roles().iter().map(|role| role.name()).collect();
+    let sha256 = policy.sha256().to_string();
+    format!(
+        "{component} {}, {}, sha256 {}…",
+        policy.description().version,
+        roles.join(" and "),
+        sha256.get(..12).unwrap_or(&sha256)
+    )
+}
+
+/// Whether the policy fills the role of each chain that it is in, and is in one at all.
+fn chains_of(
+    policy: &Policy,
+    source: &Source,
+    settings: &Settings,
+    subject: &str,
+    report: &mut Report,
+) {
+    let mut asked_for = BTreeSet::new();
+    let rules = settings
+        .rules
+        .iter()
+        .filter_map(|rule| rule.settings.as_ref());
+    for streams in std::iter::once(&settings.streams).chain(rules) {
+        for role in Role::ALL {
+            if chain(streams, role)
+                .iter()
+                .any(|name| **name == **policy.name())
+            {
+                asked_for.insert(role.name());
+            }
+        }
+    }
+    if asked_for.is_empty() {
+        report.warning(subject, "no chain names it: it is never asked");
+    }
+    for role in Role::ALL {
+        if asked_for.contains(role.name())
+            && let Err(error) = Chain::new(role, vec![policy.clone()])
+        {
+            refused(subject, source, settings, error.into(), report);
+        }
+    }
+}
+
+fn chain(streams: &StreamSettings, role: Role) -> &[String] {
+    match role {
+        Role::Existence => &streams.existence,
+        Role::Fallback => &streams.fallback,
+        Role::Retry => &streams.retry,
+    }
+}

@@ -1,0 +1,83 @@
+//! `tidegate check`: everything that can be known before the agent runs. Changes nothing, and works beside an agent.
+
+mod examine;
+mod online;
+mod report;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use clap::Args;
+
+use self::report::Report;
+use super::output::Paint;
+use super::{CommandError, Config, USAGE, environment, log};
+use crate::config::{Settings, Source};
+use crate::storage::Store;
+use crate::time::SystemClock;
+
+/// Check a configuration.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: Config,
+    /// Ask the store too: whether it answers, takes the credentials, and honours conditional writes, one after another
+    /// and in a race. Writes a few tiny objects under .tidegate/ and deletes them
+    #[arg(long)]
+    online: bool,
+    /// Print JSON: a documented, versioned contract
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        log.start(None, "error")?;
+        let source = self.config.source()?;
+        let mut report = Report::new(source.path().display().to_string());
+        match Settings::check(&source, &environment) {
+            Ok(settings) => {
+                report.ok("configuration", source.path().display().to_string());
+                self.examine(&source, &settings, &mut report).await;
+            }
+            Err(problems) => {
+                for problem in problems.iter() {
+                    report.problem("configuration", problem, USAGE);
+                }
+                report.skipped("all else", "not looked at while the configuration is wrong");
+            }
+        }
+        let text = if self.json {
+            let mut text = serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)?;
+            text.push('\n');
+            text
+        } else {
+            report.for_people(Paint::stdout())
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(report.code())
+    }
+
+    async fn examine(&self, source: &Source, settings: &Settings, report: &mut Report) {
+        let node = examine::staging(source, settings, report);
+        examine::layout(settings, node.as_ref(), report);
+        let store = match Store::open(&settings.store, Arc::new(SystemClock::new())) {
+            Ok(store) => Some(store),
+            Err(error) => {
+                examine::refused("store", source, settings, error.into(), report);
+                None
+            }
+        };
+        if let Some(store) = &store {
+            match self.online {
+                true => online::ask(store, node.as_ref(), settings, report).await,
+                false => report.ok(
+                    "store",
+                    format!("{} (not asked; `--online` does)", store.id().as_str()),
+                ),
+            }
+        }
+        examine::ledger(source, settings, store.as_ref(), report);
+        examine::policies(source, settings, report).await;
+    }
+}

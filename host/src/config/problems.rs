@@ -1,0 +1,62 @@
+//! Everything that is wrong with a file, not just what is met first.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::source::Problem;
+
+/// Problems of one file, at least one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems {
+    /// The one that was met first.
+    pub first: Problem,
+    /// The others.
+    pub rest: Vec<Problem>,
+}
+
+impl Problems {
+    /// All of them, in the order in which they were met.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+}
+
+impl fmt::Display for Problems {
+    /// Each as it displays itself, with a line between them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        self.rest
+            .iter()
+            .try_for_each(|problem| write!(f, "\n\n{problem}"))
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(first: Problem) -> Self {
+        Self {
+            first,
+            rest: Vec::new(),
+        }
+    }
+}
+
+/// Problems that are put aside, so that the rest of the file is looked at too.
+#[derive(Debug, Default)]
+pub(super) struct Found(RefCell<Vec<Problem>>);
+
+impl Found {
+    /// What came of one part; a problem is put aside.
+    pub(super) fn keep<T>(&self, part: Result<T, Problem>) -> Option<T> {
+        part.map_err(|problem| self.0.borrow_mut().push(problem))
+            .ok()
+    }
+
+    /// What was put aside, if anything.
+    pub(super) fn into_problems(self) -> Option<Problems> {
+        let mut found = self.0.into_inner().into_iter();
+        Some(Problems {
+            first: found.next()?,
+            rest: found.collect(),
+        })
+    }
+}
