@@ -5,7 +5,6 @@ use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
-use crate::sync::Tally;
 
 /// All settled: synced, idle, gone; provisional with a warning.
 pub const SETTLED: u8 = 0;
@@ -81,11 +80,6 @@ fn of_ledger(error: &LedgerError) -> u8 {
         // A ledger that can't be used is for the operator to set right.
         _ => USAGE,
     }
-}
-
-/// The exit code of how streams stand.
-pub(super) fn of_tally(tally: &Tally) -> u8 {
-    if tally.settled { SETTLED } else { UNSETTLED }
 }
 
 /// Whether a stream in this phase makes the command end with [`UNSETTLED`].

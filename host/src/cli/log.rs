@@ -35,7 +35,7 @@ impl Options {
         let filter = self
             .filter
             .as_deref()
-            .or(settings.map(|log| log.level.as_str()))
+            .or(settings.and_then(|log| log.level.as_deref()))
             .unwrap_or(usual);
         let targets: Targets = filter.parse().map_err(|error| {
             CommandError::Usage(format!("`--log {filter}` is no filter: {error}"))

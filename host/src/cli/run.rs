@@ -6,6 +6,7 @@ use super::place::located;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Until};
 use crate::staging::StagingError;
+use crate::sync::Writes;
 
 /// Run the agent.
 #[derive(Debug, Args)]
@@ -52,12 +53,14 @@ impl Run {
         };
         let tally = agent.run(until, stop).await?;
         let errors = agent.scheduler().errors();
+        let unprobed = agent.core().gate.get() == Writes::Unprobed;
         agent.close().await?;
         tracing::info!(settled = tally.settled, "the agent stopped");
-        Ok(if errors > 0 && !tally.settled {
-            exit::INTERNAL
-        } else {
-            exit::of_tally(&tally)
+        Ok(match tally.settled {
+            true => exit::SETTLED,
+            false if errors > 0 => exit::INTERNAL,
+            false if unprobed => exit::STORE,
+            false => exit::UNSETTLED,
         })
     }
 }

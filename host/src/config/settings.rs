@@ -99,8 +99,8 @@ pub struct VerifySettings {
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// A filter by level and module.
-    pub level: String,
+    /// A filter by level and module; `None` leaves it to the command: the agent logs at `info`, others at `warn`.
+    pub level: Option<String>,
     /// Whether lines are JSON.
     pub json: bool,
 }
@@ -387,19 +387,17 @@ impl Reader<'_> {
 
     fn log(&self, file: &File) -> Result<LogSettings, Problem> {
         let log = file.log.as_ref();
-        let level = log
-            .and_then(|log| log.level.clone())
-            .unwrap_or_else(|| "info".to_owned());
-        match level.parse::<tracing_subscriber::filter::Targets>() {
-            Ok(_) => Ok(LogSettings {
-                level,
-                json: log.and_then(|log| log.format) == Some(file::LogFormat::Json),
-            }),
-            Err(error) => Err(self.problem(
-                &["log", "level"],
-                format!("`{level}` is no filter: {error}"),
-            )),
+        let level = log.and_then(|log| log.level.clone());
+        if let Some(text) = &level
+            && let Err(error) = text.parse::<tracing_subscriber::filter::Targets>()
+        {
+            let message = format!("`{text}` is no filter: {error}");
+            return Err(self.problem(&["log", "level"], message));
         }
+        Ok(LogSettings {
+            level,
+            json: log.and_then(|log| log.format) == Some(file::LogFormat::Json),
+        })
     }
 
     fn ledger(&self, file: &File) -> LedgerSettings {

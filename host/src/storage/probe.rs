@@ -92,7 +92,10 @@ pub async fn probe(
         .collect::<Result<Vec<Path>, StoreFailure>>()?;
     let found = examine(store, &canaries).await;
     for canary in &canaries {
-        if let Err(failure) = store.delete_own(canary).await {
+        // Where nothing could be found out, most likely nothing was written either.
+        if let Err(failure) = store.delete_own(canary).await
+            && found.is_ok()
+        {
             tracing::warn!(%canary, %failure, "a probe object could not be deleted; it does no harm");
         }
     }
