@@ -1,6 +1,7 @@
 //! The `tidegate` command: one file a subcommand, output for people and for programs, exit codes.
 
 mod check;
+mod demo;
 mod exit;
 mod explain;
 mod log;
@@ -53,6 +54,8 @@ enum Command {
     Run(run::Run),
     /// Look at every stream once, publish what is due, and exit
     Sync(sync::Sync),
+    /// Watch the real agent at work on faults, in a directory that the demo makes
+    Demo(demo::Demo),
     /// Check the configuration, and everything it names, before the agent runs
     Check(check::Check),
     /// Show how streams stand, beside a running agent or after it
@@ -153,6 +156,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
         Command::Run(command) => command.run(&log).await,
         Command::Sync(command) => command.run(&log).await,
+        Command::Demo(command) => command.run(&log).await,
         Command::Check(command) => command.run(&log).await,
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),

@@ -24,10 +24,12 @@ pub(super) struct Paint(bool);
 impl Paint {
     /// For standard output.
     pub(super) fn stdout() -> Self {
-        Self(
-            std::io::stdout().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        )
+        Self(std::io::stdout().is_terminal() && wanted())
+    }
+
+    /// For standard error.
+    pub(super) fn stderr() -> Self {
+        Self(std::io::stderr().is_terminal() && wanted())
     }
 
     /// Without colour.
@@ -50,6 +52,10 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+fn wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// How a phase stands out.
