@@ -21,6 +21,8 @@ use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
 pub struct Opening {
     /// Nothing is written, neither to the store nor to the ledger; it works beside a running agent.
     pub rehearse: bool,
+    /// The store, for embedders who have opened one; else the one that the settings name is opened.
+    pub store: Option<Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random words.
@@ -31,6 +33,7 @@ impl Default for Opening {
     fn default() -> Self {
         Self {
             rehearse: false,
+            store: None,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
         }
@@ -64,7 +67,7 @@ impl Agent {
     }
 }
 
-/// Opens an agent with a clock and randomness of the caller's.
+/// Opens an agent with parts of the caller's: a store, a clock, randomness.
 ///
 /// # Errors
 ///
@@ -72,12 +75,16 @@ impl Agent {
 pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, AgentError> {
     let Opening {
         rehearse,
+        store,
         clock,
         entropy,
     } = opening;
     let staging = open_staging(settings, rehearse).await?;
     let node = identify(&*staging, settings)?;
-    let store = Store::open(&settings.store, Arc::clone(&clock))?;
+    let store = match store {
+        Some(store) => store,
+        None => Store::open(&settings.store, Arc::clone(&clock))?,
+    };
     let Loaded {
         runtime,
         policies,
