@@ -1,6 +1,7 @@
 //! An ingest node for a test: its staging directory, a ledger, and an agent without delays over a store of the test's
 //! choice.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
@@ -89,6 +90,7 @@ impl Node {
         settings.store = store.settings.clone();
         settings.ledger.durability = tidegate::ledger::Durability::Kill;
         settings.runtime.slots = 4;
+        settings.runtime.cache = Some(policy_cache()?);
         Ok(Self {
             dir,
             settings,
@@ -286,6 +288,21 @@ impl Running {
     pub async fn close(self) -> Result<()> {
         Ok(self.agent.close().await?)
     }
+}
+
+/// A directory where compiled policies outlive the tests, since compiling takes far longer than they do.
+pub fn policy_cache() -> Result<PathBuf> {
+    let executable = std::env::current_exe()?;
+    let target = executable
+        .ancestors()
+        .nth(3)
+        .context("not in a target directory")?;
+    let cache = target.join("tmp").join("policy-cache");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&cache)?;
+    Ok(cache)
 }
 
 /// The policies that were asked in an attempt.
