@@ -22,9 +22,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::prefix::PrefixStore;
 use serde::Deserialize;
 use tempfile::TempDir;
-use tidegate::storage::{Store, StoreSettings};
+use tidegate::storage::{Store, StoreId, StoreSettings};
 use tidegate::time::{Entropy, SystemClock, SystemEntropy};
 
 use crate::s3::Endpoint;
@@ -43,6 +47,8 @@ pub struct TestStore {
     pub settings: StoreSettings,
     /// The store.
     pub store: Store,
+    /// The same objects without our own layer, for looking and for meddling.
+    pub objects: Arc<dyn ObjectStore>,
     _kept: Option<Kept>,
 }
 
@@ -74,17 +80,7 @@ struct Entry {
 
 /// Fresh stores of every kind: `memory://`, `file://`, the in-process S3 endpoint, and the real ones.
 pub async fn stores() -> Result<Vec<TestStore>> {
-    let directory = tempfile::tempdir()?;
-    let root = directory.path().join("store");
-    std::fs::create_dir(&root)?;
-    let file = StoreSettings::new(format!("file://{}", root.display()));
-    let endpoint = Endpoint::start().await?;
-    let s3 = endpoint.settings();
-    let mut stores = vec![
-        opened("memory", true, StoreSettings::new("memory:///"), None)?,
-        opened("file", true, file, Some(Kept::Directory(directory)))?,
-        opened("s3", true, s3, Some(Kept::Endpoint(endpoint)))?,
-    ];
+    let mut stores = vec![memory(), file()?, s3().await?];
     let Some(path) = std::env::var_os(VARIABLE) else {
         return Ok(stores);
     };
@@ -100,7 +96,7 @@ pub async fn stores() -> Result<Vec<TestStore>> {
             options: entry.options,
             ..StoreSettings::new(url)
         };
-        stores.push(opened(&entry.name, entry.honest, settings, None)?);
+        stores.push(real(&entry.name, entry.honest, settings)?);
     }
     Ok(stores)
 }
@@ -112,16 +108,71 @@ pub async fn honest_stores() -> Result<Vec<TestStore>> {
     Ok(stores)
 }
 
+/// A store in memory.
+pub fn memory() -> TestStore {
+    let settings = unlimited(StoreSettings::new("memory:///"));
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let store = Store::with_object_store(
+        Arc::clone(&objects),
+        StoreId::new("memory://"),
+        &settings,
+        Arc::new(SystemClock::new()),
+    );
+    TestStore {
+        name: "memory".to_owned(),
+        honest: true,
+        settings,
+        store,
+        objects,
+        _kept: None,
+    }
+}
+
+/// A directory.
+pub fn file() -> Result<TestStore> {
+    let directory = tempfile::tempdir()?;
+    let root = directory.path().join("store");
+    std::fs::create_dir(&root)?;
+    let objects = Arc::new(LocalFileSystem::new_with_prefix(&root)?);
+    let settings = StoreSettings::new(format!("file://{}", root.display()));
+    opened(
+        "file",
+        true,
+        settings,
+        objects,
+        Some(Kept::Directory(directory)),
+    )
+}
+
+/// The in-process S3 endpoint, which behaves.
+pub async fn s3() -> Result<TestStore> {
+    let endpoint = Endpoint::start().await?;
+    let objects = Arc::clone(endpoint.objects());
+    let settings = endpoint.settings();
+    opened(
+        "s3",
+        true,
+        settings,
+        objects,
+        Some(Kept::Endpoint(endpoint)),
+    )
+}
+
+fn real(name: &str, honest: bool, settings: StoreSettings) -> Result<TestStore> {
+    let url = settings.url.parse()?;
+    let (objects, prefix) = object_store::parse_url_opts(&url, &settings.options)?;
+    let objects = Arc::new(PrefixStore::new(objects, prefix));
+    opened(name, honest, settings, objects, None)
+}
+
 fn opened(
     name: &str,
     honest: bool,
     settings: StoreSettings,
+    objects: Arc<dyn ObjectStore>,
     kept: Option<Kept>,
 ) -> Result<TestStore> {
-    let settings = StoreSettings {
-        requests_per_second: NonZeroU32::MAX,
-        ..settings
-    };
+    let settings = unlimited(settings);
     let store = Store::open(&settings, Arc::new(SystemClock::new()))
         .with_context(|| format!("can't open the store {name}"))?;
     Ok(TestStore {
@@ -129,6 +180,14 @@ fn opened(
         honest,
         settings,
         store,
+        objects,
         _kept: kept,
     })
+}
+
+fn unlimited(settings: StoreSettings) -> StoreSettings {
+    StoreSettings {
+        requests_per_second: NonZeroU32::MAX,
+        ..settings
+    }
 }

@@ -22,6 +22,8 @@ use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
 pub struct Opening {
     /// Nothing is written, neither to the store nor to the ledger; it works beside a running agent.
     pub rehearse: bool,
+    /// The store, for embedders who have opened one; else the one that the settings name is opened.
+    pub store: Option<Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random words.
@@ -32,6 +34,7 @@ impl Default for Opening {
     fn default() -> Self {
         Self {
             rehearse: false,
+            store: None,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
         }
@@ -65,7 +68,7 @@ impl Agent {
     }
 }
 
-/// Opens an agent with a clock and randomness of the caller's.
+/// Opens an agent with parts of the caller's: a store, a clock, randomness.
 ///
 /// # Errors
 ///
@@ -73,13 +76,17 @@ impl Agent {
 pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, AgentError> {
     let Opening {
         rehearse,
+        store,
         clock,
         entropy,
     } = opening;
     let staging = open_staging(settings, rehearse).await?;
     let node = identify(&*staging, settings)?;
     check_ledger_place(settings)?;
-    let store = Store::open(&settings.store, Arc::clone(&clock))?;
+    let store = match store {
+        Some(store) => store,
+        None => Store::open(&settings.store, Arc::clone(&clock))?,
+    };
     let Loaded {
         runtime,
         policies,

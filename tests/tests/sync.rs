@@ -1,0 +1,654 @@
+//! What an agent makes of a node's staging and a store: the same cases over every honest store.
+
+use anyhow::{Context, Result, ensure};
+use futures::future::join_all;
+use object_store::ObjectStoreExt;
+use tidegate::contract::{Failure, Phase, Trigger};
+use tidegate::stream::StreamId;
+use tidegate_tests::node::{Kind, Node, asked, schema};
+use tidegate_tests::stores::{TestStore, honest_stores};
+
+const EMPTY: &str = r#"{"fields":[],"metadata":{}}"#;
+
+fn app() -> StreamId {
+    StreamId::new("app")
+}
+
+/// Runs one check over every honest store, and says over which it failed.
+async fn over(check: impl AsyncFn(&TestStore) -> Result<()>) -> Result<()> {
+    for store in honest_stores().await? {
+        check(&store)
+            .await
+            .with_context(|| format!("over the store {}", store.name))?;
+    }
+    Ok(())
+}
+
+/// The same, with each layout.
+async fn over_layouts(check: impl AsyncFn(&TestStore, Kind) -> Result<()>) -> Result<()> {
+    for kind in [Kind::Plain, Kind::Parseable] {
+        over(async |store| check(store, kind).await)
+            .await
+            .with_context(|| format!("with the layout {kind:?}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_is_published_where_nothing_stands() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("a", "Utf8"), ("b", "Int64")]))?;
+        let mut agent = node.open().await?;
+        ensure!(agent.pass().await?.settled);
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into(), "b".into()]));
+        agent.close().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_schema_is_merged_into_what_stands() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        node.store(&app, schema(&[("old", "Utf8"), ("both", "Int64")]))
+            .await?;
+        node.stage(&app, schema(&[("new", "Utf8"), ("both", "Int64")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored_fields(&app).await?;
+        ensure!(
+            stored == Some(vec!["both".into(), "new".into(), "old".into()]),
+            "{stored:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_store_that_holds_as_much_is_not_written_to() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.create(&app).await?;
+        node.store(&app, schema(&[("a", "Utf8"), ("b", "Int64")]))
+            .await?;
+        node.stage(&app, schema(&[("b", "Int64")]))?;
+        let mut agent = node.open().await?;
+        let before = agent.requests();
+        agent.pass().await?;
+        agent.expect(&app, Phase::Synced)?;
+        let after = agent.requests();
+        ensure!(after.puts == before.puts, "{after:?}");
+        // The marker, and the object itself.
+        ensure!(
+            after.gets - before.gets == 2 && after.lists == before.lists,
+            "{after:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_seed_fault_recovers() -> Result<()> {
+    // Captured from Parseable 2.9.5: data and a staged schema, and no schema in the store.
+    const STAGED: &str =
+        include_str!("../data/parseable-2.9.5/staging/app/.ingestor.95659b0612138de.schema");
+    const MARKER: &str = include_str!(
+        "../data/parseable-2.9.5/store/app/.stream/.ingestor.95659b0612138de.stream.json"
+    );
+    const BASE: &str = include_str!("../data/parseable-2.9.5/store/app/.stream/.schema");
+    over(async |store| {
+        let node = Node::with(store, Kind::Parseable, "95659b0612138de", "")?;
+        let app = app();
+        let keys = node.keys(&app)?;
+        node.objects()
+            .put(&keys.marker.context("no marker")?, MARKER.into())
+            .await?;
+        node.objects()
+            .put(&keys.base.context("no base")?, BASE.into())
+            .await?;
+        node.stage(&app, STAGED)?;
+        ensure!(keys.schema.as_ref() == "app/.stream/.ingestor.95659b0612138de.schema");
+        let mut agent = node.open().await?;
+        ensure!(agent.pass().await?.settled);
+        agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored_fields(&app).await?.context("nothing stored")?;
+        ensure!(stored.contains(&"newfield".to_owned()) && stored.contains(&"host".to_owned()));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn peers_stand_in_until_the_true_schema_takes_over() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        let peer = node.peer_key("n2", &app)?;
+        node.objects()
+            .put(&peer, schema(&[("peer", "Utf8")]).into())
+            .await?;
+        node.stage_data(&app)?;
+        let mut agent = node.open().await?;
+        let tally = agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Provisional)?;
+        ensure!(tally.settled, "provisional counts as settled");
+        ensure!(
+            outcome
+                .source
+                .is_some_and(|source| source.to_string().contains("peers"))
+        );
+        ensure!(node.stored_fields(&app).await? == Some(vec!["peer".into()]));
+
+        node.stage(&app, schema(&[("own", "Int64")]))?;
+        agent.scan().await?;
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["own".into(), "peer".into()]));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_true_schema_replaces_its_own_fallback_where_the_two_contradict() -> Result<()> {
+    const NAMED: &str = r#"
+[sync]
+allow_new_fields = true
+[policies.ladder]
+component = "builtin:ladder"
+settings = { rungs = ["named:guess"] }
+[schemas.guess]
+inline = '{"fields":[{"name":"x","data_type":"Utf8","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{}}],"metadata":{}}'
+"#;
+    over(async |store| {
+        let (node, app) = (Node::with(store, Kind::Plain, "n1", NAMED)?, app());
+        node.stage_data(&app)?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Provisional)?;
+        node.stage(&app, schema(&[("x", "Int64")]))?;
+        agent.scan().await?;
+        agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored(&app).await?.context("nothing stored")?;
+        ensure!(stored["fields"][0]["data_type"] == "Int64", "{stored}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_fallback_never_replaces_an_object() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        let peer = node.peer_key("n2", &app)?;
+        node.objects()
+            .put(&peer, schema(&[("peer", "Utf8")]).into())
+            .await?;
+        node.store(&app, "garbage that someone left").await?;
+        node.stage_data(&app)?;
+        let mut agent = node.open().await?;
+        let before = agent.requests().puts;
+        agent.pass().await?;
+        ensure!(agent.requests().puts == before, "an object stood there");
+        let key = node.keys(&app)?.schema;
+        let found = node.objects().get(&key).await?.bytes().await?;
+        ensure!(found == "garbage that someone left");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_without_a_marker_is_left_alone() -> Result<()> {
+    over(async |store| {
+        let (node, app, bare) = (
+            Node::new(store, Kind::Parseable)?,
+            app(),
+            StreamId::new("bare"),
+        );
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        node.stage_data(&bare)?;
+        let mut agent = node.open().await?;
+        let before = agent.requests().puts;
+        ensure!(agent.pass().await?.settled);
+        let outcomes = agent.outcomes();
+        ensure!(outcomes.len() == 2 && outcomes.iter().all(|(_, it)| it.phase == Phase::Gone));
+        ensure!(agent.requests().puts == before);
+        ensure!(node.stored(&app).await?.is_none() && node.stored(&bare).await?.is_none());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_that_is_deleted_and_created_anew_takes_nothing_old_along() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("old", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Synced)?;
+
+        // Parseable deletes the prefix first and tells the node later.
+        let keys = node.keys(&app)?;
+        let marker = keys.marker.context("no marker")?;
+        node.objects().delete(&keys.schema).await?;
+        node.objects().delete(&marker).await?;
+        agent.look(Trigger::Verification).await;
+        agent.expect(&app, Phase::Gone)?;
+        ensure!(node.stored(&app).await?.is_none());
+
+        // What is staged by now is older than the stream.
+        node.mark(&app, "2099-01-01T00:00:00Z").await?;
+        agent.look(Trigger::Requested).await;
+        agent.last(&app)?;
+        ensure!(
+            node.stored(&app).await?.is_none(),
+            "the old schema came back"
+        );
+
+        // And what is staged afterwards is not.
+        let path = node.staged_path(&app);
+        node.stage(&app, schema(&[("new", "Utf8")]))?;
+        let later = std::time::UNIX_EPOCH + std::time::Duration::from_secs(4_102_444_800);
+        std::fs::File::open(path)?.set_modified(later)?;
+        agent.scan().await?;
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["new".into()]));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_conflict_with_the_store_names_field_and_types() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        let stands = schema(&[("status", "Int64")]);
+        node.store(&app, stands.clone()).await?;
+        node.stage(&app, schema(&[("status", "Utf8"), ("more", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        ensure!(!agent.pass().await?.settled);
+        let outcome = agent.expect(&app, Phase::Conflicted)?;
+        let Some(Failure::SchemaConflict(text)) = outcome.failure else {
+            anyhow::bail!("{:?}", outcome.failure)
+        };
+        for part in ["status", "Int64", "Utf8"] {
+            ensure!(text.contains(part), "{text}");
+        }
+        ensure!(node.stored(&app).await? == Some(serde_json::from_str(&stands)?));
+
+        // The operator sets the node right: no restart is needed.
+        node.stage(&app, schema(&[("status", "Int64"), ("more", "Utf8")]))?;
+        agent.scan().await?;
+        agent.expect(&app, Phase::Synced)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_peer_names_the_peer() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        let peer = node.peer_key("n2", &app)?;
+        node.objects()
+            .put(&peer, schema(&[("status", "Int64")]).into())
+            .await?;
+        node.stage(&app, schema(&[("status", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Conflicted)?;
+        let text = outcome.failure.context("no failure")?.to_string();
+        for part in ["status", "Int64", "Utf8", peer.as_ref()] {
+            ensure!(text.contains(part), "{text}");
+        }
+        ensure!(node.stored(&app).await?.is_none());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_unreadable_peer_blocks_nobody() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Plain)?, app());
+        let peer = node.peer_key("n2", &app)?;
+        node.objects().put(&peer, "half a sch".into()).await?;
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Synced)?;
+        let story = serde_json::to_string(&outcome.story)?;
+        ensure!(
+            story.contains(peer.as_ref()),
+            "no word about the peer: {story}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_corrupt_object_is_a_conflict_that_only_repair_ends() -> Result<()> {
+    over(async |store| {
+        let (mut node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.create(&app).await?;
+        node.store(&app, r#"{"fields":[{"na"#).await?;
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Conflicted)?;
+        let failure = outcome.failure.context("no failure")?.to_string();
+        ensure!(failure.contains("corrupt"), "{failure}");
+        let key = node.keys(&app)?.schema;
+        ensure!(node.objects().get(&key).await?.bytes().await? == r#"{"fields":[{"na"#);
+        agent.close().await?;
+
+        node.settings.streams.rules.repair = true;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_staged_file_that_is_no_schema_is_reported_and_not_uploaded() -> Result<()> {
+    over(async |store| {
+        let node = Node::new(store, Kind::Parseable)?;
+        let bad = [
+            ("empty", ""),
+            ("truncated", r#"{"fields":[{"name":"a","data_ty"#),
+            ("not-json", "PAR1"),
+            (
+                "not-arrow",
+                r#"{"fields":[{"name":"a","data_type":"Text"}]}"#,
+            ),
+        ];
+        for (name, text) in bad {
+            let stream = StreamId::new(name);
+            node.create(&stream).await?;
+            node.stage(&stream, text)?;
+        }
+        let mut agent = node.open().await?;
+        let before = agent.requests().puts;
+        ensure!(!agent.pass().await?.settled);
+        let outcomes = agent.outcomes();
+        ensure!(outcomes.len() == bad.len());
+        for (stream, outcome) in outcomes {
+            let Some(Failure::SchemaInvalid(_)) = &outcome.failure else {
+                anyhow::bail!("{stream}: {:?}", outcome.failure)
+            };
+            ensure!(node.stored(&stream).await?.is_none());
+        }
+        ensure!(agent.requests().puts == before);
+
+        // It becomes a schema, and all is well.
+        for (name, _) in bad {
+            node.stage(&StreamId::new(name), schema(&[("a", "Utf8")]))?;
+        }
+        agent.scan().await?;
+        let phases: Vec<_> = agent
+            .outcomes()
+            .into_iter()
+            .map(|(_, it)| it.phase)
+            .collect();
+        ensure!(phases == [Phase::Synced; 4], "{phases:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn writers_that_race_lose_no_field() -> Result<()> {
+    const WRITERS: usize = 4;
+    const STREAMS: usize = 4;
+    over(async |store| {
+        // Several agents that take themselves for the same node, as after a botched failover.
+        let nodes = (0..WRITERS).map(|_| Node::new(store, Kind::Plain));
+        let nodes = nodes.collect::<Result<Vec<_>>>()?;
+        let streams: Vec<_> = (0..STREAMS)
+            .map(|at| StreamId::new(format!("s{at}")))
+            .collect();
+        let mut agents = Vec::new();
+        for (at, node) in nodes.iter().enumerate() {
+            for stream in &streams {
+                node.stage(
+                    stream,
+                    schema(&[(&format!("f{at}"), "Utf8"), ("all", "Int64")]),
+                )?;
+            }
+            agents.push(node.open().await?);
+        }
+        for result in join_all(agents.iter_mut().map(|agent| agent.pass())).await {
+            result?;
+        }
+        for stream in &streams {
+            let stored = nodes[0].stored_fields(stream).await?;
+            ensure!(
+                stored == Some(["all", "f0", "f1", "f2", "f3"].map(String::from).to_vec()),
+                "{stream}: {stored:?}"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_changed_costs_no_request_and_no_decision() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("a", "Utf8"), ("b", "Int64")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Synced)?;
+        let before = agent.requests();
+
+        agent.scan().await?;
+        ensure!(
+            agent.outcomes().is_empty(),
+            "an attempt at an unchanged file"
+        );
+        // Nodes restage the same fields in varying order, every minute.
+        node.stage(&app, schema(&[("b", "Int64"), ("a", "Utf8")]))?;
+        agent.scan().await?;
+        let outcome = agent.expect(&app, Phase::Synced)?;
+        ensure!(asked(&outcome).is_empty(), "{:?}", asked(&outcome));
+        ensure!(agent.requests() == before);
+        agent.close().await?;
+
+        // Nor does a restart, except for what the probe wants to know.
+        let mut agent = node.open().await?;
+        let before = agent.requests();
+        agent.scan().await?;
+        ensure!(agent.requests() == before);
+        ensure!(
+            agent
+                .outcomes()
+                .iter()
+                .all(|(_, outcome)| asked(outcome).is_empty())
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_object_that_went_missing_is_told_and_with_repair_restored() -> Result<()> {
+    over(async |store| {
+        let (mut node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let key = node.keys(&app)?.schema;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        // The node has deleted its staging by now.
+        std::fs::remove_file(node.staged_path(&app))?;
+        agent.scan().await?;
+        agent.outcomes();
+        node.objects().delete(&key).await?;
+        agent.look(Trigger::Verification).await;
+        let outcome = agent.last(&app)?;
+        ensure!(outcome.phase != Phase::Synced, "{:#?}", outcome.story);
+        let story = serde_json::to_string(&outcome.story)?;
+        ensure!(story.contains("the stored object is missing"), "{story}");
+        ensure!(node.stored(&app).await?.is_none(), "repaired unasked");
+        agent.close().await?;
+
+        node.settings.streams.rules.repair = true;
+        let mut agent = node.open().await?;
+        agent.look(Trigger::Verification).await;
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_overwritten_object_gets_its_fields_back() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Plain)?, app());
+        node.stage(&app, schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        node.store(&app, schema(&[("b", "Utf8"), ("c", "Utf8")]))
+            .await?;
+        agent.look(Trigger::Verification).await;
+        agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored_fields(&app).await?;
+        ensure!(
+            stored == Some(vec!["a".into(), "b".into(), "c".into()]),
+            "{stored:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn tenants_keep_their_streams_apart() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let mut node = Node::new(store, kind)?;
+        node.settings.staging.tenants = true;
+        let streams = ["acme", "ümlaut co"].map(|tenant| StreamId::with_tenant(tenant, "app"));
+        for (at, stream) in streams.iter().enumerate() {
+            node.create(stream).await?;
+            node.stage(stream, schema(&[(&format!("f{at}"), "Utf8")]))?;
+        }
+        let mut agent = node.open().await?;
+        ensure!(agent.pass().await?.settled);
+        for (at, stream) in streams.iter().enumerate() {
+            ensure!(node.stored_fields(stream).await? == Some(vec![format!("f{at}")]));
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn odd_names_go_all_the_way() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let long = "x".repeat(255);
+        let names = [
+            "a b",
+            "50%",
+            "%2e",
+            "x#y",
+            "ünïcødé 日本",
+            "a+b&c?d",
+            "~t",
+            long.as_str(),
+        ];
+        let node = Node::new(store, kind)?;
+        for name in names {
+            let stream = StreamId::new(name);
+            node.create(&stream).await?;
+            node.stage(&stream, schema(&[("a", "Utf8")]))?;
+        }
+        let mut agent = node.open().await?;
+        let tally = agent.pass().await?;
+        for (stream, outcome) in agent.outcomes() {
+            ensure!(
+                outcome.phase == Phase::Synced,
+                "{stream}: {:#?}",
+                outcome.story
+            );
+        }
+        ensure!(tally.settled && tally.of(Phase::Synced) as usize == names.len());
+        for name in names {
+            let stored = node.stored_fields(&StreamId::new(name)).await?;
+            ensure!(stored == Some(vec!["a".into()]), "{name}");
+        }
+        let before = agent.requests();
+        agent.scan().await?;
+        ensure!(agent.requests() == before && agent.outcomes().is_empty());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_empty_schema_is_placed_where_nobody_knows_better() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        node.stage_data(&app)?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.expect(&app, Phase::Provisional)?;
+        ensure!(node.stored(&app).await? == Some(serde_json::from_str(EMPTY)?));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result<()> {
+    over(async |store| {
+        for arrived in [true, false] {
+            let node = Node::new(store, Kind::Plain)?;
+            let app = StreamId::new(format!("app-{arrived}"));
+            node.stage(&app, schema(&[("a", "Utf8")]))?;
+            let opened = node.store.clone().context("no store")?;
+            let (cut, mut reached) = Meddling::cut_off(Arc::clone(node.objects()), arrived);
+            let node = Node { store: Some(reopen(store, cut)), ..node };
+            let mut agent = node.open().await?;
+            // The agent dies while its write is under way.
+            tokio::select! {
+                passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
+                reached = reached.recv() => reached.context("no write")?,
+            }
+            drop(agent);
+            ensure!(node.stored(&app).await?.is_some() == arrived);
+
+            let node = Node { store: Some(opened.counted()), ..node };
+            let mut agent = node.open().await?;
+            let before = agent.requests();
+            agent.settle().await;
+            let first = agent.last(&app)?;
+            let read = serde_json::to_value(&first.story.steps)?;
+            ensure!(read[0]["method"] == "GET", "{read:#}");
+            ensure!(first.phase == Phase::Synced, "{:#?}", first.story);
+            ensure!(agent.requests().puts - before.puts == u64::from(!arrived));
+            ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+        }
+        Ok(())
+    })
+    .await
+}
