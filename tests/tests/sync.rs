@@ -627,7 +627,10 @@ async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result
             node.stage(&app, schema(&[("a", "Utf8")]))?;
             let opened = node.store.clone().context("no store")?;
             let (cut, mut reached) = Meddling::cut_off(Arc::clone(node.objects()), arrived);
-            let node = Node { store: Some(reopen(store, cut)), ..node };
+            let node = Node {
+                store: Some(reopen(store, cut)),
+                ..node
+            };
             let mut agent = node.open().await?;
             // The agent dies while its write is under way.
             tokio::select! {
@@ -637,7 +640,10 @@ async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result
             drop(agent);
             ensure!(node.stored(&app).await?.is_some() == arrived);
 
-            let node = Node { store: Some(opened.counted()), ..node };
+            let node = Node {
+                store: Some(opened.counted()),
+                ..node
+            };
             let mut agent = node.open().await?;
             let before = agent.requests();
             agent.settle().await;
