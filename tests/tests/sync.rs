@@ -1,12 +1,15 @@
 //! What an agent makes of a node's staging and a store: the same cases over every honest store.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use tidegate::contract::{Failure, Phase, Trigger};
 use tidegate::stream::StreamId;
+use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, asked, schema};
-use tidegate_tests::stores::{TestStore, honest_stores};
+use tidegate_tests::stores::{TestStore, honest_stores, memory, through};
 
 const EMPTY: &str = r#"{"fields":[],"metadata":{}}"#;
 
@@ -618,37 +621,81 @@ async fn an_empty_schema_is_placed_where_nobody_knows_better() -> Result<()> {
     .await
 }
 
+/// In memory alone: the store has to meddle at one exact moment, and all stores keep the same promises.
 #[tokio::test]
 async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result<()> {
-    over(async |store| {
-        for arrived in [true, false] {
-            let node = Node::new(store, Kind::Plain)?;
-            let app = StreamId::new(format!("app-{arrived}"));
-            node.stage(&app, schema(&[("a", "Utf8")]))?;
-            let opened = node.store.clone().context("no store")?;
-            let (cut, mut reached) = Meddling::cut_off(Arc::clone(node.objects()), arrived);
-            let node = Node { store: Some(reopen(store, cut)), ..node };
-            let mut agent = node.open().await?;
-            // The agent dies while its write is under way.
-            tokio::select! {
-                passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
-                reached = reached.recv() => reached.context("no write")?,
-            }
-            drop(agent);
-            ensure!(node.stored(&app).await?.is_some() == arrived);
-
-            let node = Node { store: Some(opened.counted()), ..node };
-            let mut agent = node.open().await?;
-            let before = agent.requests();
-            agent.settle().await;
-            let first = agent.last(&app)?;
-            let read = serde_json::to_value(&first.story.steps)?;
-            ensure!(read[0]["method"] == "GET", "{read:#}");
-            ensure!(first.phase == Phase::Synced, "{:#?}", first.story);
-            ensure!(agent.requests().puts - before.puts == u64::from(!arrived));
-            ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    for done in [true, false] {
+        let store = memory();
+        let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let silent = Meddling::silent(&store.objects, done);
+        node.store = Some(through(&store, Arc::clone(&silent) as _));
+        let mut agent = node.open().await?;
+        // The agent dies while its write is under way.
+        tokio::select! {
+            passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
+            () = silent.reached() => {}
         }
-        Ok(())
-    })
-    .await
+        drop(agent);
+        ensure!(node.stored(&app).await?.is_some() == done);
+
+        node.store = Some(store.store.counted());
+        let mut agent = node.open().await?;
+        let before = agent.requests();
+        agent.settle().await;
+        let first = agent.expect(&app, Phase::Synced)?;
+        let steps = serde_json::to_value(&first.story.steps)?;
+        ensure!(steps[0]["method"] == "GET", "{steps:#}");
+        ensure!(agent.requests().puts - before.puts == u64::from(!done));
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rival_between_read_and_write_loses_nothing() -> Result<()> {
+    let rival = |at: u32| schema(&[(&format!("rival{at}"), "Utf8"), ("a", "Utf8")]);
+    for stands in [true, false] {
+        let store = memory();
+        let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+        if stands {
+            node.store(&app, schema(&[("old", "Utf8")])).await?;
+        }
+        node.stage(&app, schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+        node.store = Some(through(&store, Meddling::rival(&store.objects, 1, rival)));
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored_fields(&app).await?;
+        ensure!(
+            stored == Some(vec!["a".into(), "b".into(), "rival0".into()]),
+            "{stored:?}"
+        );
+        ensure!(
+            outcome.failure.is_none(),
+            "a lost race is no failed attempt"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn races_that_are_lost_again_and_again_are_left_to_the_retry_policy() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.store(&app, schema(&[("old", "Utf8")])).await?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let rival = Meddling::rival(&store.objects, u32::MAX, |at| {
+        schema(&[(&format!("rival{at}"), "Utf8")])
+    });
+    node.store = Some(through(&store, Arc::clone(&rival) as _));
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    let outcome = agent.expect(&app, Phase::Pending)?;
+    let failure = outcome.failure.clone().context("no failure")?.to_string();
+    ensure!(failure.contains("races in a row"), "{failure}");
+    // The first try and eight more.
+    ensure!(rival.writes() == 9, "{} writes", rival.writes());
+    ensure!(asked(&outcome).contains(&"backoff".to_owned()));
+    Ok(())
 }
