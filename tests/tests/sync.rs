@@ -636,7 +636,12 @@ async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result
             passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
             () = silent.reached() => {}
         }
+        let core = Arc::downgrade(agent.agent.core());
         drop(agent);
+        // Its tasks are cut off when the runtime comes to them.
+        while core.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
         ensure!(node.stored(&app).await?.is_some() == done);
 
         node.store = Some(store.store.counted());
@@ -698,4 +703,98 @@ async fn races_that_are_lost_again_and_again_are_left_to_the_retry_policy() -> R
     ensure!(rival.writes() == 9, "{} writes", rival.writes());
     ensure!(asked(&outcome).contains(&"backoff".to_owned()));
     Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_goes_between_scan_and_read_is_no_failure() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.agent.scheduler().scan().await?;
+    std::fs::remove_file(node.staged_path(&app))?;
+    agent.settle().await;
+    let outcome = agent.expect(&app, Phase::Idle)?;
+    ensure!(outcome.failure.is_none(), "{:?}", outcome.failure);
+    // The node stages it again, and it arrives.
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    agent.scan().await?;
+    agent.expect(&app, Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_between_scan_and_read_arrives_in_its_last_form() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("first", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.agent.scheduler().scan().await?;
+    node.stage(&app, schema(&[("first", "Utf8"), ("second", "Utf8")]))?;
+    agent.settle().await;
+    agent.scan().await?;
+    ensure!(agent.agent.tally().of(Phase::Synced) == 1);
+    let stored = node.stored_fields(&app).await?;
+    ensure!(
+        stored == Some(vec!["first".into(), "second".into()]),
+        "{stored:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_captured_is_published_though_the_node_deletes_it_meanwhile() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    node.store = Some(through(&store, Meddling::failing(&store.objects)));
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Pending)?;
+    agent.close().await?;
+    // Parseable deletes what it has staged within half a minute.
+    std::fs::remove_dir_all(node.staged_path(&app).parent().context("no folder")?)?;
+    node.store = Some(store.store.counted());
+    let mut agent = node.open().await?;
+    agent.look(Trigger::Requested).await;
+    agent.expect(&app, Phase::Synced)?;
+    ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn staging_is_read_and_never_changed() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        node.stage_data(&app)?;
+        let dir = node.settings.staging.dir.clone();
+        let before = listing(&dir)?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.look(Trigger::Verification).await;
+        agent.close().await?;
+        ensure!(listing(&dir)? == before);
+        Ok(())
+    })
+    .await
+}
+
+/// Every file below a folder, with its content and its time.
+fn listing(
+    folder: &std::path::Path,
+) -> Result<Vec<(std::path::PathBuf, Vec<u8>, std::time::SystemTime)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(listing(&path)?);
+        } else {
+            let modified = path.metadata()?.modified()?;
+            found.push((path.clone(), std::fs::read(path)?, modified));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
