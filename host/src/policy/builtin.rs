@@ -1,4 +1,4 @@
-//! The bundled policies, embedded as components.
+//! The bundled policies, embedded as components. The build script says where they are taken from.
 
 /// A bundled policy.
 struct Builtin {
@@ -9,23 +9,26 @@ struct Builtin {
 const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "presence",
-        component: include_bytes!("../../../plugins/bundled/presence.wasm"),
+        component: include_bytes!(concat!(env!("TIDEGATE_BUNDLED_DIR"), "/presence.wasm")),
     },
     Builtin {
         name: "ladder",
-        component: include_bytes!("../../../plugins/bundled/ladder.wasm"),
+        component: include_bytes!(concat!(env!("TIDEGATE_BUNDLED_DIR"), "/ladder.wasm")),
     },
     Builtin {
         name: "backoff",
-        component: include_bytes!("../../../plugins/bundled/backoff.wasm"),
+        component: include_bytes!(concat!(env!("TIDEGATE_BUNDLED_DIR"), "/backoff.wasm")),
     },
     Builtin {
         name: "circuit-breaker",
-        component: include_bytes!("../../../plugins/bundled/circuit-breaker.wasm"),
+        component: include_bytes!(concat!(
+            env!("TIDEGATE_BUNDLED_DIR"),
+            "/circuit-breaker.wasm"
+        )),
     },
     Builtin {
         name: "never",
-        component: include_bytes!("../../../plugins/bundled/never.wasm"),
+        component: include_bytes!(concat!(env!("TIDEGATE_BUNDLED_DIR"), "/never.wasm")),
     },
 ];
 

@@ -21,6 +21,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::BUCKET;
 use super::faults::{Conditions, Faults};
+use super::witness::{Seen, Witness};
 
 /// How many rows a page of a listing holds, as on S3.
 const PAGE: usize = 1000;
@@ -33,11 +34,16 @@ const THINKING: Duration = Duration::from_millis(50);
 pub(super) struct Bucket {
     objects: Arc<InMemory>,
     faults: Faults,
+    witness: Witness,
 }
 
 impl Bucket {
-    pub(super) fn new(objects: Arc<InMemory>, faults: Faults) -> Self {
-        Self { objects, faults }
+    pub(super) fn new(objects: Arc<InMemory>, faults: Faults, witness: Witness) -> Self {
+        Self {
+            objects,
+            faults,
+            witness,
+        }
     }
 
     async fn get(
@@ -47,11 +53,17 @@ impl Bucket {
         options: GetOptions,
     ) -> S3Result<(ObjectMeta, std::ops::Range<u64>, Bytes)> {
         ours(bucket)?;
-        let result = self
-            .objects
-            .get_opts(&path(key)?, options)
-            .await
-            .map_err(failed)?;
+        let path = path(key)?;
+        let got = {
+            let mut seen = self.witness.hold().await;
+            let got = self.objects.get_opts(&path, options).await;
+            seen.push(Seen::Got {
+                key: path.to_string(),
+                e_tag: got.as_ref().ok().and_then(|got| got.meta.e_tag.clone()),
+            });
+            got
+        };
+        let result = got.map_err(failed)?;
         let (meta, range) = (result.meta.clone(), result.range.clone());
         Ok((meta, range, result.bytes().await.map_err(failed)?))
     }
@@ -66,12 +78,17 @@ impl Bucket {
                 PutMode::Overwrite
             }
         };
-        let put = self
-            .objects
-            .put_opts(key, bytes.into(), mode.into())
-            .await
-            .map_err(failed)?;
-        Ok(put.e_tag.map(ETag::Strong))
+        let mut seen = self.witness.hold().await;
+        let options = mode.clone().into();
+        let put = self.objects.put_opts(key, bytes.clone().into(), options);
+        let put = put.await;
+        seen.push(Seen::Put {
+            key: key.to_string(),
+            mode,
+            bytes,
+            e_tag: put.as_ref().ok().and_then(|put| put.e_tag.clone()),
+        });
+        Ok(put.map_err(failed)?.e_tag.map(ETag::Strong))
     }
 
     async fn check(&self, key: &Path, mode: &PutMode) -> S3Result<()> {

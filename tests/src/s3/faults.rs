@@ -46,6 +46,8 @@ pub enum Fault {
     DropBefore,
     /// It is done, then the connection is cut.
     DropAfter,
+    /// It is done; no answer until [`Faults::release`], then the connection is cut.
+    HangAfter,
 }
 
 impl Fault {
@@ -60,14 +62,9 @@ impl Fault {
                 Ok(Some(response))
             }
             Fault::Answer(status, code) => Ok(Some(error(StatusCode::from_u16(*status)?, code)?)),
-            Fault::Hang => {
-                let mut released = faults.released.subscribe();
-                released.mark_unchanged();
-                let _ = released.changed().await;
-                anyhow::bail!("told to hang")
-            }
+            Fault::Hang => faults.hang().await,
             Fault::DropBefore => anyhow::bail!("told to drop the request"),
-            Fault::DropAfter => Ok(None),
+            Fault::DropAfter | Fault::HangAfter => Ok(None),
         }
     }
 }
@@ -117,6 +114,14 @@ impl Rule {
         }
     }
 
+    /// Only the `n`th request from now on meets it.
+    pub fn nth(n: u64, fault: Fault) -> Self {
+        Self {
+            left: 1,
+            ..Self::every(n, fault)
+        }
+    }
+
     /// Every `n`th request meets it.
     pub fn every(n: u64, fault: Fault) -> Self {
         Self {
@@ -162,6 +167,9 @@ impl Rule {
 pub struct Faults {
     state: Arc<Mutex<State>>,
     released: watch::Sender<()>,
+    /// Requests that arrived, and those that have hung.
+    arrived: watch::Sender<u64>,
+    hung: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -176,6 +184,8 @@ impl Default for Faults {
         Self {
             state: Arc::default(),
             released: watch::Sender::new(()),
+            arrived: watch::Sender::new(0),
+            hung: watch::Sender::new(0),
         }
     }
 }
@@ -208,6 +218,25 @@ impl Faults {
         self.released.send_replace(());
     }
 
+    /// The number of requests that arrived, as it grows.
+    pub fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrived.subscribe()
+    }
+
+    /// The number of requests that were made to hang, as it grows. One that is done first counts when it is.
+    pub fn hangs(&self) -> watch::Receiver<u64> {
+        self.hung.subscribe()
+    }
+
+    /// Keeps a request waiting until the release.
+    pub(super) async fn hang<T>(&self) -> Result<T> {
+        let mut released = self.released.subscribe();
+        released.mark_unchanged();
+        self.hung.send_modify(|count| *count += 1);
+        let _ = released.changed().await;
+        anyhow::bail!("told to hang")
+    }
+
     /// The requests that arrived, those that met a fault included.
     pub fn requests(&self) -> RequestCounts {
         self.state().counts
@@ -231,6 +260,8 @@ impl Faults {
             .iter_mut()
             .find_map(|rule| rule.applies(kind, &key).then(|| rule.fault.clone()));
         state.rules.retain(|rule| rule.left > 0);
+        drop(state);
+        self.arrived.send_modify(|count| *count += 1);
         rule
     }
 

@@ -6,27 +6,33 @@
 
 mod bucket;
 mod faults;
+mod witness;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
+use futures::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt};
 use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tidegate::storage::StoreSettings;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use faults::{Conditions, Fault, Faults, Kind, Rule};
+pub use witness::{Seen, Witness};
 
 use bucket::Bucket;
 
@@ -48,16 +54,20 @@ pub struct Endpoint {
     service: S3Service,
     objects: Arc<InMemory>,
     faults: Faults,
+    witness: Witness,
     serving: Mutex<Option<Serving>>,
 }
 
 /// The accept loop, with its connections; both end when this is dropped.
 #[derive(Debug)]
-struct Serving(JoinHandle<()>);
+struct Serving {
+    accepting: JoinHandle<()>,
+    cuts: mpsc::Sender<oneshot::Sender<()>>,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.abort();
+        self.accepting.abort();
     }
 }
 
@@ -69,7 +79,9 @@ impl Endpoint {
         let address = port.local_addr()?;
         let objects = Arc::new(InMemory::new());
         let faults = Faults::default();
-        let mut builder = S3ServiceBuilder::new(Bucket::new(Arc::clone(&objects), faults.clone()));
+        let witness = Witness::default();
+        let bucket = Bucket::new(Arc::clone(&objects), faults.clone(), witness.clone());
+        let mut builder = S3ServiceBuilder::new(bucket);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let endpoint = Self {
             address,
@@ -77,6 +89,7 @@ impl Endpoint {
             service: builder.build(),
             objects,
             faults,
+            witness,
             serving: Mutex::default(),
         };
         endpoint.come_back().await?;
@@ -117,12 +130,52 @@ impl Endpoint {
         &self.objects
     }
 
+    /// What it did, in order.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// Writes an object past the protocol, or deletes it, before the eyes of the witness.
+    pub async fn meddle(&self, key: &str, bytes: Option<Bytes>) -> Result<()> {
+        let path = Path::parse(key)?;
+        let mut seen = self.witness.hold().await;
+        let written = match bytes {
+            Some(bytes) => {
+                let put = self.objects.put(&path, bytes.clone().into()).await?;
+                Some((bytes, put.e_tag))
+            }
+            None => {
+                match self.objects.delete(&path).await {
+                    Ok(()) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                None
+            }
+        };
+        seen.push(Seen::Meddled {
+            key: key.to_owned(),
+            written,
+        });
+        Ok(())
+    }
+
     /// Refuses connections and cuts those that stand. The objects stay.
     pub async fn go_away(&self) {
         if let Some(mut serving) = self.serving.lock().await.take() {
-            serving.0.abort();
+            serving.accepting.abort();
             // Its sockets are closed when it has ended.
-            let _ = (&mut serving.0).await;
+            let _ = (&mut serving.accepting).await;
+        }
+    }
+
+    /// Cuts the connections that stand, those that wait to be accepted included. What their clients had sent is done
+    /// when this returns, or never.
+    pub async fn cut(&self) {
+        if let Some(serving) = &*self.serving.lock().await {
+            let (done, is_done) = oneshot::channel();
+            if serving.cuts.send(done).await.is_ok() {
+                let _ = is_done.await;
+            }
         }
     }
 
@@ -135,8 +188,12 @@ impl Endpoint {
                 .bind(self.address)
                 .with_context(|| format!("can't bind {} again", self.address))?;
             let listener = socket.listen(BACKLOG)?;
-            let accepting = accept(listener, self.service.clone(), self.faults.clone());
-            *serving = Some(Serving(tokio::spawn(accepting)));
+            let (cuts, cut) = mpsc::channel(1);
+            let accepting = accept(listener, self.service.clone(), self.faults.clone(), cut);
+            *serving = Some(Serving {
+                accepting: tokio::spawn(accepting),
+                cuts,
+            });
         }
         Ok(())
     }
@@ -148,9 +205,26 @@ fn socket() -> Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn accept(listener: TcpListener, service: S3Service, faults: Faults) {
+async fn accept(
+    listener: TcpListener,
+    service: S3Service,
+    faults: Faults,
+    mut cuts: mpsc::Receiver<oneshot::Sender<()>>,
+) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => return,
+            },
+            Some(done) = cuts.recv() => {
+                connections.shutdown().await;
+                while listener.accept().now_or_never().is_some() {}
+                let _ = done.send(());
+                continue;
+            }
+        };
         while connections.try_join_next().is_some() {}
         let (service, faults) = (service.clone(), faults.clone());
         connections.spawn(async move {
@@ -180,6 +254,7 @@ async fn answer(
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     match fault {
         Some(Fault::DropAfter) => anyhow::bail!("told to drop the answer"),
+        Some(Fault::HangAfter) => faults.hang().await,
         _ => Ok(response),
     }
 }

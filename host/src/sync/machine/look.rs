@@ -35,6 +35,7 @@ impl Step<'_, '_> {
             self.begin_again();
         }
         if self.stream.intent.is_some() {
+            self.stream.unread |= file_changed || data_came;
             return self.read_back(Ended::Interrupted);
         }
         match trigger {

@@ -34,6 +34,7 @@ pub use stream::{
     Activity, Confirmed, Document, Ended, Intent, Mode, Purpose, Remote, Source, Stream,
 };
 
+use crate::contract::Trigger;
 use crate::time::Timestamp;
 
 /// What a step may depend on besides the stream and the event: everything that could make two runs differ.
@@ -118,8 +119,11 @@ impl Step<'_, '_> {
         Some(())
     }
 
-    /// Nothing more to do until the next look.
+    /// Nothing more to do until the next look, unless the last one had to wait for the outcome of a write.
     fn rest(&mut self) -> Option<()> {
+        if self.stream.intent.is_none() && std::mem::take(&mut self.stream.unread) {
+            return self.read_staged(Trigger::Changed);
+        }
         self.stream.activity = Activity::Resting;
         Some(())
     }

@@ -35,6 +35,9 @@ pub struct Stream<D = Document> {
     pub confirmed: Option<Confirmed<D>>,
     /// A write that was begun and whose outcome is not known yet.
     pub intent: Option<Intent<D>>,
+    /// Staging was looked at while the outcome of that write was unknown: what is there is still to be read.
+    #[serde(default)]
+    pub unread: bool,
     /// This node's object, as it was last seen.
     pub remote: RemoteState,
     /// Failed attempts since the last success.
@@ -272,6 +275,7 @@ impl<D> Stream<D> {
             captured: None,
             confirmed: None,
             intent: None,
+            unread: false,
             remote: RemoteState::Unknown,
             attempts: 0,
             failing_since: None,
@@ -348,6 +352,7 @@ impl<D> Stream<D> {
             sighting: self.sighting,
             local: self.local,
             invalid: self.invalid,
+            unread: self.unread,
             remote: self.remote,
             attempts: self.attempts,
             failing_since: self.failing_since,

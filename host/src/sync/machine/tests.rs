@@ -436,6 +436,26 @@ fn a_failed_read_back_keeps_the_intent() {
 }
 
 #[test]
+fn what_is_staged_while_an_outcome_is_unknown_is_read_when_it_is_known() {
+    let mut world = World::new().storing("a:Utf8");
+    world.stream = Stream {
+        phase: Phase::Pending,
+        captured: Some(document("a:Utf8")),
+        intent: Some(intent("a:Utf8", Mode::Create, Source::Local)),
+        ..Stream::unseen()
+    };
+    world.restage("a:Utf8 b:Utf8");
+    world.reachable = false;
+    world.look(Trigger::Changed);
+    assert!(world.stream.intent.is_some());
+    world.reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Utf8")));
+    world.assert_sound();
+}
+
+#[test]
 fn nothing_is_written_for_a_stream_without_a_marker() {
     for presence in [Presence::Present, absent()] {
         let mut world = World::new().stage("a:Utf8");
