@@ -1,5 +1,8 @@
 //! Support shared by the suites.
 
+pub mod binary;
+pub mod clock;
+pub mod meddling;
 pub mod node;
 pub mod s3;
 pub mod stores;

@@ -158,6 +158,22 @@ pub async fn s3() -> Result<TestStore> {
     )
 }
 
+/// An endpoint of the caller's, who steers it.
+pub fn over(endpoint: &Endpoint) -> Result<TestStore> {
+    let objects = Arc::clone(endpoint.objects());
+    opened("s3", true, endpoint.settings(), objects, None)
+}
+
+/// The same store, through objects of the caller's.
+pub fn through(store: &TestStore, objects: Arc<dyn ObjectStore>) -> Store {
+    Store::with_object_store(
+        objects,
+        store.store.id().clone(),
+        &store.settings,
+        Arc::new(SystemClock::new()),
+    )
+}
+
 fn real(name: &str, honest: bool, settings: StoreSettings) -> Result<TestStore> {
     let url = settings.url.parse()?;
     let (objects, prefix) = object_store::parse_url_opts(&url, &settings.options)?;

@@ -1,12 +1,15 @@
 //! What an agent makes of a node's staging and a store: the same cases over every honest store.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use tidegate::contract::{Failure, Phase, Trigger};
 use tidegate::stream::StreamId;
+use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, asked, schema};
-use tidegate_tests::stores::{TestStore, honest_stores};
+use tidegate_tests::stores::{TestStore, honest_stores, memory, through};
 
 const EMPTY: &str = r#"{"fields":[],"metadata":{}}"#;
 
@@ -618,43 +621,180 @@ async fn an_empty_schema_is_placed_where_nobody_knows_better() -> Result<()> {
     .await
 }
 
+/// In memory alone: the store has to meddle at one exact moment, and all stores keep the same promises.
 #[tokio::test]
 async fn a_write_that_was_cut_off_is_read_back_first_after_a_restart() -> Result<()> {
-    over(async |store| {
-        for arrived in [true, false] {
-            let node = Node::new(store, Kind::Plain)?;
-            let app = StreamId::new(format!("app-{arrived}"));
-            node.stage(&app, schema(&[("a", "Utf8")]))?;
-            let opened = node.store.clone().context("no store")?;
-            let (cut, mut reached) = Meddling::cut_off(Arc::clone(node.objects()), arrived);
-            let node = Node {
-                store: Some(reopen(store, cut)),
-                ..node
-            };
-            let mut agent = node.open().await?;
-            // The agent dies while its write is under way.
-            tokio::select! {
-                passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
-                reached = reached.recv() => reached.context("no write")?,
-            }
-            drop(agent);
-            ensure!(node.stored(&app).await?.is_some() == arrived);
-
-            let node = Node {
-                store: Some(opened.counted()),
-                ..node
-            };
-            let mut agent = node.open().await?;
-            let before = agent.requests();
-            agent.settle().await;
-            let first = agent.last(&app)?;
-            let read = serde_json::to_value(&first.story.steps)?;
-            ensure!(read[0]["method"] == "GET", "{read:#}");
-            ensure!(first.phase == Phase::Synced, "{:#?}", first.story);
-            ensure!(agent.requests().puts - before.puts == u64::from(!arrived));
-            ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    for done in [true, false] {
+        let store = memory();
+        let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let silent = Meddling::silent(&store.objects, done);
+        node.store = Some(through(&store, Arc::clone(&silent) as _));
+        let mut agent = node.open().await?;
+        // The agent dies while its write is under way.
+        tokio::select! {
+            passed = agent.pass() => anyhow::bail!("the write was not held: {passed:?}"),
+            () = silent.reached() => {}
         }
+        let core = Arc::downgrade(agent.agent.core());
+        drop(agent);
+        // Its tasks are cut off when the runtime comes to them.
+        while core.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        ensure!(node.stored(&app).await?.is_some() == done);
+
+        node.store = Some(store.store.counted());
+        let mut agent = node.open().await?;
+        let before = agent.requests();
+        agent.settle().await;
+        let first = agent.expect(&app, Phase::Synced)?;
+        let steps = serde_json::to_value(&first.story.steps)?;
+        ensure!(steps[0]["method"] == "GET", "{steps:#}");
+        ensure!(agent.requests().puts - before.puts == u64::from(!done));
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rival_between_read_and_write_loses_nothing() -> Result<()> {
+    let rival = |at: u32| schema(&[(&format!("rival{at}"), "Utf8"), ("a", "Utf8")]);
+    for stands in [true, false] {
+        let store = memory();
+        let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+        if stands {
+            node.store(&app, schema(&[("old", "Utf8")])).await?;
+        }
+        node.stage(&app, schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+        node.store = Some(through(&store, Meddling::rival(&store.objects, 1, rival)));
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        let outcome = agent.expect(&app, Phase::Synced)?;
+        let stored = node.stored_fields(&app).await?;
+        ensure!(
+            stored == Some(vec!["a".into(), "b".into(), "rival0".into()]),
+            "{stored:?}"
+        );
+        ensure!(
+            outcome.failure.is_none(),
+            "a lost race is no failed attempt"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn races_that_are_lost_again_and_again_are_left_to_the_retry_policy() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.store(&app, schema(&[("old", "Utf8")])).await?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let rival = Meddling::rival(&store.objects, u32::MAX, |at| {
+        schema(&[(&format!("rival{at}"), "Utf8")])
+    });
+    node.store = Some(through(&store, Arc::clone(&rival) as _));
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    let outcome = agent.expect(&app, Phase::Pending)?;
+    let failure = outcome.failure.clone().context("no failure")?.to_string();
+    ensure!(failure.contains("races in a row"), "{failure}");
+    // The first try and eight more.
+    ensure!(rival.writes() == 9, "{} writes", rival.writes());
+    ensure!(asked(&outcome).contains(&"backoff".to_owned()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_goes_between_scan_and_read_is_no_failure() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.agent.scheduler().scan().await?;
+    std::fs::remove_file(node.staged_path(&app))?;
+    agent.settle().await;
+    let outcome = agent.expect(&app, Phase::Idle)?;
+    ensure!(outcome.failure.is_none(), "{:?}", outcome.failure);
+    // The node stages it again, and it arrives.
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    agent.scan().await?;
+    agent.expect(&app, Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_between_scan_and_read_arrives_in_its_last_form() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("first", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.agent.scheduler().scan().await?;
+    node.stage(&app, schema(&[("first", "Utf8"), ("second", "Utf8")]))?;
+    agent.settle().await;
+    agent.scan().await?;
+    ensure!(agent.agent.tally().of(Phase::Synced) == 1);
+    let stored = node.stored_fields(&app).await?;
+    ensure!(
+        stored == Some(vec!["first".into(), "second".into()]),
+        "{stored:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_captured_is_published_though_the_node_deletes_it_meanwhile() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    node.store = Some(through(&store, Meddling::failing(&store.objects)));
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Pending)?;
+    agent.close().await?;
+    // Parseable deletes what it has staged within half a minute.
+    std::fs::remove_dir_all(node.staged_path(&app).parent().context("no folder")?)?;
+    node.store = Some(store.store.counted());
+    let mut agent = node.open().await?;
+    agent.look(Trigger::Requested).await;
+    agent.expect(&app, Phase::Synced)?;
+    ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn staging_is_read_and_never_changed() -> Result<()> {
+    over_layouts(async |store, kind| {
+        let (node, app) = (Node::new(store, kind)?, app());
+        node.create(&app).await?;
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        node.stage_data(&app)?;
+        let dir = node.settings.staging.dir.clone();
+        let before = listing(&dir)?;
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        agent.look(Trigger::Verification).await;
+        agent.close().await?;
+        ensure!(listing(&dir)? == before);
         Ok(())
     })
     .await
+}
+
+/// Every file below a folder, with its content and its time.
+fn listing(
+    folder: &std::path::Path,
+) -> Result<Vec<(std::path::PathBuf, Vec<u8>, std::time::SystemTime)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(listing(&path)?);
+        } else {
+            let modified = path.metadata()?.modified()?;
+            found.push((path.clone(), std::fs::read(path)?, modified));
+        }
+    }
+    found.sort();
+    Ok(found)
 }

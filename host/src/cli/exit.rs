@@ -74,9 +74,11 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
 }
 
 fn of_ledger(error: &LedgerError) -> u8 {
-    use LedgerError::{Closed, Full, Io, NoDocument, TooLarge};
+    use LedgerError::{Closed, Full, Io, NoDocument, Sqlite, TooLarge};
     match error {
-        Closed(_) | Full(_) | Io { .. } | NoDocument(_) | TooLarge { .. } => INTERNAL,
+        Closed(_) | Full(_) | Io { .. } | NoDocument(_) | Sqlite { .. } | TooLarge { .. } => {
+            INTERNAL
+        }
         // A ledger that can't be used is for the operator to set right.
         _ => USAGE,
     }

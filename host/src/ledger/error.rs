@@ -149,7 +149,12 @@ impl LedgerError {
     /// What SQLite's failure on the database at `path` means.
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        // The index of the write-ahead log is enlarged by the system, so SQLite calls a full disk a failed one there.
+        let index_cant_grow = source
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
         match source.sqlite_error_code() {
+            _ if index_cant_grow => Self::Full(path),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged {
                 path,
                 detail: source.to_string(),

@@ -16,7 +16,7 @@ use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
 use crate::staging::{ScanSummary, Staged, StagingError};
 use crate::stream::StreamId;
-use crate::time::millis;
+use crate::time::{Timestamp, millis};
 
 /// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
 pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
@@ -88,7 +88,9 @@ impl Scheduler {
             core,
         };
         let (now, monotonic) = (scheduler.core.clock.now(), scheduler.core.clock.monotonic());
-        for id in scheduler.tracker.recall(summaries, now, monotonic) {
+        let core = Arc::clone(&scheduler.core);
+        let due = |id: &StreamId, at: Timestamp| monotonic.saturating_add(wait(&core, id, at, now));
+        for id in scheduler.tracker.recall(summaries, now, due) {
             scheduler.queue(id, Work::Start);
         }
         let wakes: Vec<_> = scheduler
@@ -333,7 +335,7 @@ impl Scheduler {
                 entry.unsettled = outcome.unsettled;
                 entry.wake = outcome
                     .wake
-                    .map(|at| monotonic.saturating_add(at.since(now)));
+                    .map(|at| monotonic.saturating_add(wait(&self.core, id, at, now)));
             }
             Err(_) => entry.wake = Some(monotonic.saturating_add(AFTER_JOURNAL_ERROR)),
         }
@@ -393,6 +395,12 @@ impl Scheduler {
     pub fn sighting(&self, id: &StreamId) -> Option<&Sighting> {
         self.tracker.get(id).map(|entry| &entry.sighting)
     }
+}
+
+/// How long it is until then. Bounded, since a clock that was set back puts times of before far into the future.
+fn wait(core: &Core, id: &StreamId, at: Timestamp, now: Timestamp) -> Duration {
+    let plan = core.plan.of(id).unwrap_or(&core.plan.otherwise);
+    at.since(now).min(plan.rules.longest_wait())
 }
 
 impl std::fmt::Debug for Scheduler {

@@ -58,13 +58,13 @@ pub(super) struct Entry {
 }
 
 impl Tracker {
-    /// Takes in what the ledger knows. Gives the streams that must be attended to at once: their last write was never
+    /// Takes in what the ledger knows; `due` tells when a time of the wall clock comes on the monotonic one. Gives the streams that must be attended to at once: their last write was never
     /// answered.
     pub(super) fn recall(
         &mut self,
         summaries: Vec<Summary>,
         now: Timestamp,
-        monotonic: Duration,
+        due: impl Fn(&StreamId, Timestamp) -> Duration,
     ) -> Vec<StreamId> {
         let mut unresolved = Vec::new();
         for summary in summaries {
@@ -73,9 +73,7 @@ impl Tracker {
                 .as_deref()
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_default();
-            let wake = summary
-                .next_attempt
-                .map(|at| monotonic.saturating_add(at.since(now)));
+            let wake = summary.next_attempt.map(|at| due(&summary.stream, at));
             if summary.unresolved {
                 unresolved.push(summary.stream.clone());
             }

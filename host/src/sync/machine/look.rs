@@ -10,9 +10,7 @@ impl Step<'_, '_> {
     pub(super) fn started(&mut self) -> Option<()> {
         self.must_rest()?;
         // Clocks jump: what was persisted before a step backwards must not keep the stream waiting for years.
-        let latest = self
-            .now()
-            .plus(self.moment.rules.max_delay.max(self.moment.rules.recheck));
+        let latest = self.now().plus(self.moment.rules.longest_wait());
         for timer in [&mut self.stream.wake, &mut self.stream.look] {
             *timer = timer.map(|at| at.min(latest));
         }

@@ -53,6 +53,11 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// No stream waits longer for its next look, whatever a clock that was set back makes of a time in the ledger.
+    pub fn longest_wait(&self) -> Duration {
+        self.max_delay.max(self.recheck)
+    }
+
     /// A policy's delay, within the operator's bounds.
     pub fn clamp(&self, delay: Duration) -> Duration {
         delay.max(self.min_delay).min(self.max_delay)

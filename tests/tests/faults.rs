@@ -1,0 +1,483 @@
+//! Stores that fail: what was to be written arrives all the same, once, and nobody else suffers.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tidegate::agent::{AgentError, Opening, Until};
+use tidegate::contract::{Failure, FailureKind, Phase, Trigger};
+use tidegate::storage::{ConditionalWrites, Store};
+use tidegate::stream::StreamId;
+use tidegate::sync::Writes;
+use tidegate::time::Clock;
+use tidegate_tests::clock::StepClock;
+use tidegate_tests::meddling::Meddling;
+use tidegate_tests::node::{Kind, Node, Running, schema};
+use tidegate_tests::s3::{self, Conditions, Endpoint, Fault, Rule};
+use tidegate_tests::stores::{memory, over};
+
+/// Long enough for any machine; only a test that hangs gets there.
+const BACKSTOP: Duration = Duration::from_secs(60);
+
+fn app() -> StreamId {
+    StreamId::new("app")
+}
+
+/// A node with a staged schema beside an endpoint, and an agent on a clock that the test moves.
+struct Case {
+    endpoint: Endpoint,
+    clock: Arc<StepClock>,
+    node: Node,
+}
+
+impl Case {
+    async fn new() -> Result<Self> {
+        let endpoint = Endpoint::start().await?;
+        let clock = Arc::new(StepClock::default());
+        let mut node = Node::new(&over(&endpoint)?, Kind::Plain)?;
+        node.store = Some(Store::open(&endpoint.settings(), Arc::clone(&clock) as _)?);
+        node.stage(&app(), schema(&[("a", "Utf8")]))?;
+        Ok(Self {
+            endpoint,
+            clock,
+            node,
+        })
+    }
+
+    async fn open(&self) -> Result<Running> {
+        let clock = Arc::clone(&self.clock) as _;
+        Ok(self
+            .node
+            .try_open(Opening {
+                clock,
+                ..Opening::default()
+            })
+            .await?)
+    }
+
+    /// Lets the time come at which the stream is looked at next.
+    async fn wait(&self, agent: &mut Running, at: Option<tidegate::time::Timestamp>) -> Result<()> {
+        self.clock.advance_to(at.context("nothing is due")?);
+        agent.settle().await;
+        Ok(())
+    }
+}
+
+fn store_failure(failure: Option<Failure>) -> Result<FailureKind> {
+    match failure {
+        Some(Failure::Store(failure)) => Ok(failure.kind),
+        other => bail!("expected a failure of the store, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_at_start_is_waited_for() -> Result<()> {
+    let case = Case::new().await?;
+    case.endpoint.go_away().await;
+    let mut agent = case.open().await?;
+    ensure!(agent.agent.core().gate.get() == Writes::Unprobed);
+    ensure!(!agent.pass().await?.settled);
+    let kind = store_failure(agent.expect(&app(), Phase::Pending)?.failure)?;
+    ensure!(kind == FailureKind::Unavailable, "{kind}");
+
+    // Back again, and still nothing is written before it was probed.
+    case.endpoint.come_back().await?;
+    agent.look(Trigger::Requested).await;
+    agent.expect(&app(), Phase::Pending)?;
+    ensure!(case.endpoint.faults().requests().puts == 0);
+    ensure!(case.node.stored(&app()).await?.is_none());
+
+    // The agent probes by itself, and goes on without a restart.
+    let running = agent.agent.run(Until::Settled, std::future::pending());
+    let tally = tokio::time::timeout(BACKSTOP, moving(&case.clock, running)).await???;
+    ensure!(tally.settled);
+    ensure!(case.node.stored_fields(&app()).await? == Some(vec!["a".into()]));
+    Ok(())
+}
+
+/// Lets a future run, and time pass in small steps while it waits.
+async fn moving<T>(clock: &StepClock, future: impl Future<Output = T>) -> Result<T> {
+    let mut future = std::pin::pin!(future);
+    let mut ticks = tokio::time::interval(Duration::from_millis(5));
+    loop {
+        tokio::select! {
+            result = &mut future => return Ok(result),
+            _ = ticks.tick() => clock.advance(Duration::from_millis(100)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_throttles_is_given_the_time_it_asks_for() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Throttle(Some("120".into()))).on(s3::Kind::Put));
+    agent.pass().await?;
+    let outcome = agent.expect(&app(), Phase::Pending)?;
+    ensure!(store_failure(outcome.failure.clone())? == FailureKind::Throttled);
+    let wake = outcome.wake.context("never again")?;
+    ensure!(
+        wake.since(case.clock.now()) >= Duration::from_secs(120),
+        "{wake}"
+    );
+
+    case.endpoint.faults().clear();
+    case.clock.advance(Duration::from_secs(119));
+    agent.settle().await;
+    ensure!(agent.outcomes().is_empty(), "too early");
+    case.wait(&mut agent, Some(wake)).await?;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_are_told_and_tried_again() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(403, "AccessDenied")));
+    agent.pass().await?;
+    let outcome = agent.expect(&app(), Phase::Pending)?;
+    ensure!(store_failure(outcome.failure)? == FailureKind::PermissionDenied);
+    let story = serde_json::to_string(&outcome.story)?;
+    for secret in case.endpoint.secrets() {
+        ensure!(!story.contains(secret), "{story}");
+    }
+    case.endpoint.faults().clear();
+    case.wait(&mut agent, outcome.wake).await?;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_that_is_never_answered_is_read_back() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::next(1, Fault::Hang).on(s3::Kind::Put));
+    let timeout = case.node.settings.store.request_timeout;
+    {
+        let puts = case.endpoint.faults().requests().puts;
+        let mut advanced = false;
+        let mut pass = std::pin::pin!(agent.pass());
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            tokio::select! {
+                passed = &mut pass => { passed?; break }
+                _ = ticks.tick() => {
+                    if !advanced && case.endpoint.faults().requests().puts > puts {
+                        advanced = true;
+                        case.clock.advance(timeout);
+                    }
+                }
+            }
+        }
+    }
+    let outcome = agent.expect(&app(), Phase::Pending)?;
+    ensure!(store_failure(outcome.failure)? == FailureKind::Timeout);
+    let steps = serde_json::to_value(&outcome.story.steps)?;
+    let methods: Vec<_> = steps
+        .as_array()
+        .context("no steps")?
+        .iter()
+        .filter_map(|step| step["method"].as_str())
+        .collect();
+    ensure!(methods.ends_with(&["CREATE", "GET"]), "{methods:?}");
+    case.wait(&mut agent, outcome.wake).await?;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_response_that_is_lost_after_the_write_costs_no_second_write() -> Result<()> {
+    for stands in [false, true] {
+        let case = Case::new().await?;
+        if stands {
+            case.node.store(&app(), schema(&[("old", "Utf8")])).await?;
+        }
+        let mut agent = case.open().await?;
+        let puts = case.endpoint.faults().requests().puts;
+        case.endpoint
+            .faults()
+            .add(Rule::next(1, Fault::DropAfter).on(s3::Kind::Put));
+        ensure!(agent.pass().await?.settled);
+        let outcome = agent.expect(&app(), Phase::Synced)?;
+        ensure!(outcome.failure.is_none());
+        ensure!(case.endpoint.faults().requests().puts - puts == 1);
+        let stream = agent
+            .agent
+            .core()
+            .journal
+            .load(&app())
+            .await?
+            .context("not kept")?;
+        ensure!(stream.attempts == 0, "{} attempts", stream.attempts);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_and_comes_back_gets_everything_once() -> Result<()> {
+    const STREAMS: usize = 12;
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    agent.pass().await?;
+    agent.expect(&app(), Phase::Synced)?;
+    case.endpoint.go_away().await;
+    let streams: Vec<_> = (0..STREAMS)
+        .map(|at| StreamId::new(format!("s{at}")))
+        .collect();
+    for stream in &streams {
+        case.node.stage(stream, schema(&[("a", "Utf8")]))?;
+    }
+    agent.scan().await?;
+    let outcomes = agent.outcomes();
+    ensure!(outcomes.len() == STREAMS);
+    let mut latest = case.clock.now();
+    for (stream, outcome) in outcomes {
+        ensure!(
+            outcome.phase == Phase::Pending,
+            "{stream} is {}",
+            outcome.phase
+        );
+        latest = latest.max(outcome.wake.context("never again")?);
+    }
+    case.endpoint.come_back().await?;
+    let puts = case.endpoint.faults().requests().puts;
+    case.wait(&mut agent, Some(latest)).await?;
+    for stream in &streams {
+        ensure!(
+            case.node.stored_fields(stream).await? == Some(vec!["a".into()]),
+            "{stream}"
+        );
+    }
+    ensure!(agent.agent.tally().settled);
+    ensure!(case.endpoint.faults().requests().puts - puts == STREAMS as u64);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_409_where_nothing_stands_is_tried_again() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    let conflict = Fault::Answer(409, "ConditionalRequestConflict");
+    case.endpoint
+        .faults()
+        .add(Rule::next(2, conflict).on(s3::Kind::Put));
+    ensure!(agent.pass().await?.settled);
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_409_for_ever_is_left_to_the_retry_policy() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    let puts = case.endpoint.faults().requests().puts;
+    let conflict = Fault::Answer(409, "ConditionalRequestConflict");
+    case.endpoint
+        .faults()
+        .add(Rule::always(conflict).on(s3::Kind::Put));
+    agent.pass().await?;
+    let outcome = agent.expect(&app(), Phase::Pending)?;
+    ensure!(store_failure(outcome.failure)? == FailureKind::PreconditionFailed);
+    // The first, and three more.
+    ensure!(case.endpoint.faults().requests().puts - puts == 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_conditions_is_refused() -> Result<()> {
+    for conditions in [Conditions::Ignore, Conditions::LoseRaces] {
+        let case = Case::new().await?;
+        case.endpoint.faults().set_conditions(conditions);
+        let error = case
+            .node
+            .try_open(Opening::default())
+            .await
+            .err()
+            .context("not refused")?;
+        ensure!(matches!(error, AgentError::Conditions { .. }), "{error}");
+        ensure!(error.to_string().contains("best-effort"), "{error}");
+        ensure!(case.node.stored(&app()).await?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_conditions_is_read_back_where_the_operator_accepts_it() -> Result<()>
+{
+    let mut case = Case::new().await?;
+    case.endpoint.faults().set_conditions(Conditions::Ignore);
+    case.node.settings.store.conditional_writes = ConditionalWrites::BestEffort;
+    let mut agent = case.open().await?;
+    ensure!(agent.agent.core().gate.get() == Writes::ReadBack);
+    let before = case.endpoint.faults().requests();
+    agent.pass().await?;
+    agent.expect(&app(), Phase::Synced)?;
+    let after = case.endpoint.faults().requests();
+    ensure!(after.puts - before.puts == 1);
+    // Once before the write and once after it.
+    ensure!(after.gets - before.gets == 2, "{after:?} after {before:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_streams_hanging_requests_delay_no_other_stream() -> Result<()> {
+    let case = Case::new().await?;
+    let slow = StreamId::new("slow");
+    case.node.stage(&slow, schema(&[("a", "Utf8")]))?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Hang).keys("slow/**")?);
+    let (sender, mut synced) = tokio::sync::mpsc::unbounded_channel();
+    agent
+        .agent
+        .scheduler()
+        .observe(Box::new(move |id, outcome| {
+            // The receiver outlives the agent.
+            let _ = sender.send((id.clone(), outcome.phase));
+        }));
+    // Time stands still, so nothing but an answer ends an attempt.
+    let first = async {
+        tokio::select! {
+            passed = agent.pass() => bail!("it came to an end: {passed:?}"),
+            first = synced.recv() => first.context("no attempt ended"),
+        }
+    };
+    let first = tokio::time::timeout(BACKSTOP, first).await??;
+    ensure!(first == (app(), Phase::Synced), "{first:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_policy_makes_the_host_hammer_the_store() -> Result<()> {
+    const PER_SECOND: u32 = 10;
+    const BURST: u32 = 20;
+    const ENOUGH: u64 = 300;
+    // Policies that would try again at once, for ever.
+    let eager = r#"
+[sync]
+bounds = { min_delay = "1ms", max_delay = "1ms" }
+[policies.backoff]
+component = "builtin:backoff"
+settings = { initial = "1ms", max = "1ms", jitter = "none" }
+"#;
+    let store = memory();
+    let clock = Arc::new(StepClock::default());
+    let mut node = Node::with(&store, Kind::Plain, "n1", eager)?;
+    for at in 0..20 {
+        node.stage(&StreamId::new(format!("s{at}")), schema(&[("a", "Utf8")]))?;
+    }
+    let mut settings = store.settings.clone();
+    settings.requests_per_second = NonZeroU32::new(PER_SECOND).context("zero")?;
+    settings.burst = NonZeroU32::new(BURST).context("zero")?;
+    let limited = Store::with_object_store(
+        Meddling::failing(&store.objects),
+        store.store.id().clone(),
+        &settings,
+        Arc::clone(&clock) as _,
+    );
+    node.store = Some(limited.clone());
+    node.settings.store.conditional_writes = ConditionalWrites::BestEffort;
+    let opening = Opening {
+        clock: Arc::clone(&clock) as _,
+        ..Opening::default()
+    };
+    let work = async {
+        let mut agent = node.try_open(opening).await?;
+        agent.agent.run(Until::Told, std::future::pending()).await?;
+        anyhow::Ok(())
+    };
+    let mut work = std::pin::pin!(work);
+    let jumping = async {
+        while limited.requests().total() < ENOUGH {
+            tokio::select! {
+                ended = &mut work => bail!("ended: {ended:?}"),
+                () = tokio::task::yield_now() => clock.jump(),
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(BACKSTOP, jumping).await??;
+    let sent = limited.requests().total();
+    let allowed = u64::from(BURST) + clock.monotonic().as_secs() * u64::from(PER_SECOND);
+    ensure!(
+        sent <= allowed + u64::from(PER_SECOND),
+        "{sent} requests in {:?}",
+        clock.monotonic()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_back_delays_nothing() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(500, "InternalError")).on(s3::Kind::Put));
+    agent.pass().await?;
+    let outcome = agent.expect(&app(), Phase::Pending)?;
+    let delay = outcome.wake.context("never again")?.since(case.clock.now());
+    case.endpoint.faults().clear();
+    case.clock.step_back(Duration::from_secs(10 * 365 * 86_400));
+    case.clock.advance(delay + Duration::from_millis(1));
+    agent.settle().await;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_stepped_back_before_a_restart_delays_for_no_longer_than_allowed() -> Result<()>
+{
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(500, "InternalError")).on(s3::Kind::Put));
+    agent.pass().await?;
+    agent.expect(&app(), Phase::Pending)?;
+    agent.close().await?;
+
+    case.endpoint.faults().clear();
+    case.clock.step_back(Duration::from_secs(10 * 365 * 86_400));
+    let mut agent = case.open().await?;
+    agent.settle().await;
+    let rules = &case.node.settings.streams.rules;
+    case.clock
+        .advance(rules.longest_wait() + Duration::from_millis(1));
+    agent.settle().await;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_restaged_file_after_a_clock_stepped_back_delays_for_no_longer_than_allowed() -> Result<()>
+{
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(500, "InternalError")).on(s3::Kind::Put));
+    agent.pass().await?;
+    agent.expect(&app(), Phase::Pending)?;
+    case.endpoint.faults().clear();
+    case.clock.step_back(Duration::from_secs(10 * 365 * 86_400));
+    // The same schema again: it waits on, for what is left of its delay.
+    case.node.stage(&app(), schema(&[("a", "Utf8")]))?;
+    agent.scan().await?;
+    agent.expect(&app(), Phase::Pending)?;
+    let rules = &case.node.settings.streams.rules;
+    case.clock
+        .advance(rules.longest_wait() + Duration::from_millis(1));
+    agent.settle().await;
+    agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}

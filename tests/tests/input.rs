@@ -1,0 +1,498 @@
+//! Bad input, as the `tidegate` command answers it: a message with the place, an exit code, and nothing changed.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use tidegate_tests::binary::{Ran, command};
+use tidegate_tests::node::{policy_cache, schema};
+use tidegate_tests::s3::{Conditions, Endpoint};
+
+const SETTLED: i32 = 0;
+const INTERNAL: i32 = 1;
+const USAGE: i32 = 2;
+const UNSETTLED: i32 = 3;
+const STORE: i32 = 4;
+const POLICY: i32 = 5;
+
+/// A node with the plain layout, a `file://` store and a configuration file.
+struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        for folder in ["staging", "store", "state"] {
+            fs::create_dir(dir.path().join(folder))?;
+        }
+        let place = Self { dir };
+        place.configure("")?;
+        Ok(place)
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// Writes the configuration, with more tables.
+    fn configure(&self, tables: &str) -> Result<()> {
+        let text = format!("{}\n{tables}", self.head()?);
+        Ok(fs::write(self.path("tidegate.toml"), text)?)
+    }
+
+    fn head(&self) -> Result<String> {
+        let (store, cache) = (self.path("store"), policy_cache()?);
+        let presence =
+            "[policies.presence]\ncomponent = \"builtin:presence\"\nsettings = { settle = \"0s\" }";
+        Ok(format!(
+            "[node]\nid = \"n1\"\n[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[store]\nurl = \"file://{}\"\n\
+             [ledger]\npath = \"state/ledger.db\"\n[runtime]\ncache = \"{}\"\n{presence}",
+            store.display(),
+            cache.display(),
+        ))
+    }
+
+    fn stage(&self, stream: &str, text: &str) -> Result<PathBuf> {
+        let folder = self.path("staging").join(stream);
+        fs::create_dir_all(&folder)?;
+        let path = folder.join("schema.json");
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Ran> {
+        let output = command()?
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .output()?;
+        Ok(output.into())
+    }
+
+    /// Everything that stands in the store and in staging, with the content.
+    fn everything(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path("staging"), self.path("store")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                let kind = fs::symlink_metadata(&path)?;
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() && kind.len() < 1 << 20 {
+                    let content = fs::read(&path)?;
+                    found.push((path, content));
+                } else {
+                    found.push((
+                        path,
+                        format!("{:?} of {}", kind.file_type(), kind.len()).into(),
+                    ));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Runs a command that is to be refused with this code and all these parts of a message, and to change nothing.
+    fn refused(&self, arguments: &[&str], code: i32, parts: &[&str]) -> Result<()> {
+        let before = self.everything()?;
+        let ran = self.run(arguments)?;
+        ensure!(ran.code == Some(code), "{ran:#?}");
+        for part in parts {
+            ensure!(ran.stderr.contains(part), "no `{part}` in {ran:#?}");
+        }
+        ensure!(!ran.stderr.contains("panicked"), "{ran:#?}");
+        ensure!(self.everything()? == before, "something changed");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    let head = place.head()?;
+    let cases: [(String, &[&str]); 7] = [
+        ("[staging\n".into(), &["tidegate.toml:1:9"]),
+        (
+            head.replace("layout = ", "layuot = "),
+            &["tidegate.toml:5:1", "unknown key `layuot`", "layout"],
+        ),
+        (
+            head.replace("[ledger]", "[leger]"),
+            &["tidegate.toml:8:", "leger", "ledger"],
+        ),
+        (
+            head.replace("layout = ", "scan_interval = \"5 parsecs\"\nlayout = "),
+            &["tidegate.toml:5:17", "5 parsecs", "\"30s\""],
+        ),
+        (
+            head.replace("\"plain\"", "\"plane\""),
+            &["tidegate.toml:5:", "plane", "plain"],
+        ),
+        (
+            format!("{head}\n[sync]\nexistence = [\"presnce\"]"),
+            &["tidegate.toml:", "presnce", "presence"],
+        ),
+        (
+            head.replace("file://", "fil://"),
+            &["fil://", "file:///DIRECTORY"],
+        ),
+    ];
+    for (text, parts) in cases {
+        fs::write(place.path("tidegate.toml"), &text)?;
+        place
+            .refused(&["sync"], USAGE, parts)
+            .with_context(|| text)?;
+        ensure!(!place.path("state/ledger.db").exists());
+    }
+    fs::write(place.path("tidegate.toml"), b"[staging]\ndir = \"\xff\"")?;
+    place.refused(&["sync"], USAGE, &["tidegate.toml:2:", "UTF-8"])?;
+    fs::remove_file(place.path("tidegate.toml"))?;
+    place.refused(
+        &["sync"],
+        USAGE,
+        &["could not read the configuration", "No such file"],
+    )?;
+    fs::create_dir(place.path("tidegate.toml"))?;
+    place.refused(&["status"], USAGE, &["could not read the configuration"])
+}
+
+#[test]
+fn a_component_that_does_not_fit_is_refused() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    let policy = |settings: &str| {
+        format!(
+            "[policies.mine]\ncomponent = \"mine.wasm\"\n{settings}\n[sync]\nexistence = [\"mine\"]"
+        )
+    };
+    place.configure(&policy(""))?;
+    place.refused(
+        &["sync"],
+        POLICY,
+        &["policy `mine` (", "mine.wasm", "No such file"],
+    )?;
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/wat");
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "core-module",
+            &["core module, not a component", "wasm-tools component new"],
+        ),
+        ("unknown-version", &["0.2.0", "this host speaks", "0.1.0"]),
+        (
+            "unknown-import",
+            &["imports what it is not offered", "evil:host/shell"],
+        ),
+        ("exports-nothing", &["does not export"]),
+        ("exports-no-role", &["does not export"]),
+        ("wrong-signature", &["does not fit the contract"]),
+    ];
+    for (guest, parts) in cases {
+        let bytes = wat::parse_file(guests.join(format!("{guest}.wat")))?;
+        fs::write(place.path("mine.wasm"), bytes)?;
+        place
+            .refused(&["sync"], POLICY, parts)
+            .with_context(|| guest)?;
+    }
+    fs::write(place.path("mine.wasm"), "not at all")?;
+    place.refused(&["sync"], POLICY, &["no WebAssembly binary"])?;
+    place.configure(&policy(&format!("sha256 = \"{}\"", "0".repeat(64))))?;
+    place.refused(&["sync"], POLICY, &["SHA-256", "pins"])
+}
+
+#[test]
+fn settings_that_a_policy_refuses_are_pointed_at() -> Result<()> {
+    let place = Place::new()?;
+    place.configure(
+        "[policies.hasty]\ncomponent = \"builtin:backoff\"\nsettings = { initial = \"soon\", factr = 2 }\n\
+         [sync]\nretry = [\"hasty\"]",
+    )?;
+    place.refused(
+        &["sync"],
+        POLICY,
+        &[
+            "policy `hasty`",
+            "refuses its settings",
+            "/initial",
+            "soon",
+            "/factr",
+        ],
+    )
+}
+
+#[test]
+fn what_is_staged_and_no_schema_harms_no_other_stream() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("good", &schema(&[("a", "Utf8")]))?;
+    place.stage("empty", "")?;
+    place.stage("truncated", r#"{"fields":[{"name":"a""#)?;
+    place.stage("binary", "PAR1\0\0")?;
+    place.stage("not-arrow", r#"{"columns":[]}"#)?;
+    let large = fs::File::create(place.stage("large", "")?)?;
+    large.set_len(100 << 20)?;
+    fs::create_dir_all(place.path("staging/folder/schema.json"))?;
+    for (stream, target) in [("dangling", "/nowhere/at/all"), ("loop", "schema.json")] {
+        let path = place.stage(stream, "")?;
+        fs::remove_file(&path)?;
+        symlink(target, path)?;
+    }
+    let fifo = place.stage("fifo", "")?;
+    fs::remove_file(&fifo)?;
+    ensure!(Process::new("mkfifo").arg(&fifo).status()?.success());
+
+    let staged = place.everything()?;
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(UNSETTLED), "{ran:#?}");
+    let cases = [
+        ("empty", "empty"),
+        ("truncated", "truncated at line 1, column 22"),
+        ("binary", "line 1 column"),
+        ("not-arrow", "no Arrow schema"),
+        ("large", "104857600 bytes"),
+        ("folder", "a directory"),
+        ("dangling", "a dangling symbolic link"),
+        ("loop", "symbolic links"),
+        ("fifo", "no regular file"),
+        ("good", "synced"),
+    ];
+    for output in [&ran, &place.run(&["status"])?] {
+        ensure!(output.code == Some(UNSETTLED), "{output:#?}");
+        for (stream, part) in cases {
+            let mut lines = output.stdout.lines();
+            let line = lines.find(|line| line.starts_with(&format!("{stream} ")));
+            ensure!(
+                line.is_some_and(|line| line.contains(part)),
+                "{stream}: {output:#?}"
+            );
+        }
+    }
+    let stored = place.path("store/good/n1.schema.json");
+    ensure!(stored.exists());
+    fs::remove_dir_all(place.path("store/good"))?;
+    ensure!(
+        place.everything()? == staged,
+        "more than the good schema was written"
+    );
+
+    // The bad ones turn good: nothing was lost.
+    for (stream, _) in cases {
+        let folder = place.path("staging").join(stream);
+        fs::remove_dir_all(&folder)?;
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_second_agent_on_the_same_ledger_or_staging_is_refused() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    let mut first = command()?
+        .args(["run", "--for", "60s", "--log", "info"])
+        .current_dir(place.dir.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    let checked = (|| {
+        let log = std::io::BufReader::new(first.stderr.take().context("no log")?);
+        let mut lines = std::io::BufRead::lines(log).map_while(Result::ok);
+        lines
+            .find(|line| line.contains("→ synced"))
+            .context("it published nothing")?;
+        place.refused(
+            &["run", "--for", "1s"],
+            USAGE,
+            &["another tidegate runs on the staging directory"],
+        )?;
+
+        // Another staging directory, and the same ledger.
+        fs::create_dir(place.path("elsewhere"))?;
+        let text = fs::read_to_string(place.path("tidegate.toml"))?;
+        let text = text.replace("\"staging\"", "\"elsewhere\"");
+        fs::write(place.path("second.toml"), text)?;
+        place.refused(
+            &["run", "--for", "1s", "-c", "second.toml"],
+            USAGE,
+            &["ledger.db", "uses the ledger"],
+        )
+    })();
+    first.kill()?;
+    first.wait()?;
+    checked
+}
+
+#[test]
+fn a_ledger_that_cant_be_used_is_refused_and_never_replaced() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    ensure!(place.run(&["sync"])?.code == Some(SETTLED));
+    let ledger = place.path("state/ledger.db");
+    let good = fs::read(&ledger)?;
+
+    let damaged: Vec<u8> = good
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if at > 200 { 0xaa } else { *byte })
+        .collect();
+    fs::write(&ledger, &damaged)?;
+    place.refused(
+        &["sync"],
+        USAGE,
+        &["ledger.db", "damaged", "tidegate ledger recover"],
+    )?;
+    ensure!(
+        fs::read(&ledger)? == damaged,
+        "the damaged ledger was touched"
+    );
+
+    fs::write(&ledger, "a shopping list, no database at all")?;
+    place.refused(&["sync"], USAGE, &["ledger.db"])?;
+    ensure!(fs::read(&ledger)? == b"a shopping list, no database at all");
+
+    // `user_version`, in SQLite's header.
+    let mut newer = good.clone();
+    newer
+        .get_mut(60..64)
+        .context("no header")?
+        .copy_from_slice(&9_999_u32.to_be_bytes());
+    fs::write(&ledger, &newer)?;
+    place.refused(
+        &["sync"],
+        USAGE,
+        &["ledger.db", "version 9999", "newer program"],
+    )?;
+    ensure!(fs::read(&ledger)? == newer);
+
+    fs::remove_file(&ledger)?;
+    fs::create_dir(&ledger)?;
+    place.refused(&["sync"], USAGE, &["is not a file"])?;
+    fs::remove_dir(&ledger)?;
+    place.configure("")?;
+    fs::remove_dir_all(place.path("state"))?;
+    place.refused(&["sync"], USAGE, &["directory", "is missing"])
+}
+
+/// Mounts a file system of its own over a folder; none where this user may not.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn tmpfs(path: PathBuf, options: &str) -> Result<Option<Self>> {
+        let mounted = Process::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&path)
+            .output()?;
+        if !mounted.status.success() {
+            eprintln!(
+                "SKIPPED: this user may not mount: {}",
+                String::from_utf8_lossy(&mounted.stderr)
+            );
+            return Ok(None);
+        }
+        Ok(Some(Self(path)))
+    }
+
+    fn remount(&self, options: &str) -> Result<()> {
+        let options = format!("remount,{options}");
+        ensure!(
+            Process::new("mount")
+                .args(["-o", &options])
+                .arg(&self.0)
+                .status()?
+                .success()
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // A mount that stays would keep the temporary directory; nothing better can be done here.
+        let _ = Process::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_ledger_that_is_read_only_is_refused() -> Result<()> {
+    let place = Place::new()?;
+    let Some(mounted) = Mounted::tmpfs(place.path("state"), "size=4m")? else {
+        return Ok(());
+    };
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    ensure!(place.run(&["sync"])?.code == Some(SETTLED));
+    mounted.remount("ro")?;
+    place.refused(&["sync"], USAGE, &["ledger.db", "can't be written"])
+}
+
+#[test]
+fn a_full_disk_under_the_ledger_loses_nothing() -> Result<()> {
+    let place = Place::new()?;
+    let Some(_mounted) = Mounted::tmpfs(place.path("state"), "size=1m")? else {
+        return Ok(());
+    };
+    place.stage("first", &schema(&[("a", "Utf8")]))?;
+    ensure!(place.run(&["sync"])?.code == Some(SETTLED));
+    let filler = place.path("state/filler");
+    // It writes until nothing more goes in.
+    let _ = fs::write(&filler, vec![0; 2 << 20]);
+    place.stage("second", &schema(&[("a", "Utf8")]))?;
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(INTERNAL), "{ran:#?}");
+    ensure!(
+        ran.stderr.contains("no space left for the ledger"),
+        "{ran:#?}"
+    );
+    fs::remove_file(filler)?;
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    ensure!(place.path("store/second/n1.schema.json").exists());
+    ensure!(place.path("store/first/n1.schema.json").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_conditions_ends_with_its_own_code() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    endpoint.faults().set_conditions(Conditions::Ignore);
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    let mut text = place.head()?;
+    let from = text.find("url = ").context("no url")?;
+    let to = text.find("[ledger]").context("no ledger")?;
+    let mut store = "url = \"s3://bkt\"\n[store.options]\n".to_owned();
+    for (key, value) in &endpoint.settings().options {
+        store.push_str(&format!("{key} = \"{value}\"\n"));
+    }
+    text.replace_range(from..to, &store);
+    fs::write(place.path("tidegate.toml"), text)?;
+    let refused = tokio::task::spawn_blocking(move || {
+        place.refused(&["sync"], STORE, &["ignores the condition", "best-effort"])
+    });
+    refused.await?
+}
+
+#[test]
+fn a_staging_directory_that_is_not_there_is_told() -> Result<()> {
+    let place = Place::new()?;
+    fs::remove_dir(place.path("staging"))?;
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(USAGE), "{ran:#?}");
+    ensure!(
+        ran.stderr.contains("can't open the staging directory"),
+        "{ran:#?}"
+    );
+    ensure!(ran.stderr.contains("staging.dir"), "{ran:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_stream_that_nobody_knows_is_a_mistake() -> Result<()> {
+    let place = Place::new()?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    place.refused(&["sync", "ap"], USAGE, &["`ap`", "app"])
+}
