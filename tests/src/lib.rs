@@ -1,4 +1,5 @@
 //! Support shared by the suites.
 
+pub mod command;
 pub mod s3;
 pub mod stores;

@@ -62,7 +62,7 @@ enum Command {
     ///
     /// Says what can be known without running: what the file holds, whether the staging directory and the ledger can be
     /// used, whether every policy loads, takes its settings and fits its chains. Tells all problems that it can find,
-    /// each with its place in the file. Changes nothing, and works beside a running agent.
+    /// each with its place in the file. Changes neither staging, store nor ledger, and works beside a running agent.
     #[command(after_help = exit::CHECK)]
     Check(check::Check),
     /// Run the agent: scan and watch, publish, retry on schedule, verify
