@@ -5,17 +5,18 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-/// Where cargo has put the binary: beside the directory of the test executables.
+/// Where cargo has put the `tidegate` command of this package, `src/bin/agent.rs`: beside the directory of the test
+/// executables. It is built before any suite, so it is never an older one.
 pub fn tidegate() -> Result<PathBuf> {
     let executable = std::env::current_exe()?;
     let path = executable
         .ancestors()
         .nth(2)
         .context("not in a target directory")?
-        .join("tidegate");
+        .join("agent");
     ensure!(
         path.exists(),
-        "{} is not built: run `cargo build` first",
+        "{} is not built: run the suites by `cargo test --workspace`",
         path.display()
     );
     Ok(path)

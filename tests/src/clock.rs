@@ -44,19 +44,6 @@ impl StepClock {
         self.advance(at.since(self.now()) + Duration::from_millis(1));
     }
 
-    /// Moves time on to the first who sleeps; nothing happens when nobody does.
-    pub fn jump(&self) {
-        let next = {
-            let mut state = self.state();
-            state.sleepers.retain(|(_, sleeper)| !sleeper.is_closed());
-            let next = state.sleepers.iter().map(|(at, _)| *at).min();
-            next.map(|at| at.saturating_sub(state.elapsed))
-        };
-        if let Some(by) = next {
-            self.advance(by);
-        }
-    }
-
     /// The wall clock is set back; the monotonic one goes on.
     pub fn step_back(&self, by: Duration) {
         self.state().stepped_back += by;

@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod clock;
+pub mod command;
 pub mod meddling;
 pub mod node;
 pub mod s3;

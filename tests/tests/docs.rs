@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, ensure};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use tidegate::config::{Settings, Source};
 use tidegate::policy::{ComponentSource, PolicySettings, Runtime, RuntimeSettings, builtin_names};
@@ -23,19 +24,18 @@ struct Page {
 }
 
 impl Page {
-    fn read(path: PathBuf) -> Self {
-        let text = std::fs::read_to_string(Path::new(ROOT).join(&path)).unwrap();
-        Self { path, text }
+    fn read(path: PathBuf) -> Result<Self> {
+        let text = read(&path)?;
+        Ok(Self { path, text })
     }
 
     /// README.md and all of `host/docs`.
-    fn all() -> Vec<Self> {
-        let docs = std::fs::read_dir(Path::new(ROOT).join(DOCS)).unwrap();
-        let mut paths: Vec<PathBuf> = docs
-            .map(|entry| Path::new(DOCS).join(entry.unwrap().file_name()))
-            .collect();
+    fn all() -> Result<Vec<Self>> {
+        let mut paths = Vec::from([PathBuf::from("README.md")]);
+        for entry in std::fs::read_dir(Path::new(ROOT).join(DOCS))? {
+            paths.push(Path::new(DOCS).join(entry?.file_name()));
+        }
         paths.sort();
-        paths.insert(0, "README.md".into());
         paths.into_iter().map(Self::read).collect()
     }
 
@@ -115,26 +115,40 @@ impl Page {
         anchors
     }
 
-    /// What a relative link leads to, or what is wrong with it.
-    fn follow(&self, destination: &str) -> Result<PathBuf, String> {
+    /// What a relative link leads to, relative to the repository.
+    fn follow(&self, destination: &str) -> Result<PathBuf> {
         let (file, anchor) = destination.split_once('#').unwrap_or((destination, ""));
-        let path = match file {
-            "" => self.path.clone(),
-            file => self.path.parent().unwrap().join(file),
+        let path = match (file, self.path.parent()) {
+            ("", _) => self.path.clone(),
+            (file, folder) => folder.unwrap_or(Path::new("")).join(file),
         };
-        if !Path::new(ROOT).join(&path).exists() {
-            return Err(format!("`{destination}` leads nowhere"));
-        }
-        if !anchor.is_empty()
-            && !Self::read(path.clone())
-                .anchors()
-                .iter()
-                .any(|known| known == anchor)
-        {
-            return Err(format!("`{destination}` names no heading"));
+        ensure!(
+            Path::new(ROOT).join(&path).exists(),
+            "`{destination}` leads nowhere"
+        );
+        if !anchor.is_empty() {
+            let anchors = Self::read(path.clone())?.anchors();
+            let known = anchors.iter().any(|known| known == anchor);
+            ensure!(known, "`{destination}` names no heading");
         }
         Ok(path)
     }
+
+    /// Follows a link; where its text is a test's name, that test must be in the file.
+    fn check_link(&self, destination: &str, text: &str) -> Result<()> {
+        let path = self.follow(destination)?;
+        if path.extension().is_some_and(|end| end == "rs") && is_test_name(text) {
+            let found = read(&path)?.contains(&format!("fn {text}("));
+            ensure!(found, "no test `{text}` in {}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// A file of the repository.
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(Path::new(ROOT).join(path))
+        .with_context(|| format!("can't read {}", path.display()))
 }
 
 /// Whether a text is the name of a test: words of small letters with `_` between them.
@@ -146,31 +160,23 @@ fn is_test_name(text: &str) -> bool {
 }
 
 #[test]
-fn links_lead_somewhere_and_named_tests_exist() {
+fn links_lead_somewhere_and_named_tests_exist() -> Result<()> {
     let mut problems = Vec::new();
     let mut followed = 0;
-    for page in Page::all() {
+    for page in Page::all()? {
         for (place, destination, text) in page.links() {
             if destination.contains("://") {
                 continue;
             }
             followed += 1;
-            match page.follow(&destination) {
-                Err(problem) => problems.push(format!("{place}: {problem}")),
-                Ok(path)
-                    if path.extension().is_some_and(|end| end == "rs") && is_test_name(&text) =>
-                {
-                    let source = std::fs::read_to_string(Path::new(ROOT).join(&path)).unwrap();
-                    if !source.contains(&format!("fn {text}(")) {
-                        problems.push(format!("{place}: no test `{text}` in {}", path.display()));
-                    }
-                }
-                Ok(_) => {}
+            if let Err(problem) = page.check_link(&destination, &text) {
+                problems.push(format!("{place}: {problem:#}"));
             }
         }
     }
-    assert!(followed > 20, "the pages were read: {followed}");
-    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    ensure!(followed > 20, "only {followed} links were found");
+    ensure!(problems.is_empty(), "\n{}", problems.join("\n"));
+    Ok(())
 }
 
 /// The environment of a Parseable node, for configurations that take the store from there.
@@ -186,11 +192,11 @@ fn parseable_env(name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn configurations_load() {
-    let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
+async fn configurations_load() -> Result<()> {
+    let runtime = Runtime::new(RuntimeSettings::default())?;
     let mut problems = Vec::new();
     let mut loaded = 0;
-    for page in Page::all() {
+    for page in Page::all()? {
         for (place, mut text) in page.blocks("toml") {
             loaded += 1;
             for (table, lines) in REQUIRED {
@@ -220,29 +226,27 @@ async fn configurations_load() {
             }
         }
     }
-    assert!(loaded > 5, "the pages were read: {loaded}");
-    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    ensure!(loaded > 5, "only {loaded} configurations were found");
+    ensure!(problems.is_empty(), "\n{}", problems.join("\n"));
+    Ok(())
 }
 
 /// The page names every setting of every bundled policy, with the default that the policy's own JSON Schema tells.
 #[tokio::test]
-async fn settings_of_bundled_policies_are_described() {
-    let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
-    let page = Page::read(Path::new(DOCS).join("configuration.md"));
+async fn settings_of_bundled_policies_are_described() -> Result<()> {
+    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let page = Page::read(Path::new(DOCS).join("configuration.md"))?;
     let mut problems = Vec::new();
     for name in builtin_names() {
         let component = ComponentSource::Builtin(name.to_owned());
-        let policy = runtime
-            .load(&PolicySettings::new(name, component))
-            .await
-            .unwrap();
+        let policy = runtime.load(&PolicySettings::new(name, component)).await?;
         let schema = &policy.description().settings_schema;
-        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(schema)?;
         let section = page
             .text
             .split("\n### ")
             .find(|section| section.starts_with(&format!("`{name}` (")))
-            .unwrap_or_else(|| panic!("no section on `{name}`"));
+            .with_context(|| format!("no section on `{name}`"))?;
         let settings = schema["properties"].as_object().into_iter().flatten();
         for (key, setting) in settings {
             // Defaults that are tables are told in words.
@@ -256,5 +260,6 @@ async fn settings_of_bundled_policies_are_described() {
             }
         }
     }
-    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    ensure!(problems.is_empty(), "\n{}", problems.join("\n"));
+    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, anyhow, ensure};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 const PAGE: &str = "../host/docs/architecture.md";
@@ -33,48 +34,43 @@ struct Place<'a> {
 }
 
 /// The order as the page has it: layers with `→` between them, modules of one layer with `,`.
-fn documented_order() -> Order {
-    let page = std::fs::read_to_string(PAGE).unwrap();
+fn documented_order() -> Result<Order> {
+    let page = std::fs::read_to_string(PAGE).context(PAGE)?;
     let (_, below) = page
         .split_once("\n## Layers\n")
-        .expect("a heading `Layers`");
+        .context("no heading `Layers`")?;
     let line = below
         .lines()
         .find(|line| line.contains('→'))
-        .expect("a line of layers");
+        .context("no line of layers")?;
     let layers = line.split('→').enumerate();
-    layers
-        .flat_map(|(at, names)| {
-            names
-                .split(',')
-                .map(move |name| (name.trim().to_owned(), at))
-        })
-        .collect()
+    let modules = layers.flat_map(|(at, names)| names.split(',').map(move |name| (name, at)));
+    Ok(modules
+        .map(|(name, at)| (name.trim().to_owned(), at))
+        .collect())
 }
 
 /// The top-level modules, and every import of the whole crate.
-fn walk_host() -> (Vec<String>, Vec<Import>) {
+fn walk_host() -> Result<(Vec<String>, Vec<Import>)> {
     let root = Place {
         path: &[],
         file: &Path::new(SOURCE).join("lib.rs"),
         children: Path::new(SOURCE),
     };
     let mut imports = Vec::new();
-    let modules = walk_file(root, &mut imports);
-    (modules, imports)
+    let modules = walk_file(root, &mut imports)?;
+    Ok((modules, imports))
 }
 
 /// Notes what the file imports, and those of its child modules; answers with the names of the children.
-fn walk_file(place: Place<'_>, imports: &mut Vec<Import>) -> Vec<String> {
-    let text = std::fs::read_to_string(place.file)
-        .unwrap_or_else(|error| panic!("{}: {error}", place.file.display()));
-    let tokens = text
-        .parse()
-        .unwrap_or_else(|error| panic!("{}: {error}", place.file.display()));
+fn walk_file(place: Place<'_>, imports: &mut Vec<Import>) -> Result<Vec<String>> {
+    let name = place.file.display();
+    let text = std::fs::read_to_string(place.file).with_context(|| name.to_string())?;
+    let tokens = text.parse().map_err(|error| anyhow!("{name}: {error}"))?;
     walk(tokens, place, imports)
 }
 
-fn walk(tokens: TokenStream, place: Place<'_>, imports: &mut Vec<Import>) -> Vec<String> {
+fn walk(tokens: TokenStream, place: Place<'_>, imports: &mut Vec<Import>) -> Result<Vec<String>> {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     let mut children = Vec::new();
     let mut rest = trees.as_slice();
@@ -87,7 +83,7 @@ fn walk(tokens: TokenStream, place: Place<'_>, imports: &mut Vec<Import>) -> Vec
             ] if hash.as_char() == '#' && is_test_only(&attribute.stream()) => behind_item(item),
             [keyword, TokenTree::Ident(name), body, behind @ ..] if is(keyword, "mod") => {
                 children.push(name.to_string());
-                walk_child(&name.to_string(), body, place, imports);
+                walk_child(&name.to_string(), body, place, imports)?;
                 behind
             }
             _ if is(first, "crate") || is(first, "super") => match path_to_root(rest, place) {
@@ -99,39 +95,37 @@ fn walk(tokens: TokenStream, place: Place<'_>, imports: &mut Vec<Import>) -> Vec
             },
             _ => {
                 if let TokenTree::Group(group) = first {
-                    walk(group.stream(), place, imports);
+                    walk(group.stream(), place, imports)?;
                 }
                 behind
             }
         };
     }
-    children
+    Ok(children)
 }
 
 /// A module that begins here (`mod name { … }`), or that stands in a file of its own (`mod name;`).
-fn walk_child(name: &str, body: &TokenTree, parent: Place<'_>, imports: &mut Vec<Import>) {
-    let path = &[parent.path, &[name.to_owned()]].concat();
+fn walk_child(
+    name: &str,
+    body: &TokenTree,
+    parent: Place<'_>,
+    imports: &mut Vec<Import>,
+) -> Result<()> {
     let children = &parent.children.join(name);
+    let place = Place {
+        path: &[parent.path, &[name.to_owned()]].concat(),
+        children,
+        ..parent
+    };
     if let TokenTree::Group(body) = body {
-        let place = Place {
-            path,
-            children,
-            ..parent
-        };
-        walk(body.stream(), place, imports);
-        return;
+        walk(body.stream(), place, imports)?;
+        return Ok(());
     }
     let beside = children.with_extension("rs");
     let inside = children.join("mod.rs");
     let file = if beside.is_file() { &beside } else { &inside };
-    walk_file(
-        Place {
-            path,
-            file,
-            children,
-        },
-        imports,
-    );
+    walk_file(Place { file, ..place }, imports)?;
+    Ok(())
 }
 
 /// What stands behind `crate::`, or behind as many `super::` as lead to the root.
@@ -222,32 +216,39 @@ fn complaint(import: &Import, order: &Order) -> Option<String> {
     Some(format!("{file}:{line}: {from} → {to}: {why}"))
 }
 
+/// All that is wrong with the imports.
+fn complaints(imports: &[Import]) -> Result<Vec<String>> {
+    let order = documented_order()?;
+    let complaints = imports
+        .iter()
+        .filter_map(|import| complaint(import, &order));
+    Ok(complaints.collect())
+}
+
 #[test]
-fn no_import_points_to_the_right() {
-    let (_, imports) = walk_host();
-    assert!(
+fn no_import_points_to_the_right() -> Result<()> {
+    let (_, imports) = walk_host()?;
+    ensure!(
         imports.len() > 100,
-        "the crate was walked: {}",
+        "only {} imports were found",
         imports.len()
     );
-    let order = documented_order();
-    let complaints: Vec<_> = imports
-        .iter()
-        .filter_map(|import| complaint(import, &order))
-        .collect();
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    let complaints = complaints(&imports)?;
+    ensure!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    Ok(())
 }
 
 #[test]
-fn the_layers_are_the_modules() {
-    let (mut modules, _) = walk_host();
+fn the_layers_are_the_modules() -> Result<()> {
+    let (mut modules, _) = walk_host()?;
     modules.sort();
-    let documented: Vec<_> = documented_order().into_keys().collect();
+    let documented: Vec<_> = documented_order()?.into_keys().collect();
     assert_eq!(documented, modules);
+    Ok(())
 }
 
 #[test]
-fn arrows_are_found_wherever_they_stand() {
+fn arrows_are_found_wherever_they_stand() -> Result<()> {
     let text = r#"
         //! crate::ledger is told about in a comment,
         use crate::time::Clock;
@@ -273,14 +274,10 @@ fn arrows_are_found_wherever_they_stand() {
         children: Path::new("storage"),
     };
     let mut imports = Vec::new();
-    walk(text.parse().unwrap(), place, &mut imports);
-    let order = documented_order();
-    let complaints: Vec<_> = imports
-        .iter()
-        .filter_map(|import| complaint(import, &order))
-        .collect();
+    let tokens = text.parse().map_err(|error| anyhow!("{error}"))?;
+    walk(tokens, place, &mut imports)?;
     assert_eq!(
-        complaints,
+        complaints(&imports)?,
         [
             "storage.rs:4: storage → sync: it points to the right",
             "storage.rs:13: storage → policy: it points to the right",
@@ -288,4 +285,5 @@ fn arrows_are_found_wherever_they_stand() {
             "storage.rs:17: storage → nowhere: no layer has that name",
         ]
     );
+    Ok(())
 }

@@ -19,6 +19,22 @@ pub const STORE: u8 = 4;
 /// A policy is unusable.
 pub const POLICY: u8 = 5;
 
+/// What `--help` tells about the exit codes of `run` and `sync`.
+pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 internal, 2 usage or configuration, 3 some stream unsettled, \
+                              4 store unusable, 5 policy unusable.";
+/// Those of `check`.
+pub(super) const CHECK: &str = "Exit codes: 0 usable, 1 internal, 2 configuration, 4 store unusable, 5 policy unusable; of \
+                                several, the configuration's comes first and the store's last.";
+/// Those of `demo`.
+pub(super) const DEMO: &str =
+    "Exit codes: 0 every stream ended as told, 1 one did not, or the demo was stopped, 2 usage.";
+/// Those of `status`.
+pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage, configuration or no ledger, 3 some \
+                                 stream unsettled.";
+/// Those of commands that only read.
+pub(super) const READ: &str =
+    "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
+
 /// Why a command ended as it did, besides its output.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {

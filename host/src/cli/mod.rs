@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod exit;
 mod explain;
+mod ledger;
 mod log;
 mod output;
 mod place;
@@ -12,6 +13,7 @@ mod select;
 mod status;
 mod sync;
 mod verify;
+mod version;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -50,20 +52,52 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the agent: scan and watch, publish, retry on schedule, verify
-    Run(run::Run),
-    /// Look at every stream once, publish what is due, and exit
-    Sync(sync::Sync),
     /// Watch the real agent at work on faults, in a directory that the demo makes
+    ///
+    /// Makes a staging directory, a store of local files and a configuration, and runs the agent on them for some
+    /// seconds, while a node stages schemas late, grows them, cuts one off and contradicts a peer. Two of the streams
+    /// are files of a real Parseable node. Needs no configuration and no network.
+    #[command(after_help = exit::DEMO)]
     Demo(demo::Demo),
     /// Check the configuration, and everything it names, before the agent runs
+    ///
+    /// Says what can be known without running: what the file holds, whether the staging directory and the ledger can be
+    /// used, whether every policy loads, takes its settings and fits its chains. Tells all problems that it can find,
+    /// each with its place in the file. Changes neither staging, store nor ledger, and works beside a running agent.
+    #[command(after_help = exit::CHECK)]
     Check(check::Check),
+    /// Run the agent: scan and watch, publish, retry on schedule, verify
+    ///
+    /// Runs until SIGTERM or SIGINT, which let writes under way come to their ends. Waits for a node that has not
+    /// started yet, and for a store that is down.
+    #[command(after_help = exit::RUN)]
+    Run(run::Run),
+    /// Look at every stream once, publish what is due, and exit
+    #[command(after_help = exit::RUN)]
+    Sync(sync::Sync),
     /// Show how streams stand, beside a running agent or after it
+    ///
+    /// Reads the ledger and asks nobody: what it shows is what the agent last knew.
+    #[command(after_help = exit::STATUS)]
     Status(status::Status),
     /// Show what happened to a stream, and why
+    ///
+    /// The latest attempts: what was known, what each policy answered, with its fuel, time and host calls, what was
+    /// asked of the store, and what comes next.
+    #[command(after_help = exit::READ)]
     Explain(explain::Explain),
     /// Check that every stored schema exists, parses, holds what was confirmed, and merges with its peers
+    ///
+    /// Asks the store, beside a running agent or without one, and changes nothing. With `--repair` it restores what is
+    /// missing, corrupt or overwritten from the staged file or the ledger, within the same incarnation of a stream and
+    /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
+    #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
+    /// Look after the agent's own state
+    Ledger(ledger::Ledger),
+    /// Show the program's version, the contracts it speaks, and its engine
+    #[command(after_help = "Exit codes: 0 always, or 1 where this machine can't run policies.")]
+    Version(version::Version),
 }
 
 /// The configuration file where the command line names none.
@@ -158,6 +192,8 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Sync(command) => command.run(&log).await,
         Command::Demo(command) => command.run(&log).await,
         Command::Check(command) => command.run(&log).await,
+        Command::Ledger(command) => command.run(),
+        Command::Version(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(&log).await,

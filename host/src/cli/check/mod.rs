@@ -1,4 +1,5 @@
-//! `tidegate check`: everything that can be known before the agent runs. Changes nothing, and works beside an agent.
+//! `tidegate check`: everything that can be known before the agent runs. Changes neither staging, store
+//! nor ledger, and works beside an agent; opening a `file://` store prepares its scratch directory.
 
 mod examine;
 mod online;

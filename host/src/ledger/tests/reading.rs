@@ -17,6 +17,8 @@ async fn a_reader_sees_what_a_running_agent_has_acknowledged() {
         reader.stream(&node(), &full.stream).unwrap(),
         Some(full.clone())
     );
+    let (recalled, bodies) = reader.recall(&node(), &full.stream).unwrap().unwrap();
+    assert_eq!((recalled, bodies.len()), (full.clone(), documents.len()));
     assert_eq!(
         reader.attempts(&node(), &full.stream, 5).unwrap()[0]
             .attempt

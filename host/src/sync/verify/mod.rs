@@ -204,8 +204,13 @@ impl Check<'_, '_> {
     async fn examine(&self, subject: Subject<'_>, known: &Stream, scope: Scope) -> Vec<Kind> {
         let own = self.own(subject, known).await;
         let mut kinds = own.kinds;
-        let ended = |kind: &Kind| matches!(kind, Kind::Gone | Kind::CreatedAnew { .. });
-        if scope == Scope::WithPeers && !kinds.iter().any(ended) {
+        let nothing_to_compare = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Gone | Kind::CreatedAnew { .. } | Kind::Unreachable { .. }
+            )
+        };
+        if scope == Scope::WithPeers && !kinds.iter().any(nothing_to_compare) {
             kinds.extend(
                 self.against_peers(subject, known, own.stored.as_ref())
                     .await,

@@ -230,6 +230,7 @@ fn clashes(meanings: &[Meaning]) -> Vec<Kind> {
     let mut union = Schema::empty();
     let mut outside: Vec<&Meaning> = Vec::new();
     for (at, meaning) in meanings.iter().enumerate() {
+        let before = found.len();
         let merged = union.merge(&meaning.schema);
         let met: Vec<&Meaning> = match &merged {
             Ok(_) => outside.clone(),
@@ -245,7 +246,13 @@ fn clashes(meanings: &[Meaning]) -> Vec<Kind> {
         }
         match merged {
             Ok(merged) => union = merged,
-            Err(_) => outside.push(meaning),
+            Err(_) if found.len() > before => outside.push(meaning),
+            // Any two of them can be merged, and all together have too many fields: more of them only have more.
+            Err(clash) => {
+                let first = meanings.first();
+                found.extend(first.and_then(|first| between(first, meaning, clash)));
+                return found;
+            }
         }
     }
     found

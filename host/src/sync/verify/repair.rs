@@ -12,9 +12,6 @@ use crate::stream::StreamId;
 use crate::sync::attempt::{AttemptError, Occasion, Outcome};
 use crate::sync::core::Core;
 
-/// Looks that a stream gets: one whose last write was never answered spends the first on finding out.
-const MAX_ATTEMPTS: u32 = 2;
-
 /// Attends to the streams with findings, and notes in the report what became of each finding. No other attempt may be
 /// under way on this core: an agent gives [`Report::to_look_at`] to its scheduler instead.
 ///
@@ -85,26 +82,19 @@ fn beyond(kind: &Kind) -> &'static str {
     }
 }
 
-/// Has the machine look at the stream until the store holds what it should; the error says why it doesn't.
+/// Has the machine look at the stream, and then asks the store whether it holds what it should; the error says why not.
 async fn attend(core: &Core, context: &VerifyContext<'_>, id: &StreamId) -> Result<(), String> {
     let check = Check {
         context,
         store: &core.store,
     };
-    let mut why = String::new();
-    for _ in 0..MAX_ATTEMPTS {
-        let outcome = look(core, id).await.map_err(|error| error.to_string())?;
-        let left = check.stream(id, Scope::Own).await;
-        let left = left.map_err(|error| error.to_string())?.unwrap_or_default();
-        let Some(kind) = left.iter().find(|kind| kind.is_own()) else {
-            return unreachable_reason(&left).map_or(Ok(()), Err);
-        };
-        why = reason(kind, &outcome);
-        if outcome.store_failed || outcome.planned.is_some() {
-            break;
-        }
+    let outcome = look(core, id).await.map_err(|error| error.to_string())?;
+    let left = check.stream(id, Scope::Own).await;
+    let left = left.map_err(|error| error.to_string())?.unwrap_or_default();
+    match left.iter().find(|kind| kind.is_own()) {
+        Some(kind) => Err(reason(kind, &outcome)),
+        None => unreachable_reason(&left).map_or(Ok(()), Err),
     }
-    Err(why)
 }
 
 /// The store could not be asked whether the repair succeeded.

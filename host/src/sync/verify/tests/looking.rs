@@ -49,7 +49,7 @@ async fn every_kind_of_change_is_told_apart() {
     let report = rig.verify(&all, Scope::Own).await;
     assert_eq!(report.checked, 8);
     insta::assert_snapshot!(lines(&report.findings), @r"
-    corrupt: corrupt — the object at corrupt/.stream/.ingestor.n1.schema is no schema: not JSON: EOF while parsing an object at line 1 column 1; `tidegate verify --repair` restores it from the ledger
+    corrupt: corrupt — the object at corrupt/.stream/.ingestor.n1.schema is no schema: truncated at line 1, column 1; `tidegate verify --repair` restores it from the ledger
     drifted: drifted — the object at drifted/.stream/.ingestor.n1.schema gained `c` (Boolean)
     emptied: overwritten — the object at emptied/.stream/.ingestor.n1.schema lost `b` (Int64); `tidegate verify --repair` merges what is lost back in
     gone: gone — the stream was deleted from the store; what the ledger knows of it stays there
@@ -81,7 +81,66 @@ async fn the_json_is_a_contract() {
     rig.bucket.break_off(&key("web"));
     rig.peer("app", "n2", "a:Int64");
     let report = rig.verify(&["app", "web"], Scope::WithPeers).await;
-    insta::assert_json_snapshot!(report, @r#""#);
+    insta::assert_json_snapshot!(report, @r#"
+    {
+      "version": 1,
+      "node": "n1",
+      "checked": 2,
+      "requests": {
+        "heads": 2,
+        "gets": 3,
+        "lists": 1,
+        "puts": 0,
+        "total": 6
+      },
+      "findings": [
+        {
+          "tenant": null,
+          "name": "app",
+          "severity": "error",
+          "kind": "overwritten",
+          "key": "app/.stream/.ingestor.n1.schema",
+          "lost": [
+            {
+              "field": "b",
+              "type": "Int64",
+              "nullable": true
+            }
+          ],
+          "changed": [],
+          "omitted": 0
+        },
+        {
+          "tenant": null,
+          "name": "app",
+          "severity": "error",
+          "kind": "conflict",
+          "field": "a",
+          "ours": {
+            "node": "n1",
+            "key": "app/.stream/.ingestor.n1.schema",
+            "has": "Utf8",
+            "nodes": 1
+          },
+          "theirs": {
+            "node": "n2",
+            "key": "app/.stream/.ingestor.n2.schema",
+            "has": "Int64",
+            "nodes": 1
+          }
+        },
+        {
+          "tenant": null,
+          "name": "web",
+          "severity": "error",
+          "kind": "unreachable",
+          "key": "web/.stream/.ingestor.n1.schema",
+          "failure": "throttled",
+          "message": "slow down"
+        }
+      ]
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -118,8 +177,10 @@ async fn streams_without_confirmed_content_are_passed_over() {
     rig.publish("left", "x:Utf8").await;
     rig.bucket.remove(&key("left"));
     rig.bucket.remove(&marker_key("left"));
-    assert_eq!(rig.look("left", 2).await, Phase::Idle);
-    let report = rig.verify(&["idle", "nobody's"], Scope::Own).await;
+    let occasion = Occasion::Looked(Trigger::Verification, Sighting::default());
+    let left = rig.core.attempt(&id("left"), occasion).await;
+    assert_eq!(left.unwrap().phase, Phase::Gone);
+    let report = rig.verify(&["idle", "left", "nobody's"], Scope::Own).await;
     assert_eq!((report.checked, report.requests.total()), (0, 0));
 }
 
@@ -129,11 +190,16 @@ async fn what_went_missing_is_found_again_and_again() {
     rig.publish("app", "x:Utf8").await;
     rig.bucket.remove(&key("app"));
     let sighting = rig.known("app").await.sighting;
-    let occasion = Occasion::Looked(Trigger::Verification, sighting);
-    let after = rig.core.attempt(&id("app"), occasion).await.unwrap().phase;
-    assert_eq!(after, Phase::Idle, "nothing is staged, so nothing is owed");
-    let report = rig.verify(&["app"], Scope::Own).await;
-    assert_eq!(kinds(&report), [("app", "missing")]);
+    let look = Occasion::Looked(Trigger::Verification, sighting);
+    for (occasion, phase) in [
+        (look, Phase::Awaiting),
+        (Occasion::StagingGone, Phase::Idle),
+    ] {
+        let after = rig.core.attempt(&id("app"), occasion).await.unwrap().phase;
+        assert_eq!(after, phase);
+        let report = rig.verify(&["app"], Scope::Own).await;
+        assert_eq!(kinds(&report), [("app", "missing")], "{phase}");
+    }
 }
 
 #[tokio::test]

@@ -132,6 +132,25 @@ async fn all_pairs_that_clash_are_found_even_behind_others() {
 }
 
 #[tokio::test]
+async fn schemas_that_are_too_large_only_together_are_a_conflict() {
+    let rig = Rig::new();
+    for node in ["n2", "n3", "n4"] {
+        let fields: Vec<_> = (0..crate::schema::MAX_FIELDS / 2)
+            .map(|at| format!("{node}{at}:Utf8"))
+            .collect();
+        rig.peer("app", node, &fields.join(" "));
+    }
+    let context = VerifyContext {
+        max_schema_size: u64::MAX,
+        ..VerifyContext::of(&rig.core)
+    };
+    let check = check_peers(&context, &id("app"), Share::Whole).await;
+    assert_eq!(check.findings.len(), 1);
+    let line = check.findings[0].to_string();
+    assert!(line.contains("together"), "{line}");
+}
+
+#[tokio::test]
 async fn conflicts_without_end_are_cut() {
     let rig = Rig::new();
     for at in 0..10 {
@@ -210,5 +229,5 @@ fn every_version_of_tidegate_comes_to_the_same_turns() {
         .flat_map(|round| [turn("app", round), turn("web", round)])
         .flatten()
         .collect();
-    insta::assert_snapshot!(turns.join(" "), @"");
+    insta::assert_snapshot!(turns.join(" "), @"n3 n2 n3 n3 n1 n3 n1 n1");
 }

@@ -132,7 +132,7 @@ async fn a_repair_that_would_contradict_a_peer_is_refused_and_says_so() {
     rig.peer("app", "n2", "a:Int64");
     rig.clock.0.fetch_add(3_600_000, Ordering::Relaxed);
     let report = rig.verify_and_repair(&["app"]).await;
-    insta::assert_snapshot!(lines(&report.findings), @"");
+    insta::assert_snapshot!(lines(&report.findings), @"app: missing — the store has no object at app/.stream/.ingestor.n1.schema; not repaired: schema conflict: this node and the peer app/.stream/.ingestor.n2.schema differ: field `a`: Utf8 against Int64");
     assert_eq!(
         (rig.stored("app"), report.worst()),
         (None, Some(Severity::Error))

@@ -1,0 +1,409 @@
+//! `tidegate check`, the slips that every command answers, and what stands beside it: `version`, `ledger recover`,
+//! `demo`.
+
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use tidegate_tests::command::tidegate;
+
+const CAPTURED: &str = "data/parseable-2.9.5";
+
+/// A directory with the captured node's staging directory, an empty store and this configuration.
+fn node(configuration: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(
+        &Path::new(CAPTURED).join("staging"),
+        &dir.path().join("staging"),
+    );
+    fs::create_dir(dir.path().join("store")).unwrap();
+    let text = configuration.replace("DIR", &dir.path().display().to_string());
+    fs::write(dir.path().join("tidegate.toml"), text).unwrap();
+    dir
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => _ = fs::copy(entry.path(), target).unwrap(),
+        }
+    }
+}
+
+/// What a command says in a directory with this configuration.
+fn said(configuration: &str, arguments: &[&str]) -> String {
+    let dir = node(configuration);
+    tidegate(dir.path(), arguments).shown(dir.path())
+}
+
+/// The end of a configuration whose first four lines are `[staging]` and `[store]`.
+fn checked(lines: &str) -> String {
+    said(&format!("{FINE}{lines}"), &["check"])
+}
+
+const FINE: &str = "[staging]\ndir = \"staging\"\n[store]\nurl = \"file://DIR/store\"\n";
+
+#[test]
+fn a_usable_configuration_is_told_thing_by_thing_and_nothing_is_changed() {
+    let dir = node(FINE);
+    let run = tidegate(dir.path(), &["check", "--online"]);
+    assert_snapshot!(run.shown(dir.path()), @"
+    exit 0
+    ok    configuration    tidegate.toml
+    ok    staging          staging can be read
+    ok    node             95659b0612138de
+    ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
+    ok    store            file://DIR/store answers and may be read
+    ok    store writes     it honours conditional writes, one after another and in a race
+    ok    ledger           ledger.db is not there yet and will be made
+    ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
+    ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
+    ok    policy presence  builtin:presence 0.1.0, existence, sha256 …
+
+    all is well
+    ");
+    let mut left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        // Opening a store of local files prepares a directory beside it.
+        .filter(|name| name != ".tidegate-store")
+        .collect();
+    left.sort();
+    assert_eq!(left, ["staging", "store", "tidegate.toml"]);
+}
+
+#[test]
+fn json_says_the_same() {
+    assert_snapshot!(said(FINE, &["check", "--json"]), @r#"
+    exit 0
+    {
+      "version": 1,
+      "ok": true,
+      "config": "tidegate.toml",
+      "checks": [
+        {
+          "subject": "configuration",
+          "state": "ok",
+          "text": "tidegate.toml"
+        },
+        {
+          "subject": "staging",
+          "state": "ok",
+          "text": "staging can be read"
+        },
+        {
+          "subject": "node",
+          "state": "ok",
+          "text": "95659b0612138de"
+        },
+        {
+          "subject": "layout",
+          "state": "ok",
+          "text": "parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema"
+        },
+        {
+          "subject": "store",
+          "state": "ok",
+          "text": "file://DIR/store (not asked; `--online` does)"
+        },
+        {
+          "subject": "ledger",
+          "state": "ok",
+          "text": "ledger.db is not there yet and will be made"
+        },
+        {
+          "subject": "policy backoff",
+          "state": "ok",
+          "text": "builtin:backoff 0.1.0, retry, sha256 …"
+        },
+        {
+          "subject": "policy ladder",
+          "state": "ok",
+          "text": "builtin:ladder 0.1.0, fallback, sha256 …"
+        },
+        {
+          "subject": "policy presence",
+          "state": "ok",
+          "text": "builtin:presence 0.1.0, existence, sha256 …"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn all_that_is_wrong_with_the_file_is_said_at_once() {
+    assert_snapshot!(checked(
+        "[layouts.mine]\nstaged = \"{stream}/x\"\nstored = \"{stream}/y\"\n[sync]\nexistence = [\"presense\"]\n\
+         [log]\nlevel = \"a=b=c\"\n[runtime]\nslots = 0\n"
+    ), @r#"
+    exit 2
+    FAIL  configuration  tidegate.toml:7:10: template `{stream}/y`: the last segment must hold `{node}`, since each node owns its key
+                           |
+                         7 | stored = "{stream}/y"
+                           |          ^^^^^^^^^^^^
+    FAIL  configuration  tidegate.toml:13:9: must be at least 1
+                            |
+                         13 | slots = 0
+                            |         ^
+    FAIL  configuration  tidegate.toml:11:9: `a=b=c` is no filter: invalid filter directive: too many '=' in filter directive, expected 0 or 1
+                            |
+                         11 | level = "a=b=c"
+                            |         ^^^^^^^
+    FAIL  configuration  tidegate.toml:9:14: no policy is named `presense`; did you mean `presence`?
+                           |
+                         9 | existence = ["presense"]
+                           |              ^^^^^^^^^^
+    –     all else       not looked at while the configuration is wrong
+
+    4 problems: see FAIL above
+    "#);
+}
+
+#[test]
+fn an_unknown_key_has_a_suggestion() {
+    assert_snapshot!(checked("[sync]\nfalback = []\n"), @"
+    exit 2
+    FAIL  configuration  tidegate.toml:6:1: unknown key `falback` in [sync]; did you mean `fallback`?
+                           |
+                         6 | falback = []
+                           | ^^^^^^^
+    –     all else       not looked at while the configuration is wrong
+
+    1 problem: see FAIL above
+    ");
+}
+
+#[test]
+fn settings_that_a_policy_refuses_are_shown_where_they_stand() {
+    assert_snapshot!(checked(
+        "[policies.presence]\ncomponent = \"builtin:presence\"\nsettings = { grase = \"2m\", settle = \"soon\" }\n"
+    ), @r#"
+    exit 5
+    ok    configuration    tidegate.toml
+    ok    staging          staging can be read
+    ok    node             95659b0612138de
+    ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
+    ok    store            file://DIR/store (not asked; `--online` does)
+    ok    ledger           ledger.db is not there yet and will be made
+    ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
+    ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
+    FAIL  policy presence  tidegate.toml:7:37: policy `presence` refuses `/settle`: `soon` is no duration; write it like "250ms", "30s", "2m" or "1h"
+                             |
+                           7 | settings = { grase = "2m", settle = "soon" }
+                             |                                     ^^^^^^
+    FAIL  policy presence  tidegate.toml:7:22: policy `presence` refuses `/grase`: unknown key `grase`; did you mean `grace`?
+                             |
+                           7 | settings = { grase = "2m", settle = "soon" }
+                             |                      ^^^^
+
+    2 problems: see FAIL above
+    "#);
+}
+
+#[test]
+fn policies_that_can_not_be_used_are_told_apart() {
+    let dir = node(&format!(
+        "{FINE}[policies.gone]\ncomponent = \"gone.wasm\"\n[policies.core]\ncomponent = \"core.wasm\"\n\
+         [policies.pinned]\ncomponent = \"builtin:never\"\nsha256 = \"{}\"\n\
+         [policies.grants]\ncomponent = \"builtin:never\"\ngrants = {{ write = [\".tidegate/x/\"] }}\n\
+         [sync]\nretry = [\"ladder\"]\n",
+        "0".repeat(64)
+    ));
+    fs::write(dir.path().join("core.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    assert_snapshot!(tidegate(dir.path(), &["check"]).shown(dir.path()), @r#"
+    exit 5
+    ok    configuration    tidegate.toml
+    ok    staging          staging can be read
+    ok    node             95659b0612138de
+    ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
+    ok    store            file://DIR/store (not asked; `--online` does)
+    ok    ledger           ledger.db is not there yet and will be made
+    FAIL  policy core      tidegate.toml:8:13: policy `core` (core.wasm): it is a core module, not a component: turn it into one with `wasm-tools component new`
+                             |
+                           8 | component = "core.wasm"
+                             |             ^^^^^^^^^^^
+    FAIL  policy gone      tidegate.toml:6:13: policy `gone` (gone.wasm): can't read `gone.wasm`: No such file or directory (os error 2)
+                             |
+                           6 | component = "gone.wasm"
+                             |             ^^^^^^^^^^^
+    FAIL  policy grants    tidegate.toml:14:1: policy `grants` (builtin:never): grants.write `.tidegate/x/`: keys of schemas and stream markers can't be granted
+                              |
+                           14 | grants = { write = [".tidegate/x/"] }
+                              | ^^^^^^
+    ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
+    FAIL  policy ladder    tidegate.toml:16:10: policy `ladder` does not fill the role retry: it fills fallback
+                              |
+                           16 | retry = ["ladder"]
+                              |          ^^^^^^^^
+    FAIL  policy pinned    tidegate.toml:11:10: policy `pinned` (builtin:never): its SHA-256 is …, but `sha256` pins …
+                              |
+                           11 | sha256 = "…"
+                              |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ok    policy presence  builtin:presence 0.1.0, existence, sha256 …
+
+    5 problems: see FAIL above
+    "#);
+}
+
+#[test]
+fn an_agent_is_refused_with_the_same_words_and_code() {
+    let lines =
+        "[policies.presence]\ncomponent = \"builtin:presence\"\nsettings = { settle = \"soon\" }\n";
+    assert_snapshot!(said(&format!("{FINE}{lines}"), &["sync"]), @r#"
+    exit 5
+    --- stderr
+    error: tidegate.toml:7:23: policy `presence` refuses `/settle`: `soon` is no duration; write it like "250ms", "30s", "2m" or "1h"
+      |
+    7 | settings = { settle = "soon" }
+      |                       ^^^^^^
+    "#);
+    assert_snapshot!(said(&format!("{FINE}[ledger]\npath = \"staging/ledger.db\"\n"), &["sync"]), @r#"
+    exit 2
+    --- stderr
+    error: tidegate.toml:6:8: the ledger staging/ledger.db lies inside the staging directory staging, which belongs to the node: give `ledger.path` a place elsewhere
+      |
+    6 | path = "staging/ledger.db"
+      |        ^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn ledgers_that_can_not_be_used_are_told_apart() {
+    for (path, content, told) in [
+        ("nowhere/ledger.db", None, "directory"),
+        ("store/ledger.db", None, "lies inside the store"),
+        (
+            "staging/ledger.db",
+            None,
+            "lies inside the staging directory",
+        ),
+        ("ledger.db", Some("not a database at all"), "is damaged"),
+        ("ledger.db", Some(""), "the file is empty"),
+    ] {
+        let dir = node(&format!("{FINE}[ledger]\npath = \"{path}\"\n"));
+        if let Some(content) = content {
+            fs::write(dir.path().join(path), content).unwrap();
+        }
+        let run = tidegate(dir.path(), &["check"]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        assert!(run.stdout.contains(told), "{path}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_ledger_of_another_store_is_refused() {
+    let dir = node(FINE);
+    assert_eq!(tidegate(dir.path(), &["sync", "app"]).code, Some(0));
+    assert_eq!(tidegate(dir.path(), &["check"]).code, Some(0));
+    fs::create_dir(dir.path().join("other")).unwrap();
+    let text = fs::read_to_string(dir.path().join("tidegate.toml")).unwrap();
+    fs::write(
+        dir.path().join("tidegate.toml"),
+        text.replace("/store\"", "/other\""),
+    )
+    .unwrap();
+    let run = tidegate(dir.path(), &["check"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stdout.contains("belongs to the store"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_the_stores_matter() {
+    let dir = node(
+        "[staging]\ndir = \"staging\"\n[store]\nurl = \"s3://bucket\"\n[store.options]\n\
+         endpoint = \"http://127.0.0.1:9\"\nallow_http = true\nregion = \"us-east-1\"\n\
+         access_key_id = \"k\"\nsecret_access_key = \"s\"\nmetadata_endpoint = \"http://127.0.0.1:9\"\n",
+    );
+    assert_eq!(tidegate(dir.path(), &["check"]).code, Some(0));
+    let run = tidegate(dir.path(), &["check", "--online"]);
+    assert_eq!(run.code, Some(4), "{}", run.stdout);
+    assert!(run.stdout.contains("can't be reached"), "{}", run.stdout);
+}
+
+#[test]
+fn common_slips_are_answered_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = |arguments: &[&str]| tidegate(dir.path(), arguments).shown(dir.path());
+    assert_snapshot!(shown(&["check"]), @"
+    exit 2
+    --- stderr
+    error: there is no configuration tidegate.toml: name one with `--config FILE`, or try `tidegate demo`, which needs none
+    ");
+    assert_snapshot!(shown(&["run", "--config", "."]), @"
+    exit 2
+    --- stderr
+    error: the configuration . is a directory: name the file in it, as in `--config ./tidegate.toml`
+    ");
+}
+
+#[test]
+fn recovering_makes_a_new_ledger_and_leaves_the_old_one() {
+    let dir = node(FINE);
+    assert_eq!(tidegate(dir.path(), &["sync", "app"]).code, Some(0));
+    let ledger = dir.path().join("ledger.db");
+    let before = fs::read(&ledger).unwrap();
+    let run = tidegate(dir.path(), &["ledger", "recover", "--into", "new.db"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("every row was saved"), "{}", run.stdout);
+    assert!(run.stdout.contains("mv new.db ledger.db"), "{}", run.stdout);
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+    fs::rename(dir.path().join("new.db"), &ledger).unwrap();
+    let status = tidegate(dir.path(), &["status", "app"]);
+    assert!(status.stdout.contains("app "), "{}", status.stdout);
+    let again = tidegate(dir.path(), &["ledger", "recover", "--into", "ledger.db"]);
+    assert_eq!(again.code, Some(2));
+}
+
+#[test]
+fn the_version_names_contract_and_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = tidegate(dir.path(), &["version", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["contracts"][0], "0.1.0");
+    assert_eq!(report["engine"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn the_demo_ends_as_told_and_leaves_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = tidegate(dir.path(), &["demo", "--dir", "kept"]);
+    assert_snapshot!(run.stdout.replace(&dir.path().canonicalize().unwrap().display().to_string(), "DIR"), @"
+    A node stages the schemas of 7 streams, and tidegate keeps them in step with a store.
+    Both are directories in kept.
+
+    STREAM    PHASE       SCHEMA FROM          WHAT HAPPENED
+    app       synced      this node            captured fault: missing in the store, created from the staged file
+    pstats    synced      the store            captured and healthy: the store held it all, nothing was written
+    web       synced      this node            healthy: a new field was staged and merged into the stored schema
+    orders    synced      this node            its schema came late: nothing was published before it was there
+    payments  synced      this node, its peer  no schema for long: its peer's stood in, then its own was merged in
+    audit     pending     nowhere              its staged file is cut off: not published, looked at when it changes
+    metrics   conflicted  nowhere              two nodes disagree on a field's type: not published, a person decides
+
+    5 streams are in step with the store. The others were kept from harm: nothing that is broken or contradicts
+    another node was published.
+
+    Everything is still there. Look next at
+
+      tidegate status --config DIR/kept/tidegate.toml
+      tidegate explain payments --config DIR/kept/tidegate.toml
+      tidegate explain metrics --config DIR/kept/tidegate.toml
+      tidegate run --config DIR/kept/tidegate.toml
+    ");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let status = tidegate(dir.path(), &["status", "--config", "kept/tidegate.toml"]);
+    assert_eq!(status.code, Some(3), "conflicts stay: {}", status.stdout);
+    let again = tidegate(dir.path(), &["demo", "--dir", "kept"]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("is not empty"), "{}", again.stderr);
+}
