@@ -156,10 +156,10 @@ fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
     place.refused(
         &["sync"],
         USAGE,
-        &["could not read the configuration", "No such file"],
+        &["there is no configuration", "No such file"],
     )?;
     fs::create_dir(place.path("tidegate.toml"))?;
-    place.refused(&["status"], USAGE, &["could not read the configuration"])
+    place.refused(&["status"], USAGE, &["there is no configuration"])
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn settings_that_a_policy_refuses_are_pointed_at() -> Result<()> {
         POLICY,
         &[
             "policy `hasty`",
-            "refuses its settings",
+            "refuses `/initial`",
             "/initial",
             "soon",
             "/factr",
