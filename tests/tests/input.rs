@@ -153,11 +153,7 @@ fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
     fs::write(place.path("tidegate.toml"), b"[staging]\ndir = \"\xff\"")?;
     place.refused(&["sync"], USAGE, &["tidegate.toml:2:", "UTF-8"])?;
     fs::remove_file(place.path("tidegate.toml"))?;
-    place.refused(
-        &["sync"],
-        USAGE,
-        &["there is no configuration"],
-    )?;
+    place.refused(&["sync"], USAGE, &["there is no configuration"])?;
     fs::create_dir(place.path("tidegate.toml"))?;
     place.refused(&["status"], USAGE, &["there is no configuration"])
 }
