@@ -155,7 +155,7 @@ fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
     fs::remove_file(place.path("tidegate.toml"))?;
     place.refused(&["sync"], USAGE, &["there is no configuration"])?;
     fs::create_dir(place.path("tidegate.toml"))?;
-    place.refused(&["status"], USAGE, &["there is no configuration"])
+    place.refused(&["status"], USAGE, &["is a directory"])
 }
 
 #[test]
