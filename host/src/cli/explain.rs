@@ -224,7 +224,7 @@ fn in_words(facts: &Facts) -> String {
     };
     let mut words = vec![
         facts.phase.to_string(),
-        format!("{:?}", facts.trigger).to_lowercase(),
+        facts.trigger.name().to_owned(),
         local,
         remote.to_owned(),
     ];

@@ -211,6 +211,19 @@ pub enum Trigger {
     Verification,
 }
 
+impl Trigger {
+    /// The trigger's name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Trigger::FirstSeen => "first-seen",
+            Trigger::Changed => "changed",
+            Trigger::Scheduled => "scheduled",
+            Trigger::Requested => "requested",
+            Trigger::Verification => "verification",
+        }
+    }
+}
+
 /// How the store has been doing for the whole node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreHealth {
