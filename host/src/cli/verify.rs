@@ -3,6 +3,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::output::{Paint, Tone};
+use super::place::located;
 use super::select::Selection;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
@@ -28,7 +29,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        let (_, mut settings) = self.config.read()?;
+        let (source, mut settings) = self.config.read()?;
         log.start(Some(&settings.log), "error")?;
         let selection = Selection::parse(&self.streams)?;
         if self.repair {
@@ -38,7 +39,9 @@ impl Verify {
             rehearse: !self.repair,
             ..Opening::default()
         };
-        let agent = open_parts(&settings, opening).await?;
+        let agent = open_parts(&settings, opening)
+            .await
+            .map_err(|error| located(&source, &settings, error))?;
         let core = agent.core();
         let filter = StreamFilter {
             node: Some(core.node.clone()),

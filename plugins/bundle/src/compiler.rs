@@ -84,17 +84,18 @@ impl Compiler {
         })
     }
 
-    /// Builds these packages of the guests' workspace, and answers with the directory that holds the core modules.
+    /// Builds these packages of a guests' workspace, and answers with the directory that holds the core modules.
     pub(crate) fn build<'a>(
         &self,
         root: &Path,
+        workspace: &str,
         packages: impl Iterator<Item = &'a str>,
     ) -> Result<PathBuf> {
         let target_dir = root.join(TARGET_DIR);
         let mut command = Command::new(&self.cargo);
         clean(&mut command);
         command
-            .current_dir(root.join("plugins"))
+            .current_dir(root.join(workspace))
             .env("RUSTC", &self.rustc)
             .env("CARGO_ENCODED_RUSTFLAGS", self.remap(root)?)
             .args([

@@ -3,8 +3,11 @@
 pub(crate) struct Set {
     /// Where their components and manifest are committed, relative to the repository.
     pub(crate) dir: &'static str,
+    /// The directory of the workspace that their crates are members of, relative to the repository.
+    pub(crate) workspace: &'static str,
     pub(crate) guests: &'static [Guest],
-    /// What they are built from besides their own files: files and directories, relative to the repository.
+    /// What they are built from besides their own files and their workspace's: files and directories, relative to the
+    /// repository.
     pub(crate) shared: &'static [&'static str],
 }
 
@@ -12,13 +15,26 @@ pub(crate) struct Set {
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
-    /// What it is built from, relative to the repository: the directory of a crate of the guests' workspace which has
+    /// What it is built from, relative to the repository: the directory of a crate which has
     /// this name, or the text of a core module (`.wat`) of the world [`MODULE_WORLD`].
     pub(crate) source: &'static str,
 }
 
 /// The world of core modules that are written by hand.
 pub(crate) const MODULE_WORLD: &str = "existence-policy";
+
+impl Set {
+    /// All that a guest of this set is built from.
+    pub(crate) fn sources(&self, guest: &Guest) -> Vec<String> {
+        let manifest =
+            ["Cargo.lock", "Cargo.toml"].map(|file| format!("{}/{file}", self.workspace));
+        let places = self.shared.iter().copied().chain([guest.source]);
+        manifest
+            .into_iter()
+            .chain(places.map(str::to_owned))
+            .collect()
+    }
+}
 
 impl Guest {
     /// Whether it is a core module written by hand, and no crate.
@@ -31,6 +47,7 @@ impl Guest {
 pub(crate) const SETS: &[Set] = &[
     Set {
         dir: "plugins/bundled",
+        workspace: "plugins",
         guests: &[
             guest("backoff", "plugins/backoff"),
             guest("circuit-breaker", "plugins/circuit-breaker"),
@@ -38,15 +55,11 @@ pub(crate) const SETS: &[Set] = &[
             guest("never", "plugins/never"),
             guest("presence", "plugins/presence"),
         ],
-        shared: &[
-            "plugins/Cargo.lock",
-            "plugins/Cargo.toml",
-            "plugins/common",
-            "wit/0.1",
-        ],
+        shared: &["plugins/common", "wit/0.1"],
     },
     Set {
         dir: "tests/guests/bundled",
+        workspace: "tests/guests",
         guests: &[
             guest("hostile", "tests/guests/hostile"),
             guest("hostile-writer", "tests/guests/hostile-writer"),
@@ -63,7 +76,7 @@ pub(crate) const SETS: &[Set] = &[
             guest("several-memories", "tests/guests/core/several-memories.wat"),
             guest("trap-in-start", "tests/guests/core/trap-in-start.wat"),
         ],
-        shared: &["plugins/Cargo.lock", "plugins/Cargo.toml", "wit/0.1"],
+        shared: &["wit/0.1"],
     },
 ];
 

@@ -83,13 +83,9 @@ fn build(out: Option<&Path>) -> Result<()> {
     let root = repository()?;
     let compiler = Compiler::find()?;
     println!("building with {compiler}");
-    let packages = SETS
-        .iter()
-        .flat_map(|set| set.guests)
-        .filter(|guest| !guest.is_module())
-        .map(|guest| guest.name);
-    let modules = compiler.build(&root, packages)?;
     for set in SETS {
+        let crates = set.guests.iter().filter(|guest| !guest.is_module());
+        let modules = compiler.build(&root, set.workspace, crates.map(|guest| guest.name))?;
         write(&root, out.unwrap_or(&root), set, &modules, &compiler)?;
     }
     Ok(())

@@ -46,15 +46,14 @@ pub(crate) struct Component {
 impl Component {
     /// Describes a component, and the sources as they stand now.
     pub(crate) fn describe(root: &Path, set: &Set, guest: &Guest, bytes: &[u8]) -> Result<Self> {
-        let places = set.shared.iter().copied().chain([guest.source]);
         Ok(Self {
             name: guest.name.to_owned(),
-            version: version(root, guest)?,
+            version: version(root, set, guest)?,
             roles: roles(bytes).with_context(|| format!("`{}`", guest.name))?,
             file: format!("{}.wasm", guest.name),
             size: bytes.len() as u64,
             sha256: sha256(bytes),
-            sources_sha256: digest(root, places)?,
+            sources_sha256: digest(root, &set.sources(guest))?,
         })
     }
 }
@@ -128,7 +127,7 @@ pub(crate) fn check(root: &Path, set: &Set) -> Result<Vec<String>> {
 }
 
 /// The version that a guest's `Cargo.toml` declares, by itself or through the workspace; a module has none of its own.
-fn version(root: &Path, guest: &Guest) -> Result<String> {
+fn version(root: &Path, set: &Set, guest: &Guest) -> Result<String> {
     if guest.is_module() {
         return Ok(String::new());
     }
@@ -143,7 +142,7 @@ fn version(root: &Path, guest: &Guest) -> Result<String> {
         .and_then(|package| package.get("version"))
         .cloned();
     let version = match declared {
-        Some(toml::Value::Table(_)) => read("plugins/Cargo.toml")?
+        Some(toml::Value::Table(_)) => read(&format!("{}/Cargo.toml", set.workspace))?
             .get("workspace")
             .and_then(|workspace| workspace.get("package")?.get("version"))
             .cloned(),
@@ -162,6 +161,7 @@ mod tests {
 
     const SET: Set = Set {
         dir: "out",
+        workspace: "all",
         guests: &[Guest {
             name: "one",
             source: "one",
@@ -173,11 +173,21 @@ mod tests {
     fn repository() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
-        for sub in ["one", "out"] {
+        for sub in ["all", "one", "out"] {
             std::fs::create_dir(root.join(sub)).unwrap();
         }
         std::fs::write(root.join("shared"), "shared").unwrap();
-        std::fs::write(root.join("one/Cargo.toml"), "package.version = \"1.2.3\"").unwrap();
+        std::fs::write(root.join("all/Cargo.lock"), "").unwrap();
+        std::fs::write(
+            root.join("all/Cargo.toml"),
+            "workspace.package.version = \"1.2.3\"",
+        )
+        .unwrap();
+        std::fs::write(
+            root.join("one/Cargo.toml"),
+            "package.version.workspace = true",
+        )
+        .unwrap();
         std::fs::write(root.join("one/lib.rs"), "// before").unwrap();
         let bytes = b"\0asm\x0d\0\x01\0";
         std::fs::write(root.join("out/one.wasm"), bytes).unwrap();
@@ -192,7 +202,7 @@ mod tests {
 
     #[test]
     fn changed_sources_are_found() {
-        for file in ["shared", "one/lib.rs", "one/new.rs"] {
+        for file in ["all/Cargo.lock", "shared", "one/lib.rs", "one/new.rs"] {
             let dir = repository();
             std::fs::write(dir.path().join(file), "// after").unwrap();
             assert_eq!(

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 ///
 /// It covers each file's path relative to the repository (with `/`), its length and its content, with line ends as `\n`
 /// so that a checkout on another system agrees. Hidden files and `target` directories are left out.
-pub(crate) fn digest<'a>(root: &Path, places: impl IntoIterator<Item = &'a str>) -> Result<String> {
+pub(crate) fn digest(root: &Path, places: &[impl AsRef<str>]) -> Result<String> {
     let mut files = BTreeMap::new();
     for place in places {
-        collect(root, place, &mut files)?;
+        collect(root, place.as_ref(), &mut files)?;
     }
     let mut hash = Sha256::new();
     for (path, content) in files {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn of(files: &[(&str, &str)], places: &[&str]) -> String {
-        digest(tree(files).path(), places.iter().copied()).unwrap()
+        digest(tree(files).path(), places).unwrap()
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn missing_sources_are_an_error_that_names_them() {
-        let error = digest(tree(&[]).path(), ["gone"]).unwrap_err();
+        let error = digest(tree(&[]).path(), &["gone"]).unwrap_err();
         assert!(error.to_string().contains("gone"), "{error}");
     }
 }

@@ -179,9 +179,9 @@ fn act(role: &str, asked: impl Fn() -> Value) -> Outcome {
         "recurse" => Outcome::Report(compute::recurse(0).to_string()),
         "memory-at-once" => Outcome::Report(compute::memory_at_once(number("mib", 1024))),
         "memory-by-steps" => compute::memory_by_steps(),
-        "huge-reason" => Outcome::Report(mebibytes(64)),
+        "huge-reason" => Outcome::Report(mebibytes(16)),
         "long-reason" => Outcome::Report("x".repeat(1025)),
-        "huge-error" => Outcome::Error(mebibytes(64)),
+        "huge-error" => Outcome::Error(mebibytes(16)),
         "invalid-utf8" => Outcome::Report(compute::invalid_utf8()),
         "invalid-utf8-argument" => {
             log::write(log::Level::Info, &compute::invalid_utf8());
