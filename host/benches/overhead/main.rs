@@ -1,7 +1,10 @@
 //! What Tidegate costs over the bare libraries, as ratios of medians from one run on one machine: `cargo bench`.
 //!
 //! A figure in the last column is the aim. Single parts by name: `cargo bench -- decision`.
-
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures the real clock, and no run need reproduce another"
+)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "benchmarks may")]
 
 mod decision;
