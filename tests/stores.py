@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -198,6 +199,8 @@ def main():
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1]).resolve()
     root.mkdir(parents=True, exist_ok=True)
+    # Told to stop, it still stops its servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     servers = Servers(root)
     try:
         stores = [servers.ministack(), servers.seaweedfs(), servers.azurite(), servers.s3rver()]
