@@ -106,10 +106,13 @@ impl Step<'_, '_> {
         self.must_rest()?;
         self.stream.sighting = Sighting::default();
         self.stream.local = LocalState::Missing;
+        // What the store once held and lost is owed to it, staged or not.
+        let owed = self.stream.phase == Phase::Awaiting && self.stream.has_lost_its_object();
         if matches!(
             self.stream.phase,
             Phase::Unseen | Phase::Idle | Phase::Awaiting
-        ) {
+        ) && !owed
+        {
             self.idle();
         }
         self.rest()

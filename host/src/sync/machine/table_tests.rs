@@ -147,6 +147,17 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             )
         }
         "staging dir gone" => (stream(phase), Event::StagingGone),
+        "staging dir gone, the stored object is missing" => {
+            only(&[Phase::Awaiting])?;
+            let remote = crate::contract::RemoteState::Missing { seen: NOW };
+            let confirmed = stream(Phase::Synced).confirmed;
+            let lost = Stream {
+                confirmed,
+                remote,
+                ..stream(phase)
+            };
+            (lost, Event::StagingGone)
+        }
         "staged ⊆ confirmed" => {
             only(&[Phase::Synced, Phase::Gone])?;
             (
