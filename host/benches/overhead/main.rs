@@ -1,11 +1,12 @@
 //! What Tidegate costs over the bare libraries, as ratios of medians from one run on one machine: `cargo bench`.
 //!
 //! A figure in the last column is the aim. Single parts by name: `cargo bench -- decision`.
+
 #![allow(
+    clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a benchmark measures the real clock, and no run need reproduce another"
+    reason = "a benchmark may panic, and measures real time"
 )]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "benchmarks may")]
 
 mod decision;
 mod node;
@@ -57,13 +58,13 @@ async fn compare<A, B>(
         bares.push(bare().await);
         our_times.push(ours().await);
     }
-    let (bare, ours) = (median(bares), median(our_times));
+    print(what, median(bares), median(our_times), aim);
+}
+
+fn print(what: &str, bare: Duration, ours: Duration, aim: &str) {
     let ratio = ours.as_secs_f64() / bare.as_secs_f64();
-    println!(
-        "{what:<58} {:>12} {:>12} {ratio:>7.2} {aim:>7}",
-        format!("{bare:.2?}"),
-        format!("{ours:.2?}")
-    );
+    let (bare, ours) = (format!("{bare:.2?}"), format!("{ours:.2?}"));
+    println!("{what:<58} {bare:>12} {ours:>12} {ratio:>7.2} {aim:>7}");
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

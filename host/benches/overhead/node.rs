@@ -85,14 +85,13 @@ max_in_flight = {IN_FLIGHT}
 requests_per_second = 1_000_000_000
 burst = 1_000_000_000
 [ledger]
-path = "ledger-{generation}.db"
+path = "ledger.db"
 [sync]
 start_jitter = "0ms"
 [policies.presence]
 component = "builtin:presence"
 settings = {{ settle = "0s", grace = "0s" }}
-"#,
-            generation = rand::random::<u32>(),
+"#
         );
         fs::write(&path, configuration).unwrap();
         let (_, settings) = Settings::read(&path, &|_| None).unwrap();
