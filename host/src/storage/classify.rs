@@ -144,7 +144,7 @@ fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, F
                 (Answer::Unclear, FailureKind::Throttled)
             }
             // The store agreed, and object_store could make no sense of what it said: a range behind the end, at Azurite.
-            (Some(status), None) if status.is_success() => (Answer::Unclear, FailureKind::Other),
+            (Some(StatusCode::PARTIAL_CONTENT), None) => (Answer::Unclear, FailureKind::Other),
             (Some(status), _) => by_status(status, code),
             // A connection that never stood carried nothing.
             (None, Some(HttpErrorKind::Connect)) => (Answer::Refused, FailureKind::Unavailable),
