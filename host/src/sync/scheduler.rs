@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
-use super::machine::Sighting;
 use super::tracker::{Tracker, Work};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
@@ -389,11 +388,6 @@ impl Scheduler {
                 .tracker
                 .iter()
                 .any(|(_, entry)| entry.unsettled && entry.wake.is_some_and(|at| at <= latest))
-    }
-
-    /// What a stream's staging last looked like.
-    pub fn sighting(&self, id: &StreamId) -> Option<&Sighting> {
-        self.tracker.get(id).map(|entry| &entry.sighting)
     }
 }
 
