@@ -193,7 +193,7 @@ async fn what_went_missing_is_found_again_and_again() {
     let look = Occasion::Looked(Trigger::Verification, sighting);
     for (occasion, phase) in [
         (look, Phase::Awaiting),
-        (Occasion::StagingGone, Phase::Idle),
+        (Occasion::StagingGone, Phase::Awaiting),
     ] {
         let after = rig.core.attempt(&id("app"), occasion).await.unwrap().phase;
         assert_eq!(after, phase);
