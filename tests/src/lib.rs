@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod clock;
 pub mod command;
+pub mod guests;
 pub mod meddling;
 pub mod node;
 pub mod s3;

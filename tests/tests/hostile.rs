@@ -21,6 +21,7 @@ use tidegate::ledger::{LedgerReader, StateScope};
 use tidegate::stream::{NodeId, StreamId};
 use tidegate::sync::{Call, Event, Story};
 use tidegate::time::{Clock, SystemClock};
+use tidegate_tests::guests::guests;
 
 const NODE: &str = "n1";
 
@@ -146,12 +147,6 @@ async fn attacked(
             "quarantined"
         };
         let call = world.call(role)?;
-        // A look that leaves a stream as it was is not recorded: that of a stream of which nothing is expected.
-        let expected = if role == Role::Existence {
-            cause
-        } else {
-            expected
-        };
         ensure!(
             call.failed && call.verdict.starts_with(&format!("{expected}:")),
             "pass {pass}: {call:?}"
@@ -559,13 +554,6 @@ retry = ["{retry}"]
             .with_context(|| format!("{stream} is not known"))?
             .phase)
     }
-}
-
-fn guests() -> PathBuf {
-    std::env::var_os("TIDEGATE_GUESTS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/bundled"),
-        PathBuf::from,
-    )
 }
 
 /// A JSON value as TOML, on one line.

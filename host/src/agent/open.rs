@@ -12,8 +12,8 @@ use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::NodeId;
 use crate::sync::{
-    Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, Rehearsal, Scheduler,
-    Writes,
+    Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, PolicyWrites, Rehearsal,
+    Scheduler, Writes,
 };
 use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
 
@@ -130,6 +130,10 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         Some(ledger) => ledger.summaries(&node).await?,
         None => Vec::new(),
     };
+    let open_writes = match &ledger {
+        Some(ledger) => ledger.open_writes(&node).await?,
+        None => Vec::new(),
+    };
     let core = Arc::new(Core {
         node,
         node_seen,
@@ -142,6 +146,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         entropy,
         health: Health::default(),
         gate: Gate::new(writes),
+        policy_writes: Arc::new(PolicyWrites::new(open_writes)),
         max_schema_size: settings.staging.max_schema_size,
     });
     Ok(Agent {

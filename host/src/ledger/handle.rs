@@ -10,7 +10,8 @@ use super::record::{
     ArchivedCopy, AttemptRecord, Document, PolicyStatus, ProbeRecord, StreamRecord, Summary,
 };
 use super::writer::{Work, Writer};
-use super::{LedgerOptions, archive, open, policy, sql, streams, volume};
+use super::writes::{PolicyWrite, WriteId};
+use super::{LedgerOptions, archive, open, policy, sql, streams, volume, writes};
 use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
@@ -229,6 +230,37 @@ impl Ledger {
                     false => Work::Undo(false),
                 })
             })
+            .await
+    }
+
+    /// Puts on record that a policy is about to write; answered when it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::TooLarge`] where [`OPEN_WRITES_MAX`](super::OPEN_WRITES_MAX) of the stream's are open.
+    pub async fn begin_write(
+        &self,
+        node: &NodeId,
+        write: PolicyWrite,
+    ) -> Result<WriteId, LedgerError> {
+        let node = node.clone();
+        self.write(move |connection| writes::begin(connection, &node, &write))
+            .await
+    }
+
+    /// Takes a write off the record, since its outcome is known.
+    pub async fn end_write(&self, id: WriteId) -> Result<(), LedgerError> {
+        self.write(move |connection| Ok(writes::end(connection, id)?))
+            .await
+    }
+
+    /// The writes by policies on record for the node, oldest first.
+    pub async fn open_writes(
+        &self,
+        node: &NodeId,
+    ) -> Result<Vec<(WriteId, PolicyWrite)>, LedgerError> {
+        let node = node.clone();
+        self.write(move |connection| Ok(writes::open(connection, &node)?))
             .await
     }
 

@@ -55,6 +55,7 @@ mod sql;
 mod streams;
 mod volume;
 mod writer;
+mod writes;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,7 @@ pub use record::{
     ProbeRecord, RecordedAttempt, STATE_MAX, SUMMARY_MAX, StreamRecord, Summary,
 };
 pub use recover::{RecoverReport, TableReport, recover};
+pub use writes::{OPEN_WRITES_MAX, PolicyWrite, WriteId};
 
 /// What an acknowledged request survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

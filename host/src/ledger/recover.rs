@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::time::Timestamp;
 
 /// The tables, each behind those that its rows name.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "meta",
     "nodes",
     "documents",
@@ -23,6 +23,7 @@ const TABLES: [&str; 8] = [
     "attempts",
     "archive",
     "policy_state",
+    "policy_writes",
     "policies",
 ];
 

@@ -84,6 +84,18 @@ CREATE TABLE policy_state (
     UNIQUE (node, tenant, stream, policy, key)
 ) STRICT;
 
+CREATE TABLE policy_writes (
+    id     INTEGER PRIMARY KEY,
+    node   TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    stream TEXT NOT NULL,    -- the stream that the decision was about
+    policy TEXT NOT NULL,
+    key    TEXT NOT NULL,    -- of the object that it writes
+    digest TEXT NOT NULL,    -- of what it writes there
+    size   INTEGER NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT; -- a row stands from before the request until its outcome is known
+
 CREATE TABLE policies (
     name     TEXT PRIMARY KEY NOT NULL, -- in the configuration
     digest   TEXT NOT NULL,             -- of the component

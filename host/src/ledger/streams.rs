@@ -305,6 +305,7 @@ pub(super) fn prune(
     now: Timestamp,
 ) -> Result<u64, Fault> {
     archive::drop_old(connection, before)?;
+    super::writes::drop_old(connection, before)?;
     let stale: Vec<(i64, StreamRecord)> = connection
         .prepare(&format!(
             "SELECT {COLUMNS}, id FROM streams WHERE updated < ?1 AND (phase = 'gone' OR node <> ?2)"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::policy_writes::LateWrites;
 use super::story::{self, Call, in_words};
 use super::world::PolicyWorld;
 use crate::contract::{Choice, Failure, LocalState, Presence, RetryDecision, Role};
@@ -51,8 +52,10 @@ impl Attempt<'_> {
                 .core
                 .facts(self.id, &self.stream, &plan, &self.keys, self.trigger);
             let values = GrantValues::new(self.keys.root.trim_end_matches('/'), &facts);
+            let writes = Arc::new(LateWrites::default());
             let world = |policy: &Arc<str>| -> Arc<dyn World> {
-                Arc::new(PolicyWorld::new(self.core, self.id, Arc::clone(policy)))
+                let (policy, writes) = (Arc::clone(policy), Arc::clone(&writes));
+                Arc::new(PolicyWorld::new(self.core, self.id, policy, writes))
             };
             let asked = plan
                 .chain(role)
@@ -70,6 +73,7 @@ impl Attempt<'_> {
                     .map_or_else(|| "the host's default".to_owned(), in_words),
                 calls: asked.reports.iter().map(Call::of).collect(),
             });
+            self.await_writes(&writes).await;
             if committed {
                 return asked.verdict;
             }

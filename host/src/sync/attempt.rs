@@ -130,6 +130,7 @@ impl Core {
             planned: None,
             store_failed: false,
         };
+        attempt.read_back_policy_writes().await;
         attempt.run(event).await?;
         attempt.finish(known.as_ref()).await
     }
@@ -184,7 +185,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn note(&mut self, note: Note) {
+    pub(super) fn note(&mut self, note: Note) {
         let stream = self.id;
         match note.level {
             Level::Info => tracing::info!(%stream, "{}", note.text),
@@ -227,7 +228,7 @@ impl Attempt<'_> {
         self.story.after = self.stream.phase;
         self.story.next = self.stream.next_wake();
         self.story.why = self.why();
-        if known != Some(&self.stream) {
+        if known != Some(&self.stream) || self.story.alarms() {
             let story = self.story.is_worth_telling().then_some(&self.story);
             self.save(story).await?;
         }

@@ -6,6 +6,7 @@ use super::gate::Gate;
 use super::health::Health;
 use super::journal::Journal;
 use super::plan::Plan;
+use super::policy_writes::PolicyWrites;
 use crate::staging::{Layout, Staging};
 use crate::storage::Store;
 use crate::stream::NodeId;
@@ -36,6 +37,8 @@ pub struct Core {
     pub health: Health,
     /// Whether it may be written to.
     pub gate: Gate,
+    /// What policies wrote, as far as nobody knows whether it arrived.
+    pub policy_writes: Arc<PolicyWrites>,
     /// The largest schema that is read, staged or stored, in bytes.
     pub max_schema_size: u64,
 }

@@ -11,8 +11,8 @@ use super::story::Story;
 use crate::contract::{Failure, LocalState};
 use crate::digest::Digest;
 use crate::ledger::{
-    self, AttemptRecord, LastFailure, Ledger, LedgerError, LedgerReader, Save, StateScope,
-    StreamRecord, Swap,
+    self, AttemptRecord, LastFailure, Ledger, LedgerError, LedgerReader, PolicyWrite, Save,
+    StateScope, StreamRecord, Swap, WriteId,
 };
 use crate::schema::Schema;
 use crate::stream::{NodeId, StreamId};
@@ -64,6 +64,12 @@ pub trait Journal: Debug + Send + Sync {
 
     /// Sets all keys if each holds what is expected; else none, and false.
     async fn commit_state(&self, swaps: Vec<Swap>) -> Result<bool, JournalError>;
+
+    /// Puts on record that a policy is about to write. Durable when this returns; `None` where nothing may be written.
+    async fn begin_write(&self, write: &PolicyWrite) -> Result<Option<WriteId>, JournalError>;
+
+    /// Takes a write off the record, since its outcome is known.
+    async fn end_write(&self, id: WriteId) -> Result<(), JournalError>;
 }
 
 /// The journal of a running agent: its ledger.
@@ -126,6 +132,16 @@ impl Journal for LedgerJournal {
 
     async fn commit_state(&self, swaps: Vec<Swap>) -> Result<bool, JournalError> {
         Ok(self.ledger.commit_state(swaps).await?)
+    }
+
+    async fn begin_write(&self, write: &PolicyWrite) -> Result<Option<WriteId>, JournalError> {
+        Ok(Some(
+            self.ledger.begin_write(&self.node, write.clone()).await?,
+        ))
+    }
+
+    async fn end_write(&self, id: WriteId) -> Result<(), JournalError> {
+        Ok(self.ledger.end_write(id).await?)
     }
 }
 
@@ -193,6 +209,14 @@ impl Journal for Rehearsal {
 
     async fn commit_state(&self, _: Vec<Swap>) -> Result<bool, JournalError> {
         Ok(true)
+    }
+
+    async fn begin_write(&self, _: &PolicyWrite) -> Result<Option<WriteId>, JournalError> {
+        Ok(None)
+    }
+
+    async fn end_write(&self, _: WriteId) -> Result<(), JournalError> {
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ mod marker;
 mod peers;
 mod perform;
 mod plan;
+mod policy_writes;
 mod publishers;
 mod scheduler;
 mod story;
@@ -28,6 +29,7 @@ pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub use machine::{Level, Source};
 pub use plan::{Matcher, Plan, StreamPlan};
+pub use policy_writes::PolicyWrites;
 pub use scheduler::{
     DEFAULT_ATTEMPTS_AT_ONCE, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
 };

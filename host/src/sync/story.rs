@@ -160,6 +160,15 @@ impl Story {
         self.before != self.after || !self.steps.is_empty()
     }
 
+    /// Whether something went wrong that people should find, though the stream may be as it was.
+    pub fn alarms(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Event::Asked { calls, .. } => calls.iter().any(|call| call.failed),
+            Event::Note { level, .. } => *level > Level::Info,
+            Event::Staged { .. } | Event::Request { .. } => false,
+        })
+    }
+
     /// One line.
     pub fn summary(&self) -> String {
         let last = self.steps.iter().rev().find_map(|step| match step {

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
+use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::journal::Journal;
+use super::policy_writes::{LateWrite, LateWrites, PolicyWriter, not_written};
 use super::publishers::MAX_LISTED;
-use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
+use crate::contract::ObjectInfo;
 use crate::ledger;
 use crate::policy::{
     Entry, Page, ReadFailure, StagedFile, StagingFailure, StateScope, World, WriteFailure,
     WriteMode,
 };
 use crate::staging::{FileError, ListError, Staging};
-use crate::storage::{Fetched, Put, Store};
+use crate::storage::{Fetched, Store};
 use crate::stream::{NodeId, StreamId};
-use crate::sync::gate::Writes;
 
 /// The most files of a stream's staging directory that a policy is shown.
 const MAX_FILES: usize = 10_000;
@@ -32,19 +33,26 @@ pub(super) struct PolicyWorld {
     node: NodeId,
     stream: StreamId,
     policy: Arc<str>,
-    may_write: bool,
+    writer: Option<PolicyWriter>,
+    late: Arc<LateWrites>,
 }
 
 impl PolicyWorld {
-    pub(super) fn new(core: &Core, stream: &StreamId, policy: Arc<str>) -> Self {
+    pub(super) fn new(
+        core: &Core,
+        stream: &StreamId,
+        policy: Arc<str>,
+        late: Arc<LateWrites>,
+    ) -> Self {
         Self {
             store: core.store.clone(),
             staging: Arc::clone(&core.staging),
             journal: Arc::clone(&core.journal),
             node: core.node.clone(),
             stream: stream.clone(),
+            writer: PolicyWriter::new(core, stream, Arc::clone(&policy)),
             policy,
-            may_write: matches!(core.gate.get(), Writes::Conditional | Writes::ReadBack),
+            late,
         }
     }
 
@@ -127,38 +135,22 @@ impl World for PolicyWorld {
         bytes: Bytes,
         mode: WriteMode,
     ) -> Result<ObjectInfo, WriteFailure> {
-        if !self.may_write {
-            let failure = StoreFailure::new(FailureKind::Unavailable, "nothing is written now");
-            return Err(WriteFailure::Store(failure));
-        }
+        let Some(writer) = self.writer.clone() else {
+            return Err(not_written("nothing is written now"));
+        };
+        let (tell, told) = oneshot::channel();
+        let (policy, key) = (Arc::clone(&self.policy), key.clone());
         // A task of its own: the decision's deadline drops this future, and the write must end all the same.
-        let (store, key) = (self.store.clone(), key.clone());
-        let (stream, policy) = (self.stream.clone(), Arc::clone(&self.policy));
-        let task = tokio::spawn(async move {
-            tracing::info!(%stream, %policy, %key, bytes = bytes.len(), "policy writes an object");
-            let put = match &mode {
-                WriteMode::Create => store.create(&key, bytes).await,
-                WriteMode::Update(version) => store.update(&key, bytes, version).await,
-            };
-            let stale = matches!(put, Put::Exists | Put::Stale | Put::Ambiguous(_));
-            let standing = if stale {
-                store.head(&key).await.ok().flatten()
-            } else {
-                None
-            };
-            (put, standing)
-        });
-        match task.await {
-            Ok((Put::Done(object), _)) => Ok(object),
-            Ok((Put::Exists | Put::Stale, standing)) => Err(WriteFailure::Stale(standing)),
-            Ok((Put::Refused(failure) | Put::Ambiguous(failure), _)) => {
-                Err(WriteFailure::Store(failure))
-            }
-            Err(error) => Err(WriteFailure::Store(StoreFailure::new(
-                FailureKind::Other,
-                error.to_string(),
-            ))),
-        }
+        self.late.add(tokio::spawn(async move {
+            let written = writer.write(key.clone(), bytes, mode).await;
+            tell.send(written).err().map(|written| LateWrite {
+                policy,
+                key,
+                written,
+            })
+        }));
+        told.await
+            .unwrap_or_else(|_| Err(not_written("the write was interrupted")))
     }
 
     async fn staged_files(&self) -> Result<Vec<StagedFile>, StagingFailure> {

@@ -425,4 +425,15 @@ impl Journal for Stale<'_> {
     async fn commit_state(&self, _: Vec<crate::ledger::Swap>) -> Result<bool, JournalError> {
         panic!("a verification asks no policy")
     }
+
+    async fn begin_write(
+        &self,
+        _: &crate::ledger::PolicyWrite,
+    ) -> Result<Option<crate::ledger::WriteId>, JournalError> {
+        panic!("a verification asks no policy")
+    }
+
+    async fn end_write(&self, _: crate::ledger::WriteId) -> Result<(), JournalError> {
+        panic!("a verification asks no policy")
+    }
 }
