@@ -1,11 +1,14 @@
 //! Publishing a captured schema: read, then create, or merge and swap.
 
+use std::time::Duration;
+
 use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Remote, Source, Stream};
 use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Step};
 use crate::contract::{
     Failure, FailureKind, LocalState, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
 };
 use crate::schema::Schema;
+use crate::time::millis;
 
 impl Step<'_, '_> {
     /// Begins to publish the captured schema. Which incarnation of the stream this is must be known first.
@@ -211,8 +214,9 @@ impl Step<'_, '_> {
     /// nodes from booting.
     fn compare_peers(&mut self, intent: Intent) -> Option<()> {
         let rules = self.moment.rules;
-        let fresh = self.stream.peers_checked.is_some_and(|at| {
-            at <= self.now() && self.now().since(at) < rules.check_peers_interval
+        // A time further off than any that was ever set is left from before the clock was set back.
+        let fresh = self.stream.peers_due.is_some_and(|due| {
+            self.now() < due && due.since(self.now()) <= rules.longest_peers_interval()
         });
         if rules.check_peers && !fresh {
             self.perform(
@@ -222,6 +226,15 @@ impl Step<'_, '_> {
         } else {
             self.begin_write(intent)
         }
+    }
+
+    /// The next comparison is some time behind the interval, another one on each node: those that publish a new field
+    /// together don't go on listing each other's schemas together.
+    fn peers_compared(&mut self) {
+        let interval = self.moment.rules.check_peers_interval;
+        let spread = millis(self.moment.rules.longest_peers_interval() - interval);
+        let jitter = Duration::from_millis(self.moment.entropy % spread.saturating_add(1));
+        self.stream.peers_due = Some(self.now().plus(interval + jitter));
     }
 
     pub(super) fn peers(&mut self, peers: Result<Peers, StoreFailure>) -> Option<()> {
@@ -236,7 +249,7 @@ impl Step<'_, '_> {
                         if let Some(text) = conflict_with(&intent.document.schema, &peers) {
                             return self.conflicted(text);
                         }
-                        self.stream.peers_checked = Some(self.moment.now);
+                        self.peers_compared();
                     }
                     Err(failure) => self.note(
                         Level::Warning,
@@ -276,7 +289,7 @@ impl Step<'_, '_> {
                 if let Some(text) = conflict_with(&merged, peers) {
                     return self.conflicted(text);
                 }
-                self.stream.peers_checked = Some(self.moment.now);
+                self.peers_compared();
                 self.swap(&remote.object, merged, Source::Local)
             }
             Err(conflict) => self.conflicted(format!(

@@ -21,7 +21,7 @@ pub struct Rules {
     pub max_phantom_refusals: u32,
     /// Whether a publish that brings new fields is compared with the peers first.
     pub check_peers: bool,
-    /// At most once in this time.
+    /// At most once in this time, and after half of it more at the latest.
     pub check_peers_interval: Duration,
     /// Whether a stored object that is missing or corrupt is restored.
     pub repair: bool,
@@ -56,6 +56,12 @@ impl Rules {
     /// No stream waits longer for its next look, whatever a clock that was set back makes of a time in the ledger.
     pub fn longest_wait(&self) -> Duration {
         self.max_delay.max(self.recheck)
+    }
+
+    /// No comparison with the peers is put off for longer: the interval and half of it, at random.
+    pub fn longest_peers_interval(&self) -> Duration {
+        self.check_peers_interval
+            .saturating_add(self.check_peers_interval / 2)
     }
 
     /// A policy's delay, within the operator's bounds.

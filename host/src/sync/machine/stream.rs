@@ -68,8 +68,8 @@ pub struct Stream<D = Document> {
     pub lost_races: u32,
     /// Creates in a row that were refused while nothing stood there.
     pub phantom_refusals: u32,
-    /// When the peers were last compared and agreed.
-    pub peers_checked: Option<Timestamp>,
+    /// A publish before this time is not compared with the peers again, since they agreed a short while ago.
+    pub peers_due: Option<Timestamp>,
 }
 
 /// What the host waits for.
@@ -291,7 +291,7 @@ impl<D> Stream<D> {
             looks_left: 0,
             lost_races: 0,
             phantom_refusals: 0,
-            peers_checked: None,
+            peers_due: None,
         }
     }
 
@@ -368,7 +368,7 @@ impl<D> Stream<D> {
             looks_left: self.looks_left,
             lost_races: self.lost_races,
             phantom_refusals: self.phantom_refusals,
-            peers_checked: self.peers_checked,
+            peers_due: self.peers_due,
         })
     }
 }

@@ -57,6 +57,8 @@ struct World {
     signature: u64,
     violations: Vec<String>,
     puts: u32,
+    comparisons: u32,
+    entropy: u64,
 }
 
 impl World {
@@ -80,6 +82,8 @@ impl World {
             signature: 1,
             violations: vec![],
             puts: 0,
+            comparisons: 0,
+            entropy: 3,
         }
     }
 
@@ -124,7 +128,7 @@ impl World {
         for _ in 0..100 {
             let moment = Moment {
                 now: self.now,
-                entropy: 3,
+                entropy: self.entropy,
                 rules: &self.rules,
             };
             let effects = self.stream.step(event, moment).unwrap();
@@ -244,7 +248,10 @@ impl World {
                 None => HeadSeen::Missing,
                 Some((_, version)) => HeadSeen::Found(object(&version.to_string())),
             })),
-            Effect::GatherPeers => Event::Peers(self.ask(self.peers_now())),
+            Effect::GatherPeers => {
+                self.comparisons += 1;
+                Event::Peers(self.ask(self.peers_now()))
+            }
             Effect::Resolve(choice) => Event::Proposed(self.propose(&choice)),
             Effect::Write => Event::Written(self.write()),
         })
@@ -675,6 +682,38 @@ fn a_peer_of_another_type_is_named_and_nothing_is_written() {
             .to_string()
             .contains("the peer peer")
     );
+}
+
+#[test]
+fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_at_another_time() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    // Every minute the stream gets a field. The interval is 5 minutes, and 5 to 7.5 are between two comparisons.
+    let compared = |entropy| {
+        let mut world = World::new();
+        world.entropy = entropy;
+        let mut minutes = vec![];
+        for minute in 0..16 {
+            let before = world.comparisons;
+            world.restage(&format!("a:Utf8 f{minute}:Utf8"));
+            world.look(Trigger::Changed);
+            world.now = NOW.plus(MINUTE * (minute + 1));
+            if world.comparisons > before {
+                minutes.push(minute);
+            }
+        }
+        assert_eq!(world.puts, 16);
+        minutes
+    };
+    assert_eq!(compared(0), [0, 5, 10, 15]);
+    assert_eq!(compared(150_000), [0, 8]);
+
+    // A clock that was set back by years does not put the next comparison off until then.
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.now = Timestamp::from_millis(NOW.as_millis() / 2);
+    world.restage("a:Utf8 b:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.comparisons, 2);
 }
 
 #[test]
