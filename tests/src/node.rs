@@ -26,6 +26,10 @@ pub enum Kind {
     Plain,
     /// Parseable's ingest node, whose streams exist while their markers do.
     Parseable,
+    /// Parseable's standalone node, whose objects carry no node's name.
+    Standalone,
+    /// A layout of the operator's own templates, without markers.
+    Templates,
 }
 
 /// Policies that decide at once, so that no test waits.
@@ -74,6 +78,11 @@ impl Node {
                 std::fs::write(file, identity(id).to_string())?;
                 "[staging]\n".to_owned()
             }
+            Kind::Standalone => "[staging]\nmode = \"standalone\"\n".to_owned(),
+            Kind::Templates => format!(
+                "[node]\nid = \"{id}\"\n[layouts.own]\nstaged = \"{{tenant}}/{{stream}}/of-{{node}}.json\"\n\
+                 stored = \"schemas/{{tenant}}/{{stream}}/of-{{node}}.json\"\n[staging]\nlayout = \"own\"\n"
+            ),
         };
         let policies = if tables.contains("[policies.presence]") {
             ""

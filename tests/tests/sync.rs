@@ -29,7 +29,7 @@ async fn over(check: impl AsyncFn(&TestStore) -> Result<()>) -> Result<()> {
 
 /// The same, with each layout.
 async fn over_layouts(check: impl AsyncFn(&TestStore, Kind) -> Result<()>) -> Result<()> {
-    for kind in [Kind::Plain, Kind::Parseable] {
+    for kind in [Kind::Plain, Kind::Parseable, Kind::Templates] {
         over(async |store| check(store, kind).await)
             .await
             .with_context(|| format!("with the layout {kind:?}"))?;
@@ -69,6 +69,27 @@ async fn a_schema_is_merged_into_what_stands() -> Result<()> {
             "{stored:?}"
         );
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_standalone_node_publishes_the_streams_one_schema() -> Result<()> {
+    over(async |store| {
+        let (node, app) = (Node::new(store, Kind::Standalone)?, app());
+        node.create(&app).await?;
+        let keys = node.keys(&app)?;
+        ensure!(keys.schema.as_ref() == "app/.stream/.schema");
+        ensure!(keys.marker.context("no marker")?.as_ref() == "app/.stream/.stream.json");
+        node.stage(&app, schema(&[("a", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        ensure!(agent.pass().await?.settled);
+        agent.expect(&app, Phase::Synced)?;
+        node.stage(&app, schema(&[("b", "Utf8")]))?;
+        agent.scan().await?;
+        agent.expect(&app, Phase::Synced)?;
+        ensure!(node.stored_fields(&app).await? == Some(vec!["a".into(), "b".into()]));
+        agent.close().await
     })
     .await
 }
