@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Fault, LedgerError};
+use super::lookups::Lookups;
 use super::policy::{StateScope, Swap};
 use super::record::{
     ArchivedCopy, AttemptRecord, Document, PolicyStatus, ProbeRecord, StreamRecord, Summary,
@@ -62,6 +63,8 @@ struct Shared {
     path: PathBuf,
     options: LedgerOptions,
     warnings: Vec<String>,
+    // Before the writer, so that it is dropped before: the last connection folds the `-wal` file in.
+    lookups: Lookups,
     writer: Writer,
 }
 
@@ -78,6 +81,7 @@ impl Ledger {
         let warnings = volume::warning(open::parent(&path)).into_iter().collect();
         Ok(Self {
             shared: Arc::new(Shared {
+                lookups: Lookups::start(&path, open::open_reader(&path)?.1)?,
                 writer: Writer::start(path.clone(), connection, lock)?,
                 path,
                 options,
@@ -98,6 +102,7 @@ impl Ledger {
 
     /// Finishes what was asked before and lets go of the file. Later requests fail with [`LedgerError::Closed`].
     pub async fn close(&self) -> Result<(), LedgerError> {
+        self.shared.lookups.close().await?;
         self.shared.writer.close().await
     }
 
@@ -150,7 +155,7 @@ impl Ledger {
         stream: &StreamId,
     ) -> Result<Option<(StreamRecord, Vec<Bytes>)>, LedgerError> {
         let (node, stream) = (node.clone(), stream.clone());
-        self.write(move |connection| Ok(streams::recall(connection, &node, &stream)?))
+        self.look_up(move |connection| Ok(streams::recall(connection, &node, &stream)?))
             .await
     }
 
@@ -204,14 +209,14 @@ impl Ledger {
         key: &str,
     ) -> Result<Option<Vec<u8>>, LedgerError> {
         let (policy, scope, key) = (policy.to_owned(), scope.clone(), key.to_owned());
-        self.write(move |connection| Ok(policy::load_state(connection, &policy, &scope, &key)?))
+        self.look_up(move |connection| Ok(policy::load_state(connection, &policy, &scope, &key)?))
             .await
     }
 
     /// How many keys a policy keeps in the scope.
     pub async fn count_state(&self, policy: &str, scope: &StateScope) -> Result<u64, LedgerError> {
         let (policy, scope) = (policy.to_owned(), scope.clone());
-        self.write(move |connection| Ok(policy::count_state(connection, &policy, &scope)?))
+        self.look_up(move |connection| Ok(policy::count_state(connection, &policy, &scope)?))
             .await
     }
 
@@ -305,7 +310,15 @@ impl Ledger {
             .await
     }
 
-    /// Reads go through the writer too, so that they see what was asked before them.
+    /// Asks what is often asked, beside the writer: it sees what was durable when it was asked.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.shared.lookups.ask(question).await
+    }
+
+    /// What is seldom read goes through the writer too, and sees what was asked before it.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,

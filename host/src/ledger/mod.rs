@@ -45,6 +45,7 @@ mod error;
 mod handle;
 mod history;
 mod lock;
+mod lookups;
 mod migrate;
 mod open;
 mod policy;
