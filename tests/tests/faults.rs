@@ -33,9 +33,14 @@ struct Case {
 
 impl Case {
     async fn new() -> Result<Self> {
+        Self::with("").await
+    }
+
+    /// With more tables of configuration.
+    async fn with(tables: &str) -> Result<Self> {
         let endpoint = Endpoint::start().await?;
         let clock = Arc::new(StepClock::default());
-        let mut node = Node::new(&over(&endpoint)?, Kind::Plain)?;
+        let mut node = Node::with(&over(&endpoint)?, Kind::Plain, "n1", tables)?;
         node.store = Some(Store::open(&endpoint.settings(), Arc::clone(&clock) as _)?);
         node.stage(&app(), schema(&[("a", "Utf8")]))?;
         Ok(Self {
@@ -481,5 +486,40 @@ async fn a_restaged_file_after_a_clock_stepped_back_delays_for_no_longer_than_al
         .advance(rules.longest_wait() + Duration::from_millis(1));
     agent.settle().await;
     agent.expect(&app(), Phase::Synced)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_abandoned_stream_begins_again_with_the_agent() -> Result<()> {
+    let resigned = r#"
+[policies.backoff]
+component = "builtin:backoff"
+settings = { max-attempts = 1 }
+"#;
+    let case = Case::with(resigned).await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(403, "AccessDenied")).on(s3::Kind::Put));
+    agent.scan().await?;
+    agent.expect(&app(), Phase::Abandoned)?;
+    // Neither time nor another scan brings it back.
+    case.endpoint.faults().clear();
+    case.clock.advance(Duration::from_secs(86_400));
+    agent.scan().await?;
+    ensure!(agent.outcomes().is_empty());
+    agent.close().await?;
+
+    // The node deletes what it staged.
+    std::fs::remove_dir_all(
+        case.node
+            .staged_path(&app())
+            .parent()
+            .context("no folder")?,
+    )?;
+    let mut agent = case.open().await?;
+    agent.scan().await?;
+    agent.expect(&app(), Phase::Synced)?;
+    ensure!(case.node.stored_fields(&app()).await? == Some(vec!["a".into()]));
     Ok(())
 }

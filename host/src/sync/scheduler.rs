@@ -45,6 +45,8 @@ pub struct Scheduler {
     wanted: Option<Wanted>,
     /// Over how long the streams that the first scan finds are spread; `None` once it is over.
     spread: Option<Duration>,
+    /// The streams that were abandoned when the agent started; the first scan queues them.
+    abandoned: Vec<StreamId>,
     errors: u64,
 }
 
@@ -83,15 +85,18 @@ impl Scheduler {
             observer: None,
             wanted: None,
             spread: None,
+            abandoned: Vec::new(),
             errors: 0,
             core,
         };
         let (now, monotonic) = (scheduler.core.clock.now(), scheduler.core.clock.monotonic());
         let core = Arc::clone(&scheduler.core);
         let due = |id: &StreamId, at: Timestamp| monotonic.saturating_add(wait(&core, id, at, now));
-        for id in scheduler.tracker.recall(summaries, now, due) {
+        let (unresolved, abandoned) = scheduler.tracker.recall(summaries, now, due);
+        for id in unresolved {
             scheduler.queue(id, Work::Start);
         }
+        scheduler.abandoned = abandoned;
         let wakes: Vec<_> = scheduler
             .tracker
             .iter()
@@ -151,6 +156,9 @@ impl Scheduler {
         for staged in &found {
             self.saw(staged, window);
         }
+        for id in std::mem::take(&mut self.abandoned) {
+            self.queue_within(id, Work::Start, window);
+        }
         if !summary.truncated && summary.unreadable.is_empty() {
             for id in self.tracker.end_scan() {
                 self.queue(id, Work::StagingGone);
@@ -183,15 +191,15 @@ impl Scheduler {
                 let names = staged.foreign.join(", ");
                 tracing::warn!(stream = %staged.stream, "schemas of other nodes are staged here and left alone: {names}");
             }
-            let delay = self.core.entropy.word() % millis(window).max(1);
-            match delay {
-                0 => self.queue(staged.stream.clone(), Work::Look(trigger)),
-                delay => self.queue_later(
-                    &staged.stream,
-                    Work::Look(trigger),
-                    Duration::from_millis(delay),
-                ),
-            }
+            self.queue_within(staged.stream.clone(), Work::Look(trigger), window);
+        }
+    }
+
+    /// Queues the work at some time within the window.
+    fn queue_within(&mut self, id: StreamId, work: Work, window: Duration) {
+        match self.core.entropy.word() % millis(window).max(1) {
+            0 => self.queue(id, work),
+            delay => self.queue_later(&id, work, Duration::from_millis(delay)),
         }
     }
 
@@ -236,9 +244,9 @@ impl Scheduler {
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
-        // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
+        // Neither a start, nor what an operator asks for, nor a first look is lost among what a scan or a timer adds.
         entry.next = match entry.next {
-            Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
+            Some(Work::Start | Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
             _ => Some(work),
         };
         if !entry.busy {

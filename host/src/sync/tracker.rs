@@ -58,15 +58,15 @@ pub(super) struct Entry {
 }
 
 impl Tracker {
-    /// Takes in what the ledger knows; `due` tells when a time of the wall clock comes on the monotonic one. Gives the streams that must be attended to at once: their last write was never
-    /// answered.
+    /// Takes in what the ledger knows; `due` tells when a time of the wall clock comes on the monotonic one. Gives the
+    /// streams whose last write was never answered, and those that were abandoned.
     pub(super) fn recall(
         &mut self,
         summaries: Vec<Summary>,
         now: Timestamp,
         due: impl Fn(&StreamId, Timestamp) -> Duration,
-    ) -> Vec<StreamId> {
-        let mut unresolved = Vec::new();
+    ) -> (Vec<StreamId>, Vec<StreamId>) {
+        let (mut unresolved, mut abandoned) = (Vec::new(), Vec::new());
         for summary in summaries {
             let signature = summary
                 .signature
@@ -76,6 +76,8 @@ impl Tracker {
             let wake = summary.next_attempt.map(|at| due(&summary.stream, at));
             if summary.unresolved {
                 unresolved.push(summary.stream.clone());
+            } else if summary.phase == Phase::Abandoned {
+                abandoned.push(summary.stream.clone());
             }
             let sighting = Sighting {
                 signature,
@@ -89,7 +91,7 @@ impl Tracker {
             };
             self.entries.insert(summary.stream, entry);
         }
-        unresolved
+        (unresolved, abandoned)
     }
 
     /// Begins a scan.

@@ -14,9 +14,14 @@ impl Step<'_, '_> {
         for timer in [&mut self.stream.wake, &mut self.stream.look] {
             *timer = timer.map(|at| at.min(latest));
         }
-        match self.stream.intent {
-            Some(_) => self.read_back(Ended::Interrupted),
-            None => self.rest(),
+        match (&self.stream.intent, self.stream.phase) {
+            (Some(_), _) => self.read_back(Ended::Interrupted),
+            // The configuration was loaded again, and what made a policy give up may be mended.
+            (None, Phase::Abandoned) => {
+                self.begin_again();
+                self.read_staged(Trigger::Scheduled)
+            }
+            (None, _) => self.rest(),
         }
     }
 
@@ -291,6 +296,7 @@ impl Step<'_, '_> {
     fn absent(&mut self, reason: String) -> Option<()> {
         match self.stream.phase {
             Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            Phase::Unseen if self.owes_captured() => self.publish_captured(),
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.stream.phase = Phase::Awaiting;
                 self.stream.absent_since.get_or_insert(self.moment.now);
@@ -304,6 +310,7 @@ impl Step<'_, '_> {
     fn not_expected(&mut self) -> Option<()> {
         match self.stream.phase {
             Phase::Pending if self.stream.captured.is_some() => return self.publish(),
+            Phase::Unseen if self.owes_captured() => return self.publish_captured(),
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
                 let reason = "the stored object is missing; `tidegate verify --repair` restores it";
@@ -313,6 +320,20 @@ impl Step<'_, '_> {
             _ => {}
         }
         self.rest()
+    }
+
+    /// Whether the store was never known to hold what was captured. A stream that begins again is so.
+    fn owes_captured(&self) -> bool {
+        let stream = &self.stream;
+        stream.captured.as_ref().is_some_and(|captured| {
+            let confirmed = stream.confirmed.as_ref();
+            confirmed.is_none_or(|confirmed| !confirmed.document.schema.covers(&captured.schema))
+        })
+    }
+
+    fn publish_captured(&mut self) -> Option<()> {
+        self.stream.phase = Phase::Pending;
+        self.publish()
     }
 
     /// Nothing is owed: failures and absences are over.

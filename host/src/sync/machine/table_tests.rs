@@ -96,6 +96,13 @@ fn asked_retry(phase: Phase, failure: Failure) -> Stream {
     }
 }
 
+fn with_captured(stream: Stream) -> Stream {
+    Stream {
+        captured: Some(document("a:Utf8")),
+        ..stream
+    }
+}
+
 fn without_captured(stream: Stream) -> Stream {
     Stream {
         captured: None,
@@ -191,8 +198,9 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             existence(Presence::Absent("owed".into()))
         }
         "absent, something captured" => {
-            only(&[Phase::Pending, Phase::Gone])?;
-            existence(Presence::Absent("owed".into()))
+            only(&[Phase::Pending, Phase::Unseen, Phase::Gone])?;
+            let (stream, event) = existence(Presence::Absent("owed".into()));
+            (with_captured(stream), event)
         }
         "absent, nothing captured" => {
             only(&[Phase::Pending, Phase::Gone])?;
@@ -217,8 +225,9 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             (lost, event)
         }
         "not-expected, something captured" => {
-            only(&[Phase::Pending, Phase::Gone])?;
-            existence(Presence::NotExpected("young".into()))
+            only(&[Phase::Pending, Phase::Unseen, Phase::Gone])?;
+            let (stream, event) = existence(Presence::NotExpected("young".into()));
+            (with_captured(stream), event)
         }
         "not-expected, nothing captured" => {
             only(&[Phase::Pending, Phase::Gone])?;
