@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Process;
 
 use anyhow::{Context, Result, ensure};
-use tempfile::TempDir;
-use tidegate_tests::binary::{Ran, command};
-use tidegate_tests::node::{policy_cache, schema};
+use tidegate_tests::node::schema;
+use tidegate_tests::place::{Mounted, Place};
 use tidegate_tests::s3::{Conditions, Endpoint};
 
 const SETTLED: i32 = 0;
@@ -17,99 +16,6 @@ const USAGE: i32 = 2;
 const UNSETTLED: i32 = 3;
 const STORE: i32 = 4;
 const POLICY: i32 = 5;
-
-/// A node with the plain layout, a `file://` store and a configuration file.
-struct Place {
-    dir: TempDir,
-}
-
-impl Place {
-    fn new() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        for folder in ["staging", "store", "state"] {
-            fs::create_dir(dir.path().join(folder))?;
-        }
-        let place = Self { dir };
-        place.configure("")?;
-        Ok(place)
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// Writes the configuration, with more tables.
-    fn configure(&self, tables: &str) -> Result<()> {
-        let text = format!("{}\n{tables}", self.head()?);
-        Ok(fs::write(self.path("tidegate.toml"), text)?)
-    }
-
-    fn head(&self) -> Result<String> {
-        let (store, cache) = (self.path("store"), policy_cache()?);
-        let presence =
-            "[policies.presence]\ncomponent = \"builtin:presence\"\nsettings = { settle = \"0s\" }";
-        Ok(format!(
-            "[node]\nid = \"n1\"\n[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[store]\nurl = \"file://{}\"\n\
-             [ledger]\npath = \"state/ledger.db\"\n[runtime]\ncache = \"{}\"\n{presence}",
-            store.display(),
-            cache.display(),
-        ))
-    }
-
-    fn stage(&self, stream: &str, text: &str) -> Result<PathBuf> {
-        let folder = self.path("staging").join(stream);
-        fs::create_dir_all(&folder)?;
-        let path = folder.join("schema.json");
-        fs::write(&path, text)?;
-        Ok(path)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<Ran> {
-        let output = command()?
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .output()?;
-        Ok(output.into())
-    }
-
-    /// Everything that stands in the store and in staging, with the content.
-    fn everything(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.path("staging"), self.path("store")];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                let kind = fs::symlink_metadata(&path)?;
-                if kind.is_dir() {
-                    folders.push(path);
-                } else if kind.is_file() && kind.len() < 1 << 20 {
-                    let content = fs::read(&path)?;
-                    found.push((path, content));
-                } else {
-                    found.push((
-                        path,
-                        format!("{:?} of {}", kind.file_type(), kind.len()).into(),
-                    ));
-                }
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
-
-    /// Runs a command that is to be refused with this code and all these parts of a message, and to change nothing.
-    fn refused(&self, arguments: &[&str], code: i32, parts: &[&str]) -> Result<()> {
-        let before = self.everything()?;
-        let ran = self.run(arguments)?;
-        ensure!(ran.code == Some(code), "{ran:#?}");
-        for part in parts {
-            ensure!(ran.stderr.contains(part), "no `{part}` in {ran:#?}");
-        }
-        ensure!(!ran.stderr.contains("panicked"), "{ran:#?}");
-        ensure!(self.everything()? == before, "something changed");
-        Ok(())
-    }
-}
 
 #[test]
 fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
@@ -290,37 +196,24 @@ fn what_is_staged_and_no_schema_harms_no_other_stream() -> Result<()> {
 fn a_second_agent_on_the_same_ledger_or_staging_is_refused() -> Result<()> {
     let place = Place::new()?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
-    let mut first = command()?
-        .args(["run", "--for", "60s", "--log", "info"])
-        .current_dir(place.dir.path())
-        .stderr(std::process::Stdio::piped())
-        .spawn()?;
-    let checked = (|| {
-        let log = std::io::BufReader::new(first.stderr.take().context("no log")?);
-        let mut lines = std::io::BufRead::lines(log).map_while(Result::ok);
-        lines
-            .find(|line| line.contains("→ synced"))
-            .context("it published nothing")?;
-        place.refused(
-            &["run", "--for", "1s"],
-            USAGE,
-            &["another tidegate runs on the staging directory"],
-        )?;
+    let mut first = place.start(&["run", "--log", "info"])?;
+    first.logs(&["→ synced"])?;
+    place.refused(
+        &["run", "--for", "1s"],
+        USAGE,
+        &["another tidegate runs on the staging directory"],
+    )?;
 
-        // Another staging directory, and the same ledger.
-        fs::create_dir(place.path("elsewhere"))?;
-        let text = fs::read_to_string(place.path("tidegate.toml"))?;
-        let text = text.replace("\"staging\"", "\"elsewhere\"");
-        fs::write(place.path("second.toml"), text)?;
-        place.refused(
-            &["run", "--for", "1s", "-c", "second.toml"],
-            USAGE,
-            &["ledger.db", "uses the ledger"],
-        )
-    })();
-    first.kill()?;
-    first.wait()?;
-    checked
+    // Another staging directory, and the same ledger.
+    fs::create_dir(place.path("elsewhere"))?;
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let text = text.replace("\"staging\"", "\"elsewhere\"");
+    fs::write(place.path("second.toml"), text)?;
+    place.refused(
+        &["run", "--for", "1s", "-c", "second.toml"],
+        USAGE,
+        &["ledger.db", "uses the ledger"],
+    )
 }
 
 #[test]
@@ -374,45 +267,6 @@ fn a_ledger_that_cant_be_used_is_refused_and_never_replaced() -> Result<()> {
     place.refused(&["sync"], USAGE, &["directory", "is missing"])
 }
 
-/// Mounts a file system of its own over a folder; none where this user may not.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn tmpfs(path: PathBuf, options: &str) -> Result<Option<Self>> {
-        let mounted = Process::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&path)
-            .output()?;
-        if !mounted.status.success() {
-            eprintln!(
-                "SKIPPED: this user may not mount: {}",
-                String::from_utf8_lossy(&mounted.stderr)
-            );
-            return Ok(None);
-        }
-        Ok(Some(Self(path)))
-    }
-
-    fn remount(&self, options: &str) -> Result<()> {
-        let options = format!("remount,{options}");
-        ensure!(
-            Process::new("mount")
-                .args(["-o", &options])
-                .arg(&self.0)
-                .status()?
-                .success()
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // A mount that stays would keep the temporary directory; nothing better can be done here.
-        let _ = Process::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_ledger_that_is_read_only_is_refused() -> Result<()> {
     let place = Place::new()?;
@@ -457,15 +311,7 @@ async fn a_store_that_ignores_conditions_ends_with_its_own_code() -> Result<()> 
     endpoint.faults().set_conditions(Conditions::Ignore);
     let place = Place::new()?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
-    let mut text = place.head()?;
-    let from = text.find("url = ").context("no url")?;
-    let to = text.find("[ledger]").context("no ledger")?;
-    let mut store = "url = \"s3://bkt\"\n[store.options]\n".to_owned();
-    for (key, value) in &endpoint.settings().options {
-        store.push_str(&format!("{key} = \"{value}\"\n"));
-    }
-    text.replace_range(from..to, &store);
-    fs::write(place.path("tidegate.toml"), text)?;
+    place.configure_store(&endpoint.settings(), "")?;
     let refused = tokio::task::spawn_blocking(move || {
         place.refused(&["sync"], STORE, &["ignores the condition", "best-effort"])
     });
