@@ -338,3 +338,29 @@ fn a_stream_that_nobody_knows_is_a_mistake() -> Result<()> {
     place.stage("app", &schema(&[("a", "Utf8")]))?;
     place.refused(&["sync", "ap"], USAGE, &["`ap`", "app"])
 }
+
+#[test]
+fn the_first_rule_that_matches_a_stream_holds() -> Result<()> {
+    let place = Place::new()?;
+    place.configure(
+        "[[rules]]\nstreams = [\"app-1\"]\n[[rules]]\nstreams = [\"app-*\"]\nignore = true\n\
+         [[rules]]\nstreams = [\"app-?\", \"web\"]\nexistence = [\"presence\"]\n",
+    )?;
+    for stream in ["app-1", "app-2", "web"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    let stored = |stream: &str| {
+        place
+            .path("store")
+            .join(stream)
+            .join("n1.schema.json")
+            .exists()
+    };
+    ensure!(
+        stored("app-1") && stored("web") && !stored("app-2"),
+        "{ran:#?}"
+    );
+    Ok(())
+}
