@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -89,6 +91,29 @@ impl Place {
         tidegate(self.dir.path(), arguments)
     }
 
+    /// Runs a command as a user who may not read and write everything: as this one or, where this is the superuser, as
+    /// nobody, to whom all of the place is given.
+    pub fn run_unprivileged(&self, arguments: &[&str]) -> Result<Ran> {
+        let mut command = command()?;
+        if fs::metadata("/proc/self")?.uid() == SUPERUSER {
+            give_away(self.dir())?;
+            // The build's own directory may be closed to others.
+            let own = self.path("tidegate");
+            if !own.exists() {
+                // A process of its own: one that is started meanwhile would inherit the file, open for writing.
+                let copied = Command::new("cp")
+                    .arg(command.get_program())
+                    .arg(&own)
+                    .status()?;
+                ensure!(copied.success(), "the command was not copied");
+            }
+            command = Command::new(own);
+            command.env_clear().uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.args(arguments).current_dir(self.dir()).output()?;
+        Ok(output.into())
+    }
+
     /// Starts a command in it, and lets it go on.
     pub fn start(&self, arguments: &[&str]) -> Result<Started> {
         Started::new(command()?.args(arguments).current_dir(self.dir()))
@@ -131,6 +156,20 @@ impl Place {
         ensure!(self.everything()? == before, "something changed");
         Ok(())
     }
+}
+
+const SUPERUSER: u32 = 0;
+const NOBODY: u32 = 65_534;
+
+/// Gives a directory to nobody, with all that is in it.
+fn give_away(path: &Path) -> Result<()> {
+    lchown(path, Some(NOBODY), Some(NOBODY))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_away(&entry?.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// A command under way; killed when dropped.

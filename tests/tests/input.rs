@@ -1,12 +1,12 @@
 //! Bad input, as the `tidegate` command answers it: a message with the place, an exit code, and nothing changed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command as Process;
 
 use anyhow::{Context, Result, ensure};
-use tidegate_tests::node::schema;
+use tidegate_tests::node::{policy_cache, schema};
 use tidegate_tests::place::{Mounted, Place};
 use tidegate_tests::s3::{Conditions, Endpoint};
 
@@ -362,5 +362,107 @@ fn the_first_rule_that_matches_a_stream_holds() -> Result<()> {
         stored("app-1") && stored("web") && !stored("app-2"),
         "{ran:#?}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_policy_that_fails_is_warned_about_with_its_stream_and_the_cause() -> Result<()> {
+    let place = Place::new()?;
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/bundled/hostile.wasm");
+    place.configure(&format!(
+        "[policies.bad]\ncomponent = {guest:?}\nsettings = {{ act = \"trap\" }}\n\
+         [sync]\nexistence = [\"bad\"]\nquarantine_after = 2\n"
+    ))?;
+    for stream in ["one", "two", "three"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    let ran = place.run(&["sync", "--log", "warn"])?;
+    let warnings: Vec<_> = ran.stderr.lines().collect();
+    let failed = |stream: &str, cause: &str| {
+        let words = [
+            "WARN",
+            "policy failed",
+            &format!("stream={stream}"),
+            "policy=bad",
+            cause,
+        ];
+        let mut warnings = warnings.iter();
+        warnings.any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    for stream in ["one", "two", "three"] {
+        let told = failed(stream, "cause=\"trap\"") || failed(stream, "cause=\"quarantined\"");
+        ensure!(told, "{stream}: {ran:#?}");
+    }
+    let quarantined = ["WARN", "policy quarantined", "policy=bad", "trap"];
+    let mut lines = warnings.iter();
+    ensure!(
+        lines.any(|line| quarantined.iter().all(|word| line.contains(word))),
+        "{ran:#?}"
+    );
+    Ok(())
+}
+
+/// Lets a place keep what it compiles, since another user may not enter the directory that the suites share.
+fn own_cache(place: &Place) -> Result<()> {
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let shared = policy_cache()?.display().to_string();
+    Ok(fs::write(
+        place.path("tidegate.toml"),
+        text.replace(&shared, "cache"),
+    )?)
+}
+
+/// Sets the permission bits of a path in the place.
+fn allow(place: &Place, path: &str, mode: u32) -> Result<()> {
+    let permissions = fs::Permissions::from_mode(mode);
+    Ok(fs::set_permissions(place.path(path), permissions)?)
+}
+
+#[test]
+fn what_may_not_be_read_is_told_and_harms_no_other_stream() -> Result<()> {
+    let place = Place::new()?;
+    own_cache(&place)?;
+    for stream in ["good", "file", "folder"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    allow(&place, "staging/file/schema.json", 0o000)?;
+    allow(&place, "staging/folder", 0o000)?;
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(UNSETTLED), "{ran:#?}");
+    for (stream, part) in [("good", "synced"), ("file", "denied"), ("folder", "denied")] {
+        let mut lines = ran.stdout.lines();
+        let line = lines.find(|line| line.starts_with(&format!("{stream} ")));
+        ensure!(line.is_some_and(|line| line.contains(part)), "{ran:#?}");
+    }
+    allow(&place, "staging/file/schema.json", 0o644)?;
+    allow(&place, "staging/folder", 0o755)?;
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_the_agents_user_may_not_use_is_named_with_the_right_code() -> Result<()> {
+    let place = Place::new()?;
+    own_cache(&place)?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    for (path, mode, code, parts) in [
+        ("tidegate.toml", 0o000, USAGE, ["tidegate.toml", "denied"]),
+        ("staging", 0o000, USAGE, ["staging", "denied"]),
+        ("state", 0o500, USAGE, ["ledger.db", "can't be written"]),
+        ("store", 0o500, STORE, ["store", "denied"]),
+    ] {
+        let before = fs::metadata(place.path(path))?.permissions().mode();
+        allow(&place, path, mode)?;
+        let ran = place.run_unprivileged(&["sync"])?;
+        ensure!(ran.code == Some(code), "{path}: {ran:#?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        for part in parts {
+            ensure!(said.contains(part), "no `{part}`: {ran:#?}");
+        }
+        allow(&place, path, before)?;
+    }
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
     Ok(())
 }
