@@ -402,6 +402,42 @@ fn a_policy_that_fails_is_warned_about_with_its_stream_and_the_cause() -> Result
     Ok(())
 }
 
+#[test]
+fn another_nodes_schema_in_staging_is_warned_about_and_left_alone() -> Result<()> {
+    let place = Place::new()?;
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let text = text
+        .replace("[node]\nid = \"n1\"\n", "")
+        .replace("layout = \"plain\"\n", "mode = \"ingest\"\n");
+    fs::write(place.path("tidegate.toml"), text)?;
+    fs::write(
+        place.path("staging/ingestor.n1.json"),
+        "{\"node_id\": \"n1\"}",
+    )?;
+    let folder = place.path("staging/app");
+    fs::create_dir(&folder)?;
+    for node in ["n1", "n2"] {
+        let name = format!(".ingestor.{node}.schema");
+        fs::write(folder.join(name), schema(&[(node, "Utf8")]))?;
+    }
+    let store = place.path("store/app/.stream");
+    fs::create_dir_all(&store)?;
+    let marker = "{\"created-at\": \"2020-01-01T00:00:00Z\"}";
+    fs::write(store.join(".ingestor.n1.stream.json"), marker)?;
+
+    let ran = place.run(&["sync", "--log", "warn"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    let words = ["WARN", "stream=app", "left alone", ".ingestor.n2.schema"];
+    let mut lines = ran.stderr.lines();
+    ensure!(
+        lines.any(|line| words.iter().all(|word| line.contains(word))),
+        "{ran:#?}"
+    );
+    ensure!(store.join(".ingestor.n1.schema").exists(), "{ran:#?}");
+    ensure!(!store.join(".ingestor.n2.schema").exists(), "{ran:#?}");
+    Ok(())
+}
+
 /// Lets a place keep what it compiles, since another user may not enter the directory that the suites share.
 fn own_cache(place: &Place) -> Result<()> {
     let text = fs::read_to_string(place.path("tidegate.toml"))?;
