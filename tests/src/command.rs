@@ -1,11 +1,27 @@
-//! The `tidegate` binary, run as an operator runs it.
+//! The `tidegate` command, as an operator runs it.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
-/// What a run of the binary came to.
+use anyhow::{Context, Result, ensure};
+
+/// The command, which sees nothing of the environment that could lead it to a real store or colour what it prints.
+pub fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.env_clear();
+    Ok(command)
+}
+
+/// Runs the command in `dir` with these arguments.
+pub fn tidegate(dir: &Path, arguments: &[&str]) -> Result<Ran> {
+    let mut command = command()?;
+    let output = command.args(arguments).current_dir(dir).output();
+    Ok(output.context("can't run the command")?.into())
+}
+
+/// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct Ran {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// What it printed.
@@ -14,7 +30,17 @@ pub struct Run {
     pub stderr: String,
 }
 
-impl Run {
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
     /// All of it as one text for snapshots, with `dir` written as `DIR` and digests cut away, since they change with
     /// every build of a policy.
     pub fn shown(&self, dir: &Path) -> String {
@@ -28,6 +54,23 @@ impl Run {
         let text = text.replace(&dir.display().to_string(), "DIR");
         without_digests(&text)
     }
+}
+
+/// Where cargo has put the `tidegate` command of this package, `src/bin/agent.rs`: beside the directory of the test
+/// executables. It is built before any suite, so it is never an older one.
+fn binary() -> Result<PathBuf> {
+    let executable = std::env::current_exe()?;
+    let path = executable
+        .ancestors()
+        .nth(2)
+        .context("not in a target directory")?
+        .join("agent");
+    ensure!(
+        path.exists(),
+        "{} is not built: run the suites by `cargo test --workspace`",
+        path.display()
+    );
+    Ok(path)
 }
 
 /// The text with `…` in place of digests: 64 hexadecimal digits, or fewer with `…` behind them.
@@ -58,25 +101,4 @@ fn without_digests(text: &str) -> String {
         };
     }
     shown + rest
-}
-
-/// Runs the binary in `dir` with these arguments, and without this process's own credentials or colours.
-///
-/// # Panics
-///
-/// When it can't be started.
-pub fn tidegate(dir: &Path, arguments: &[&str]) -> Run {
-    let binary = crate::binary::tidegate().unwrap_or_else(|error| panic!("{error}"));
-    let output = Command::new(&binary)
-        .args(arguments)
-        .current_dir(dir)
-        .env_clear()
-        .output()
-        .unwrap_or_else(|error| panic!("can't run {}: {error}", binary.display()));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Run {
-        code: output.status.code(),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
 }

@@ -1,10 +1,10 @@
 //! Support shared by the suites.
 
-pub mod binary;
 pub mod clock;
 pub mod command;
 pub mod guests;
 pub mod meddling;
 pub mod node;
+pub mod place;
 pub mod s3;
 pub mod stores;

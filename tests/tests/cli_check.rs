@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use tidegate_tests::command::tidegate;
+use tidegate_tests::command::{Ran, tidegate};
 
 const CAPTURED: &str = "data/parseable-2.9.5";
 
@@ -34,10 +34,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn ran(dir: &Path, arguments: &[&str]) -> Ran {
+    tidegate(dir, arguments).unwrap()
+}
+
 /// What a command says in a directory with this configuration.
 fn said(configuration: &str, arguments: &[&str]) -> String {
     let dir = node(configuration);
-    tidegate(dir.path(), arguments).shown(dir.path())
+    ran(dir.path(), arguments).shown(dir.path())
 }
 
 /// The end of a configuration whose first four lines are `[staging]` and `[store]`.
@@ -50,7 +54,7 @@ const FINE: &str = "[staging]\ndir = \"staging\"\n[store]\nurl = \"file://DIR/st
 #[test]
 fn a_usable_configuration_is_told_thing_by_thing_and_nothing_is_changed() {
     let dir = node(FINE);
-    let run = tidegate(dir.path(), &["check", "--online"]);
+    let run = ran(dir.path(), &["check", "--online"]);
     assert_snapshot!(run.shown(dir.path()), @"
     exit 0
     ok    configuration    tidegate.toml
@@ -215,7 +219,7 @@ fn policies_that_can_not_be_used_are_told_apart() {
         "0".repeat(64)
     ));
     fs::write(dir.path().join("core.wasm"), b"\0asm\x01\0\0\0").unwrap();
-    assert_snapshot!(tidegate(dir.path(), &["check"]).shown(dir.path()), @r#"
+    assert_snapshot!(ran(dir.path(), &["check"]).shown(dir.path()), @r#"
     exit 5
     ok    configuration    tidegate.toml
     ok    staging          staging can be read
@@ -289,7 +293,7 @@ fn ledgers_that_can_not_be_used_are_told_apart() {
         if let Some(content) = content {
             fs::write(dir.path().join(path), content).unwrap();
         }
-        let run = tidegate(dir.path(), &["check"]);
+        let run = ran(dir.path(), &["check"]);
         assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
         assert!(run.stdout.contains(told), "{path}: {}", run.stdout);
     }
@@ -298,8 +302,8 @@ fn ledgers_that_can_not_be_used_are_told_apart() {
 #[test]
 fn a_ledger_of_another_store_is_refused() {
     let dir = node(FINE);
-    assert_eq!(tidegate(dir.path(), &["sync", "app"]).code, Some(0));
-    assert_eq!(tidegate(dir.path(), &["check"]).code, Some(0));
+    assert_eq!(ran(dir.path(), &["sync", "app"]).code, Some(0));
+    assert_eq!(ran(dir.path(), &["check"]).code, Some(0));
     fs::create_dir(dir.path().join("other")).unwrap();
     let text = fs::read_to_string(dir.path().join("tidegate.toml")).unwrap();
     fs::write(
@@ -307,7 +311,7 @@ fn a_ledger_of_another_store_is_refused() {
         text.replace("/store\"", "/other\""),
     )
     .unwrap();
-    let run = tidegate(dir.path(), &["check"]);
+    let run = ran(dir.path(), &["check"]);
     assert_eq!(run.code, Some(2));
     assert!(
         run.stdout.contains("belongs to the store"),
@@ -323,8 +327,8 @@ fn a_store_that_does_not_answer_is_the_stores_matter() {
          endpoint = \"http://127.0.0.1:9\"\nallow_http = true\nregion = \"us-east-1\"\n\
          access_key_id = \"k\"\nsecret_access_key = \"s\"\nmetadata_endpoint = \"http://127.0.0.1:9\"\n",
     );
-    assert_eq!(tidegate(dir.path(), &["check"]).code, Some(0));
-    let run = tidegate(dir.path(), &["check", "--online"]);
+    assert_eq!(ran(dir.path(), &["check"]).code, Some(0));
+    let run = ran(dir.path(), &["check", "--online"]);
     assert_eq!(run.code, Some(4), "{}", run.stdout);
     assert!(run.stdout.contains("can't be reached"), "{}", run.stdout);
 }
@@ -332,7 +336,7 @@ fn a_store_that_does_not_answer_is_the_stores_matter() {
 #[test]
 fn common_slips_are_answered_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let shown = |arguments: &[&str]| tidegate(dir.path(), arguments).shown(dir.path());
+    let shown = |arguments: &[&str]| ran(dir.path(), arguments).shown(dir.path());
     assert_snapshot!(shown(&["check"]), @"
     exit 2
     --- stderr
@@ -348,25 +352,25 @@ fn common_slips_are_answered_with_what_to_do() {
 #[test]
 fn recovering_makes_a_new_ledger_and_leaves_the_old_one() {
     let dir = node(FINE);
-    assert_eq!(tidegate(dir.path(), &["sync", "app"]).code, Some(0));
+    assert_eq!(ran(dir.path(), &["sync", "app"]).code, Some(0));
     let ledger = dir.path().join("ledger.db");
     let before = fs::read(&ledger).unwrap();
-    let run = tidegate(dir.path(), &["ledger", "recover", "--into", "new.db"]);
+    let run = ran(dir.path(), &["ledger", "recover", "--into", "new.db"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("every row was saved"), "{}", run.stdout);
     assert!(run.stdout.contains("mv new.db ledger.db"), "{}", run.stdout);
     assert_eq!(fs::read(&ledger).unwrap(), before);
     fs::rename(dir.path().join("new.db"), &ledger).unwrap();
-    let status = tidegate(dir.path(), &["status", "app"]);
+    let status = ran(dir.path(), &["status", "app"]);
     assert!(status.stdout.contains("app "), "{}", status.stdout);
-    let again = tidegate(dir.path(), &["ledger", "recover", "--into", "ledger.db"]);
+    let again = ran(dir.path(), &["ledger", "recover", "--into", "ledger.db"]);
     assert_eq!(again.code, Some(2));
 }
 
 #[test]
 fn the_version_names_contract_and_engine() {
     let dir = tempfile::tempdir().unwrap();
-    let run = tidegate(dir.path(), &["version", "--json"]);
+    let run = ran(dir.path(), &["version", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["version"], 1);
     assert_eq!(report["contracts"][0], "0.1.0");
@@ -376,7 +380,7 @@ fn the_version_names_contract_and_engine() {
 #[test]
 fn the_demo_ends_as_told_and_leaves_what_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let run = tidegate(dir.path(), &["demo", "--dir", "kept"]);
+    let run = ran(dir.path(), &["demo", "--dir", "kept"]);
     assert_snapshot!(run.stdout.replace(&dir.path().canonicalize().unwrap().display().to_string(), "DIR"), @"
     A node stages the schemas of 7 streams, and tidegate keeps them in step with a store.
     Both are directories in kept.
@@ -401,9 +405,9 @@ fn the_demo_ends_as_told_and_leaves_what_was_asked_for() {
       tidegate run --config DIR/kept/tidegate.toml
     ");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let status = tidegate(dir.path(), &["status", "--config", "kept/tidegate.toml"]);
+    let status = ran(dir.path(), &["status", "--config", "kept/tidegate.toml"]);
     assert_eq!(status.code, Some(3), "conflicts stay: {}", status.stdout);
-    let again = tidegate(dir.path(), &["demo", "--dir", "kept"]);
+    let again = ran(dir.path(), &["demo", "--dir", "kept"]);
     assert_eq!(again.code, Some(2));
     assert!(again.stderr.contains("is not empty"), "{}", again.stderr);
 }

@@ -45,12 +45,13 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// What a command says there, with all that differs from run to run struck out.
-fn said(dir: &Path, arguments: &[&str]) -> String {
-    tidegate(dir, arguments).shown(dir)
+fn said(dir: &Path, arguments: &[&str]) -> Result<String> {
+    Ok(tidegate(dir, arguments)?.shown(dir))
 }
 
 macro_rules! assert_said {
     ($name:literal, $dir:expr, $arguments:expr) => {
+        let said = said($dir, &$arguments)?;
         insta::with_settings!({filters => vec![
             (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
             (r"etag:[^,]+", "VERSION"),
@@ -61,7 +62,7 @@ macro_rules! assert_said {
             (r"NEXT +", "NEXT  "),
             (r"(in SOON|–) +\n", "$1\n"),
         ]}, {
-            assert_snapshot!($name, said($dir, &$arguments));
+            assert_snapshot!($name, said);
         });
     };
 }
@@ -90,7 +91,7 @@ fn a_pass_says_what_became_of_each_stream_and_the_ledger_tells_it_again() -> Res
 fn verification_says_what_is_wrong_and_what_it_repaired() -> Result<()> {
     let dir = captured()?;
     let dir = dir.path();
-    said(dir, &["sync"]);
+    said(dir, &["sync"])?;
     assert_said!("verify", dir, ["verify"]);
     fs::remove_file(dir.join(OWN_OBJECT))?;
     assert_said!("verify-json", dir, ["verify", "--json"]);
@@ -116,7 +117,7 @@ fn the_agent_runs_until_all_is_settled_and_logs_json_on_demand() -> Result<()> {
             "--log-format",
             "json",
         ],
-    );
+    )?;
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
     for line in run.stderr.lines() {
         let line: serde_json::Value = serde_json::from_str(line)?;

@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -21,6 +20,7 @@ use tidegate::ledger::{LedgerReader, StateScope};
 use tidegate::stream::{NodeId, StreamId};
 use tidegate::sync::{Call, Event, Story};
 use tidegate::time::{Clock, SystemClock};
+use tidegate_tests::command::command;
 use tidegate_tests::guests::guests;
 
 const NODE: &str = "n1";
@@ -478,7 +478,7 @@ retry = ["{retry}"]
 
     /// What the command prints, beside the agent or after it.
     fn command(&self, arguments: &[&str]) -> Result<Value> {
-        let output = Command::new(env!("CARGO_BIN_EXE_agent"))
+        let output = command()?
             .args(arguments)
             .arg("--config")
             .arg(self.dir.path().join("tidegate.toml"))

@@ -1,14 +1,13 @@
 //! Bad input, as the `tidegate` command answers it: a message with the place, an exit code, and nothing changed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command as Process;
 
 use anyhow::{Context, Result, ensure};
-use tempfile::TempDir;
-use tidegate_tests::binary::{Ran, command};
 use tidegate_tests::node::{policy_cache, schema};
+use tidegate_tests::place::{Mounted, Place};
 use tidegate_tests::s3::{Conditions, Endpoint};
 
 const SETTLED: i32 = 0;
@@ -17,99 +16,6 @@ const USAGE: i32 = 2;
 const UNSETTLED: i32 = 3;
 const STORE: i32 = 4;
 const POLICY: i32 = 5;
-
-/// A node with the plain layout, a `file://` store and a configuration file.
-struct Place {
-    dir: TempDir,
-}
-
-impl Place {
-    fn new() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        for folder in ["staging", "store", "state"] {
-            fs::create_dir(dir.path().join(folder))?;
-        }
-        let place = Self { dir };
-        place.configure("")?;
-        Ok(place)
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// Writes the configuration, with more tables.
-    fn configure(&self, tables: &str) -> Result<()> {
-        let text = format!("{}\n{tables}", self.head()?);
-        Ok(fs::write(self.path("tidegate.toml"), text)?)
-    }
-
-    fn head(&self) -> Result<String> {
-        let (store, cache) = (self.path("store"), policy_cache()?);
-        let presence =
-            "[policies.presence]\ncomponent = \"builtin:presence\"\nsettings = { settle = \"0s\" }";
-        Ok(format!(
-            "[node]\nid = \"n1\"\n[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[store]\nurl = \"file://{}\"\n\
-             [ledger]\npath = \"state/ledger.db\"\n[runtime]\ncache = \"{}\"\n{presence}",
-            store.display(),
-            cache.display(),
-        ))
-    }
-
-    fn stage(&self, stream: &str, text: &str) -> Result<PathBuf> {
-        let folder = self.path("staging").join(stream);
-        fs::create_dir_all(&folder)?;
-        let path = folder.join("schema.json");
-        fs::write(&path, text)?;
-        Ok(path)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<Ran> {
-        let output = command()?
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .output()?;
-        Ok(output.into())
-    }
-
-    /// Everything that stands in the store and in staging, with the content.
-    fn everything(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.path("staging"), self.path("store")];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                let kind = fs::symlink_metadata(&path)?;
-                if kind.is_dir() {
-                    folders.push(path);
-                } else if kind.is_file() && kind.len() < 1 << 20 {
-                    let content = fs::read(&path)?;
-                    found.push((path, content));
-                } else {
-                    found.push((
-                        path,
-                        format!("{:?} of {}", kind.file_type(), kind.len()).into(),
-                    ));
-                }
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
-
-    /// Runs a command that is to be refused with this code and all these parts of a message, and to change nothing.
-    fn refused(&self, arguments: &[&str], code: i32, parts: &[&str]) -> Result<()> {
-        let before = self.everything()?;
-        let ran = self.run(arguments)?;
-        ensure!(ran.code == Some(code), "{ran:#?}");
-        for part in parts {
-            ensure!(ran.stderr.contains(part), "no `{part}` in {ran:#?}");
-        }
-        ensure!(!ran.stderr.contains("panicked"), "{ran:#?}");
-        ensure!(self.everything()? == before, "something changed");
-        Ok(())
-    }
-}
 
 #[test]
 fn a_configuration_with_a_mistake_is_refused_at_its_place() -> Result<()> {
@@ -290,37 +196,24 @@ fn what_is_staged_and_no_schema_harms_no_other_stream() -> Result<()> {
 fn a_second_agent_on_the_same_ledger_or_staging_is_refused() -> Result<()> {
     let place = Place::new()?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
-    let mut first = command()?
-        .args(["run", "--for", "60s", "--log", "info"])
-        .current_dir(place.dir.path())
-        .stderr(std::process::Stdio::piped())
-        .spawn()?;
-    let checked = (|| {
-        let log = std::io::BufReader::new(first.stderr.take().context("no log")?);
-        let mut lines = std::io::BufRead::lines(log).map_while(Result::ok);
-        lines
-            .find(|line| line.contains("→ synced"))
-            .context("it published nothing")?;
-        place.refused(
-            &["run", "--for", "1s"],
-            USAGE,
-            &["another tidegate runs on the staging directory"],
-        )?;
+    let mut first = place.start(&["run", "--log", "info"])?;
+    first.logs(&["→ synced"])?;
+    place.refused(
+        &["run", "--for", "1s"],
+        USAGE,
+        &["another tidegate runs on the staging directory"],
+    )?;
 
-        // Another staging directory, and the same ledger.
-        fs::create_dir(place.path("elsewhere"))?;
-        let text = fs::read_to_string(place.path("tidegate.toml"))?;
-        let text = text.replace("\"staging\"", "\"elsewhere\"");
-        fs::write(place.path("second.toml"), text)?;
-        place.refused(
-            &["run", "--for", "1s", "-c", "second.toml"],
-            USAGE,
-            &["ledger.db", "uses the ledger"],
-        )
-    })();
-    first.kill()?;
-    first.wait()?;
-    checked
+    // Another staging directory, and the same ledger.
+    fs::create_dir(place.path("elsewhere"))?;
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let text = text.replace("\"staging\"", "\"elsewhere\"");
+    fs::write(place.path("second.toml"), text)?;
+    place.refused(
+        &["run", "--for", "1s", "-c", "second.toml"],
+        USAGE,
+        &["ledger.db", "uses the ledger"],
+    )
 }
 
 #[test]
@@ -374,45 +267,6 @@ fn a_ledger_that_cant_be_used_is_refused_and_never_replaced() -> Result<()> {
     place.refused(&["sync"], USAGE, &["directory", "is missing"])
 }
 
-/// Mounts a file system of its own over a folder; none where this user may not.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn tmpfs(path: PathBuf, options: &str) -> Result<Option<Self>> {
-        let mounted = Process::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&path)
-            .output()?;
-        if !mounted.status.success() {
-            eprintln!(
-                "SKIPPED: this user may not mount: {}",
-                String::from_utf8_lossy(&mounted.stderr)
-            );
-            return Ok(None);
-        }
-        Ok(Some(Self(path)))
-    }
-
-    fn remount(&self, options: &str) -> Result<()> {
-        let options = format!("remount,{options}");
-        ensure!(
-            Process::new("mount")
-                .args(["-o", &options])
-                .arg(&self.0)
-                .status()?
-                .success()
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // A mount that stays would keep the temporary directory; nothing better can be done here.
-        let _ = Process::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_ledger_that_is_read_only_is_refused() -> Result<()> {
     let place = Place::new()?;
@@ -457,15 +311,7 @@ async fn a_store_that_ignores_conditions_ends_with_its_own_code() -> Result<()> 
     endpoint.faults().set_conditions(Conditions::Ignore);
     let place = Place::new()?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
-    let mut text = place.head()?;
-    let from = text.find("url = ").context("no url")?;
-    let to = text.find("[ledger]").context("no ledger")?;
-    let mut store = "url = \"s3://bkt\"\n[store.options]\n".to_owned();
-    for (key, value) in &endpoint.settings().options {
-        store.push_str(&format!("{key} = \"{value}\"\n"));
-    }
-    text.replace_range(from..to, &store);
-    fs::write(place.path("tidegate.toml"), text)?;
+    place.configure_store(&endpoint.settings(), "")?;
     let refused = tokio::task::spawn_blocking(move || {
         place.refused(&["sync"], STORE, &["ignores the condition", "best-effort"])
     });
@@ -491,4 +337,168 @@ fn a_stream_that_nobody_knows_is_a_mistake() -> Result<()> {
     let place = Place::new()?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
     place.refused(&["sync", "ap"], USAGE, &["`ap`", "app"])
+}
+
+#[test]
+fn the_first_rule_that_matches_a_stream_holds() -> Result<()> {
+    let place = Place::new()?;
+    place.configure(
+        "[[rules]]\nstreams = [\"app-1\"]\n[[rules]]\nstreams = [\"app-*\"]\nignore = true\n\
+         [[rules]]\nstreams = [\"app-?\", \"web\"]\nexistence = [\"presence\"]\n",
+    )?;
+    for stream in ["app-1", "app-2", "web"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    let ran = place.run(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    let stored = |stream: &str| {
+        place
+            .path("store")
+            .join(stream)
+            .join("n1.schema.json")
+            .exists()
+    };
+    ensure!(
+        stored("app-1") && stored("web") && !stored("app-2"),
+        "{ran:#?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_policy_that_fails_is_warned_about_with_its_stream_and_the_cause() -> Result<()> {
+    let place = Place::new()?;
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/bundled/hostile.wasm");
+    place.configure(&format!(
+        "[policies.bad]\ncomponent = {guest:?}\nsettings = {{ act = \"trap\" }}\n\
+         [sync]\nexistence = [\"bad\"]\nquarantine_after = 2\n"
+    ))?;
+    for stream in ["one", "two", "three"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    let ran = place.run(&["sync", "--log", "warn"])?;
+    let warnings: Vec<_> = ran.stderr.lines().collect();
+    let failed = |stream: &str, cause: &str| {
+        let words = [
+            "WARN",
+            "policy failed",
+            &format!("stream={stream}"),
+            "policy=bad",
+            cause,
+        ];
+        let mut warnings = warnings.iter();
+        warnings.any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    for stream in ["one", "two", "three"] {
+        let told = failed(stream, "cause=\"trap\"") || failed(stream, "cause=\"quarantined\"");
+        ensure!(told, "{stream}: {ran:#?}");
+    }
+    let quarantined = ["WARN", "policy quarantined", "policy=bad", "trap"];
+    let mut lines = warnings.iter();
+    ensure!(
+        lines.any(|line| quarantined.iter().all(|word| line.contains(word))),
+        "{ran:#?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn another_nodes_schema_in_staging_is_warned_about_and_left_alone() -> Result<()> {
+    let place = Place::new()?;
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let text = text
+        .replace("[node]\nid = \"n1\"\n", "")
+        .replace("layout = \"plain\"\n", "mode = \"ingest\"\n");
+    fs::write(place.path("tidegate.toml"), text)?;
+    fs::write(
+        place.path("staging/ingestor.n1.json"),
+        "{\"node_id\": \"n1\"}",
+    )?;
+    let folder = place.path("staging/app");
+    fs::create_dir(&folder)?;
+    for node in ["n1", "n2"] {
+        let name = format!(".ingestor.{node}.schema");
+        fs::write(folder.join(name), schema(&[(node, "Utf8")]))?;
+    }
+    let store = place.path("store/app/.stream");
+    fs::create_dir_all(&store)?;
+    let marker = "{\"created-at\": \"2020-01-01T00:00:00Z\"}";
+    fs::write(store.join(".ingestor.n1.stream.json"), marker)?;
+
+    let ran = place.run(&["sync", "--log", "warn"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    let words = ["WARN", "stream=app", "left alone", ".ingestor.n2.schema"];
+    let mut lines = ran.stderr.lines();
+    ensure!(
+        lines.any(|line| words.iter().all(|word| line.contains(word))),
+        "{ran:#?}"
+    );
+    ensure!(store.join(".ingestor.n1.schema").exists(), "{ran:#?}");
+    ensure!(!store.join(".ingestor.n2.schema").exists(), "{ran:#?}");
+    Ok(())
+}
+
+/// Lets a place keep what it compiles, since another user may not enter the directory that the suites share.
+fn own_cache(place: &Place) -> Result<()> {
+    let text = fs::read_to_string(place.path("tidegate.toml"))?;
+    let shared = policy_cache()?.display().to_string();
+    Ok(fs::write(
+        place.path("tidegate.toml"),
+        text.replace(&shared, "cache"),
+    )?)
+}
+
+/// Sets the permission bits of a path in the place.
+fn allow(place: &Place, path: &str, mode: u32) -> Result<()> {
+    let permissions = fs::Permissions::from_mode(mode);
+    Ok(fs::set_permissions(place.path(path), permissions)?)
+}
+
+#[test]
+fn what_may_not_be_read_is_told_and_harms_no_other_stream() -> Result<()> {
+    let place = Place::new()?;
+    own_cache(&place)?;
+    for stream in ["good", "file", "folder"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    allow(&place, "staging/file/schema.json", 0o000)?;
+    allow(&place, "staging/folder", 0o000)?;
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(UNSETTLED), "{ran:#?}");
+    for (stream, part) in [("good", "synced"), ("file", "denied"), ("folder", "denied")] {
+        let mut lines = ran.stdout.lines();
+        let line = lines.find(|line| line.starts_with(&format!("{stream} ")));
+        ensure!(line.is_some_and(|line| line.contains(part)), "{ran:#?}");
+    }
+    allow(&place, "staging/file/schema.json", 0o644)?;
+    allow(&place, "staging/folder", 0o755)?;
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_the_agents_user_may_not_use_is_named_with_the_right_code() -> Result<()> {
+    let place = Place::new()?;
+    own_cache(&place)?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    for (path, mode, code, parts) in [
+        ("tidegate.toml", 0o000, USAGE, ["tidegate.toml", "denied"]),
+        ("staging", 0o000, USAGE, ["staging", "denied"]),
+        ("state", 0o500, USAGE, ["ledger.db", "can't be written"]),
+        ("store", 0o500, STORE, ["store", "denied"]),
+    ] {
+        let before = fs::metadata(place.path(path))?.permissions().mode();
+        allow(&place, path, mode)?;
+        let ran = place.run_unprivileged(&["sync"])?;
+        ensure!(ran.code == Some(code), "{path}: {ran:#?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        for part in parts {
+            ensure!(said.contains(part), "no `{part}`: {ran:#?}");
+        }
+        allow(&place, path, before)?;
+    }
+    let ran = place.run_unprivileged(&["sync"])?;
+    ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+    Ok(())
 }

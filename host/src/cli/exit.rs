@@ -5,6 +5,7 @@ use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
+use crate::sync::Tally;
 
 /// All settled: synced, idle, gone; provisional with a warning.
 pub const SETTLED: u8 = 0;
@@ -97,6 +98,17 @@ fn of_ledger(error: &LedgerError) -> u8 {
         }
         // A ledger that can't be used is for the operator to set right.
         _ => USAGE,
+    }
+}
+
+/// Tells of streams that are settled only because a fallback stands in for their own schema.
+pub(super) fn warn_of_fallbacks(tally: &Tally) {
+    let count = tally.of(Phase::Provisional);
+    if count > 0 {
+        tracing::warn!(
+            count,
+            "only a fallback is in the store for some streams; `tidegate status` shows them as provisional"
+        );
     }
 }
 

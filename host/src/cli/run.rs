@@ -26,15 +26,20 @@ impl Run {
         let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "info")?;
         let limit = self.for_long;
+        let told = told_to_stop();
         let stop = async move {
             tokio::select! {
-                () = told_to_stop() => tracing::info!("told to stop"),
+                () = told => tracing::info!("told to stop"),
                 () = after(limit) => tracing::info!("the time is over"),
             }
         };
         tokio::pin!(stop);
         let mut agent = loop {
-            match Agent::open(&settings).await {
+            let opened = tokio::select! {
+                opened = Agent::open(&settings) => opened,
+                () = &mut stop => return Ok(exit::UNSETTLED),
+            };
+            match opened {
                 Ok(agent) => break agent,
                 // Sidecars start before their node does.
                 Err(error) if is_early(&error) => tracing::info!("waiting for the node: {error}"),
@@ -55,6 +60,7 @@ impl Run {
         let errors = agent.scheduler().errors();
         let unprobed = agent.core().gate.get() == Writes::Unprobed;
         agent.close().await?;
+        exit::warn_of_fallbacks(&tally);
         tracing::info!(settled = tally.settled, "the agent stopped");
         Ok(match tally.settled {
             true => exit::SETTLED,
@@ -82,20 +88,23 @@ async fn after(limit: Option<Duration>) {
     }
 }
 
-/// SIGTERM or SIGINT.
-pub(super) async fn told_to_stop() {
+/// SIGTERM or SIGINT, from now on: a signal that comes before anybody waits for it is not lost.
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    );
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
+            // Without handlers the signals end the process by themselves.
+            _ => std::future::pending().await,
         }
-        // Without handlers the signals end the process by themselves.
-        _ => std::future::pending().await,
     }
 }

@@ -74,6 +74,7 @@ impl Sync {
             done(&last, Paint::stdout())
         };
         std::io::stdout().write_all(text.as_bytes())?;
+        exit::warn_of_fallbacks(&tally);
         let store_down = last.iter().any(|(_, outcome)| match &outcome.failure {
             Some(Failure::Store(failure)) => exit::is_store_unusable(failure.kind),
             _ => false,

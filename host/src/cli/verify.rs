@@ -9,7 +9,7 @@ use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::config::Settings;
 use crate::ledger::{LedgerReader, StreamFilter};
-use crate::sync::verify::{Kind, Report, Scope, Severity, VerifyContext, repair, verify};
+use crate::sync::verify::{Finding, Kind, Report, Scope, Severity, VerifyContext, repair, verify};
 
 /// Check what the store holds against the ledger.
 #[derive(Debug, Args)]
@@ -80,15 +80,9 @@ impl Verify {
         drop(context);
         agent.close().await?;
         std::io::stdout().write_all(text.as_bytes())?;
-        let unreachable = report
-            .findings
-            .iter()
-            .filter(|finding| matches!(finding.kind, Kind::Unreachable { .. }))
-            .count();
+        let unreachable = |finding: &Finding| matches!(finding.kind, Kind::Unreachable { .. });
         Ok(match report.worst() {
-            Some(Severity::Error) if unreachable > 0 && unreachable == report.findings.len() => {
-                exit::STORE
-            }
+            Some(Severity::Error) if report.open().all(unreachable) => exit::STORE,
             Some(Severity::Error) => exit::UNSETTLED,
             _ => exit::SETTLED,
         })

@@ -44,4 +44,6 @@ pub fn example_with_every_key() -> String {
 }
 
 #[cfg(test)]
+mod meaning_tests;
+#[cfg(test)]
 mod tests;

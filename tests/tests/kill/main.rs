@@ -11,11 +11,12 @@ mod node;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
+use tidegate_tests::command::command;
 use tidegate_tests::s3::{Endpoint, Fault, Kind, Rule};
 use tokio::task::JoinHandle;
 
@@ -269,12 +270,11 @@ struct Agent {
 
 impl Agent {
     fn start(arguments: &[&str], configuration: &Path) -> Result<Self> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_agent"))
+        let mut process = command()?
             .args(arguments)
             .arg("--config")
             .arg(configuration)
             .args(["--log", "info"])
-            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -68,10 +68,7 @@ impl Demo {
         let astray = ended(&scene, &progress, paint, &mut text)?;
         text.push_str(&self.next(&stage, &scene));
         std::io::stdout().write_all(text.as_bytes())?;
-        Ok(match astray == 0 && completed {
-            true => SETTLED,
-            false => INTERNAL,
-        })
+        Ok(code(astray, completed))
     }
 
     fn stage(&self) -> Result<Stage, CommandError> {
@@ -161,6 +158,14 @@ async fn run_agent(
     }
 }
 
+/// What the demo ends with: a stream that went astray fails it, and so does an operator who stopped it.
+fn code(astray: usize, completed: bool) -> u8 {
+    match astray == 0 && completed {
+        true => SETTLED,
+        false => INTERNAL,
+    }
+}
+
 /// Tells how the streams ended, and counts those that ended otherwise than told.
 fn ended(
     scene: &Scene,
@@ -235,4 +240,26 @@ fn is_as_told(part: &Part, phase: Phase, stored: Option<&[String]>) -> bool {
                 .all(|field| stored.iter().any(|name| name == field)),
             (told, stored) => told.is_none() && stored.is_none(),
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_did_not_end_as_told_fail_the_demo() {
+        let dir = tempfile::tempdir().unwrap();
+        let scene = Scene::set(dir.path(), SystemClock::new().now()).unwrap();
+        let mut text = String::new();
+        let astray = ended(&scene, &Progress::default(), Paint::none(), &mut text).unwrap();
+        assert_eq!(astray, PARTS.len());
+        assert!(text.contains("NOT AS IT SHOULD"), "{text}");
+        assert!(
+            text.contains("7 streams did not end as they should"),
+            "{text}"
+        );
+        assert_eq!(code(astray, true), INTERNAL);
+        assert_eq!(code(0, false), INTERNAL);
+        assert_eq!(code(0, true), SETTLED);
+    }
 }

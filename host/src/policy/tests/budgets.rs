@@ -1,6 +1,6 @@
 //! Every way to spend too much, and the cause that it is given.
 
-use super::guest::{GET, HEAD, LOG, PUT, SWAP};
+use super::guest::{GET, HEAD, LOG, PUT, READ_FILE, SWAP};
 use super::*;
 use crate::contract::{Choice, Presence, RetryDecision};
 
@@ -143,6 +143,23 @@ async fn bytes_returned_are_bounded() {
 }
 
 #[tokio::test]
+async fn more_of_a_staged_file_than_bytes_are_left_is_refused_unread() {
+    let guest = Guest::checking(
+        "(call $read (i32.const 2048) (i32.const 4) (i64.const 0) (i32.const 100) (i32.const 3072))
+         (call $number (select (i32.load8_u (i32.const 3080)) (i32.const 9) (i32.load8_u (i32.const 3072))))",
+    )
+    .importing(&[READ_FILE])
+    .with_text("file");
+    let mut settings = settings(&guest);
+    for (bytes_returned, outcome) in [(99, 1), (100, 9)] {
+        settings.limits.bytes_returned = bytes_returned;
+        let policy = runtime().load(&settings).await.unwrap();
+        let report = ask(&policy).await;
+        assert_eq!(number(&report), outcome, "1 is `too-large`, 9 the content");
+    }
+}
+
+#[tokio::test]
 async fn bytes_accepted_are_bounded_in_one_piece_and_in_sum() {
     let mut piece = Guest::checking(
         "(call $head (i32.const 0) (i32.const 2000000) (i32.const 3072)) unreachable",
@@ -198,6 +215,40 @@ async fn logs_are_cut_and_say_so() {
     let report = ask(&load(&flood).await).await;
     assert_eq!(cause(&report), Cause::OutOfFuel);
     assert_eq!(report.logs.len(), 17);
+}
+
+#[tokio::test]
+async fn a_log_line_costs_fuel_for_its_bytes() {
+    let fuel = async |length: u64| {
+        let guest = Guest::checking(format!(
+            "(call $log (i32.const 2) (i32.const 2048) (i32.const {length})) i32.const 1024"
+        ));
+        let report = ask(&load(&guest.importing(&[LOG])).await).await;
+        report.usage.fuel
+    };
+    assert_eq!(fuel(900).await - fuel(100).await, 800);
+}
+
+#[tokio::test]
+async fn a_component_is_made_of_as_many_parts_as_its_limits_say() {
+    let mut guest = Guest::default().importing(&[LOG]);
+    guest.fields = "(table 1 funcref) (table 1 funcref) (memory 0) (memory 0)".to_owned();
+    type Limit = fn(&mut Limits) -> &mut u32;
+    let limits: [(&str, Limit); 3] = [
+        ("instance", |limits| &mut limits.instances),
+        ("table", |limits| &mut limits.tables),
+        ("memory", |limits| &mut limits.memories),
+    ];
+    for (part, limit) in limits {
+        let mut settings = settings(&guest);
+        runtime().load(&settings).await.unwrap();
+        *limit(&mut settings.limits) = 1;
+        let error = runtime().load(&settings).await.unwrap_err();
+        let LoadProblem::Failed { source, .. } = error.problem else {
+            panic!("{error}");
+        };
+        assert!(source.message.contains(part), "{source}");
+    }
 }
 
 #[tokio::test]

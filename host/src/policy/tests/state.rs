@@ -41,6 +41,18 @@ async fn a_decision_sees_its_own_writes_and_returns_them_with_its_verdict() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_node_is_another_than_the_streams() {
+    let of_node = CREATE.replacen("(i32.const 0)", "(i32.const 1)", 1);
+    let guest = guest(&format!("{of_node} {READ} i32.const 1024"));
+    let report = ask(&load(&guest).await).await;
+    let node = StateSwap {
+        scope: StateScope::Node,
+        ..swap(None, Some(b"hi"))
+    };
+    assert_eq!(report.state, [swap(None, None), node]);
+}
+
+#[tokio::test]
 async fn a_read_is_returned_too_so_that_the_executor_can_tell_a_race() {
     let world = Arc::new(Memory::default());
     world

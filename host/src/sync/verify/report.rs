@@ -52,12 +52,17 @@ pub struct Report {
 pub const REPORT_VERSION: u32 = 1;
 
 impl Report {
-    /// The worst of the findings that were not repaired; `None` when there are none.
-    pub fn worst(&self) -> Option<Severity> {
+    /// The findings that no repair has settled.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
         use super::Remedy::{Noted, Repaired};
-        let open = |finding: &&Finding| !matches!(finding.repair, Some(Repaired | Noted));
-        let open = self.findings.iter().filter(open);
-        open.map(|finding| finding.severity).max()
+        self.findings
+            .iter()
+            .filter(|finding| !matches!(finding.repair, Some(Repaired | Noted)))
+    }
+
+    /// The worst of the open findings; `None` when there are none.
+    pub fn worst(&self) -> Option<Severity> {
+        self.open().map(|finding| finding.severity).max()
     }
 
     /// The streams that a look with [`Trigger::Verification`](crate::contract::Trigger::Verification) does something

@@ -211,14 +211,20 @@ impl fmt::Display for Report {
             total => format!("{total} requests"),
         };
         write!(f, "checked {} {streams} with {requests}: ", self.checked)?;
-        let count = |severity| {
+        let open = |severity| {
             let of = |finding: &&Finding| finding.severity == severity;
-            self.findings.iter().filter(of).count()
+            self.open().filter(of).count()
+        };
+        let settled = |remedy| {
+            let by = |finding: &&Finding| finding.repair.as_ref() == Some(&remedy);
+            self.findings.iter().filter(by).count()
         };
         let counts = [
-            (count(Severity::Error), "error", "errors"),
-            (count(Severity::Warning), "warning", "warnings"),
-            (count(Severity::Info), "change", "changes"),
+            (open(Severity::Error), "error", "errors"),
+            (open(Severity::Warning), "warning", "warnings"),
+            (open(Severity::Info), "change", "changes"),
+            (settled(Remedy::Repaired), "repaired", "repaired"),
+            (settled(Remedy::Noted), "noted", "noted"),
         ];
         let parts: Vec<_> = counts
             .into_iter()

@@ -53,6 +53,8 @@ async fn losses_are_restored_from_the_ledger() {
         report.findings[1].to_string(),
         "missing: missing — the store has no object at missing/.stream/.ingestor.n1.schema; repaired"
     );
+    let summary = report.to_string();
+    assert!(summary.ends_with(": 3 repaired"), "{summary}");
 }
 
 #[tokio::test]
@@ -137,6 +139,8 @@ async fn a_repair_that_would_contradict_a_peer_is_refused_and_says_so() {
         (rig.stored("app"), report.worst()),
         (None, Some(Severity::Error))
     );
+    let summary = report.to_string();
+    assert!(summary.ends_with(": 1 error"), "{summary}");
 }
 
 #[tokio::test]
