@@ -106,12 +106,15 @@ fn an_agent_waits_for_a_node_that_has_not_started() -> Result<()> {
         USAGE,
         &["can't open the staging directory"],
     )?;
+    // Not beside the agent: one of the two would find the directory taken.
+    fs::create_dir(place.path("staging"))?;
+    ends(&place, &["sync"], USAGE, &["not written its identity"])?;
+    fs::remove_dir(place.path("staging"))?;
 
     let mut agent = place.start(&["run", "--until-settled", "--log", "info"])?;
     agent.logs(&["waiting for the node", "can't open the staging directory"])?;
     fs::create_dir(place.path("staging"))?;
     agent.logs(&["waiting for the node", "identity"])?;
-    ends(&place, &["sync"], USAGE, &["not written its identity"])?;
     let identity =
         "{\"node_id\": \"n1\", \"node_type\": \"ingestor\", \"token\": \"Basic c2VjcmV0\"}";
     fs::write(place.path("staging/ingestor.n1.json"), identity)?;
