@@ -1,4 +1,4 @@
-//! What `sync`, `status`, `explain`, `verify` and `run` print, for people and for programs, on the captured case.
+//! What the commands print, for people and for programs, on the captured case.
 
 use std::fs;
 use std::path::Path;
@@ -57,6 +57,9 @@ macro_rules! assert_said {
             (r"etag:[^,]+", "VERSION"),
             (r"\d+ fuel, \d+ µs, \d+ KiB", "N fuel, N µs, N KiB"),
             (r"\(\d+ µs\)", "(N µs)"),
+            (r"\b\d{13}\b", "MILLIS"),
+            (r"\b[0-9a-f]{16}\b", "DIGEST"),
+            (r#""(entropy|fuel|elapsed_us|peak_memory|fingerprint|modified)": \d+"#, "\"$1\": N"),
             (r"in (1m|\d[\d.]*m?s)\b", "in SOON"),
             // Columns are as wide as the times that were in them.
             (r"NEXT +", "NEXT  "),
@@ -84,6 +87,11 @@ fn a_pass_says_what_became_of_each_stream_and_the_ledger_tells_it_again() -> Res
     assert_said!("status", dir, ["status"]);
     assert_said!("status-json", dir, ["status", "--json", "app"]);
     assert_said!("explain", dir, ["explain", "app", "--attempts", "1"]);
+    assert_said!(
+        "explain-json",
+        dir,
+        ["explain", "app", "--attempts", "1", "--json"]
+    );
     Ok(())
 }
 
@@ -101,6 +109,31 @@ fn verification_says_what_is_wrong_and_what_it_repaired() -> Result<()> {
         ["verify", "--repair", "app", "--log", "off"]
     );
     assert!(dir.join(OWN_OBJECT).exists());
+    Ok(())
+}
+
+#[test]
+fn a_ledger_that_is_recovered_is_counted_and_what_to_do_next_is_told() -> Result<()> {
+    let dir = captured()?;
+    said(dir.path(), &["sync"])?;
+    let arguments = ["ledger", "recover", "--into", "new.db"];
+    assert_said!("ledger-recover", dir.path(), arguments);
+    Ok(())
+}
+
+#[test]
+fn the_version_names_program_contract_and_engine() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    assert_said!("version", dir.path(), ["version"]);
+    assert_said!("version-json", dir.path(), ["version", "--json"]);
+    Ok(())
+}
+
+#[test]
+fn a_check_tells_programs_what_it_tells_people() -> Result<()> {
+    let dir = captured()?;
+    assert_said!("check", dir.path(), ["check"]);
+    assert_said!("check-json", dir.path(), ["check", "--json"]);
     Ok(())
 }
 
