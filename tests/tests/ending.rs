@@ -342,3 +342,20 @@ existence = ["eager"]
     ends(&place, &["sync"], SETTLED, warning)?;
     ends(&place, &["status"], SETTLED, &["provisional"])
 }
+
+#[test]
+fn a_verification_leaves_alone_what_a_rule_ignores() -> Result<()> {
+    let place = Place::new()?;
+    for stream in ["app", "left-out"] {
+        place.stage(stream, &schema(&[("a", "Utf8")]))?;
+    }
+    ends(&place, &["sync"], SETTLED, &[])?;
+    for stream in ["app", "left-out"] {
+        fs::remove_file(place.path("store").join(stream).join("n1.schema.json"))?;
+    }
+    place.configure("[[rules]]\nstreams = [\"left-*\"]\nignore = true\n")?;
+    ends(&place, &["verify", "--repair"], SETTLED, &["1 repaired"])?;
+    ensure!(place.path("store/app/n1.schema.json").exists());
+    ensure!(!place.path("store/left-out/n1.schema.json").exists());
+    Ok(())
+}

@@ -14,7 +14,7 @@ use crate::sync::verify::{Finding, Kind, Report, Scope, Severity, VerifyContext,
 /// Check what the store holds against the ledger.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Streams by name, tenant/name or glob; all when none is given
+    /// Streams by name, tenant/name or glob; all that the agent attends to when none is given
     #[arg(value_name = "STREAM")]
     streams: Vec<String>,
     #[command(flatten)]
@@ -56,7 +56,7 @@ impl Verify {
         let streams = records
             .into_iter()
             .map(|record| record.stream)
-            .filter(|stream| selection.takes(stream));
+            .filter(|stream| selection.takes(stream) && core.plan.of(stream).is_some());
         let ledger_failed = |error| CommandError::Other(anyhow::Error::new(error));
         let context = VerifyContext::of(core);
         let mut report = verify(
