@@ -203,6 +203,34 @@ async fn a_check_of_the_store_tells_one_that_ignores_conditions() -> Result<()> 
     Ok(())
 }
 
+#[tokio::test]
+async fn an_operator_who_accepts_ignored_conditions_is_warned_at_every_start() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    endpoint.faults().set_conditions(Conditions::Ignore);
+    let place = Place::new()?;
+    let accepted = "conditional_writes = \"best-effort\"";
+    place.configure_store(&endpoint.settings(), accepted)?;
+    place.stage("app", &schema(&[("a", "Utf8")]))?;
+    let place = beside(place, |place| {
+        let said = ["WARN", "ignores the condition", "every write is read back"];
+        ends(place, &["sync"], SETTLED, &said)?;
+        ends(place, &["sync"], SETTLED, &said)
+    })
+    .await?;
+    // What was found wrong is asked again, since it may have been put right.
+    endpoint.faults().set_conditions(Conditions::Honour);
+    beside(place, |place| {
+        let ran = place.run(&["sync"])?;
+        ensure!(
+            ran.code == Some(SETTLED) && ran.stderr.is_empty(),
+            "{ran:#?}"
+        );
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
 #[test]
 fn of_several_problems_the_one_to_be_mended_first_decides() -> Result<()> {
     let place = Place::new()?;

@@ -14,7 +14,7 @@ use tidegate::storage::{
 };
 use tidegate::stream::NodeId;
 use tidegate::time::{SystemClock, SystemEntropy};
-use tidegate_tests::s3::{Conditions, Endpoint, Fault, Kind, Rule};
+use tidegate_tests::s3::{Conditions, Endpoint, Fault, Kind, Rule, Seen};
 use tidegate_tests::stores::{TestStore, honest_stores, stores};
 
 /// More than any object here.
@@ -343,6 +343,21 @@ async fn the_probe_names_what_a_store_gets_wrong() -> Result<()> {
             "{found}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_probe_writes_in_the_hosts_own_corner_only() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    probed(&open(&endpoint.settings())?).await?;
+    let seen = endpoint.witness().hold().await;
+    let written = seen.iter().filter_map(|seen| match seen {
+        Seen::Put { key, .. } => Some(key.as_str()),
+        _ => None,
+    });
+    let keys: Vec<_> = written.collect();
+    let own = keys.iter().all(|key| key.starts_with(".tidegate/probe/"));
+    ensure!(!keys.is_empty() && own, "{keys:?}");
     Ok(())
 }
 

@@ -96,4 +96,21 @@ mod tests {
         let waits: Vec<u128> = (0..4).map(|_| bucket.take(later).as_millis()).collect();
         assert_eq!(waits, [0, 0, 100, 200]);
     }
+
+    #[tokio::test]
+    async fn no_more_requests_are_in_flight_than_allowed() {
+        use futures::FutureExt;
+
+        let settings = StoreSettings {
+            max_in_flight: NonZeroU32::new(2).unwrap(),
+            ..StoreSettings::new("memory:///")
+        };
+        let clock = crate::time::SystemClock::new();
+        let limits = Limits::new(&settings);
+        let first = limits.admit(&clock).await;
+        let _second = limits.admit(&clock).await;
+        assert!(limits.admit(&clock).now_or_never().is_none());
+        drop(first);
+        assert!(limits.admit(&clock).now_or_never().is_some());
+    }
 }
