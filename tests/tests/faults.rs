@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use object_store::ObjectStoreExt;
 use tidegate::agent::{AgentError, Opening, Until};
 use tidegate::contract::{Failure, FailureKind, Phase, Trigger};
 use tidegate::storage::{ConditionalWrites, Store};
@@ -297,6 +298,51 @@ async fn a_409_for_ever_is_left_to_the_retry_policy() -> Result<()> {
 }
 
 #[tokio::test]
+async fn no_fallback_is_placed_while_the_marker_or_a_peer_cannot_be_asked_for() -> Result<()> {
+    const NAMED: &str = r#"
+[sync]
+allow_new_fields = true
+[policies.ladder]
+component = "builtin:ladder"
+settings = { rungs = ["named:guess"] }
+[schemas.guess]
+inline = '{"fields":[],"metadata":{}}'
+"#;
+    for (kind, keys) in [
+        (s3::Kind::List, "**"),
+        (s3::Kind::Get, "bare/.stream/.ingestor.n2.schema"),
+        (s3::Kind::Get, "bare/.stream/.ingestor.n1.stream.json"),
+    ] {
+        let mut case = Case::new().await?;
+        let (store, bare) = (over(&case.endpoint)?, StreamId::new("bare"));
+        case.node = Node::with(&store, Kind::Parseable, "n1", NAMED)?;
+        case.node.store = Some(Store::open(
+            &case.endpoint.settings(),
+            Arc::clone(&case.clock) as _,
+        )?);
+        case.node.create(&bare).await?;
+        case.node.stage_data(&bare)?;
+        let peer = case.node.peer_key("n2", &bare)?;
+        case.node
+            .objects()
+            .put(&peer, schema(&[("p", "Utf8")]).into())
+            .await?;
+        let mut agent = case.open().await?;
+        let fault = Fault::Answer(500, "InternalError");
+        case.endpoint
+            .faults()
+            .add(Rule::always(fault).on(kind).keys(keys)?);
+        agent.pass().await?;
+        let outcome = agent.expect(&bare, Phase::Awaiting)?;
+        ensure!(case.node.stored(&bare).await?.is_none(), "{kind:?} {keys}");
+        case.endpoint.faults().clear();
+        case.wait(&mut agent, outcome.wake).await?;
+        agent.expect(&bare, Phase::Provisional)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_store_that_ignores_conditions_is_refused() -> Result<()> {
     for conditions in [Conditions::Ignore, Conditions::LoseRaces] {
         let case = Case::new().await?;
@@ -335,12 +381,17 @@ async fn a_store_that_ignores_conditions_is_read_back_where_the_operator_accepts
 #[tokio::test]
 async fn one_streams_hanging_requests_delay_no_other_stream() -> Result<()> {
     let case = Case::new().await?;
-    let slow = StreamId::new("slow");
-    case.node.stage(&slow, schema(&[("a", "Utf8")]))?;
+    // Many, before and behind it: whatever the order of a scan, some of them come first.
+    for number in 0..8 {
+        for name in [format!("a-slow-{number}"), format!("z-slow-{number}")] {
+            case.node
+                .stage(&StreamId::new(name.as_str()), schema(&[("a", "Utf8")]))?;
+        }
+    }
     let mut agent = case.open().await?;
     case.endpoint
         .faults()
-        .add(Rule::always(Fault::Hang).keys("slow/**")?);
+        .add(Rule::always(Fault::Hang).keys("*-slow-*/**")?);
     let (sender, mut synced) = tokio::sync::mpsc::unbounded_channel();
     agent
         .agent
@@ -420,6 +471,51 @@ settings = { initial = "1ms", max = "1ms", jitter = "none" }
         "{sent} requests in {:?}",
         clock.monotonic()
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn policies_are_told_what_the_host_saw_and_since_when() -> Result<()> {
+    let case = Case::new().await?;
+    let begin = case.clock.now();
+    let bare = StreamId::new("bare");
+    case.node.stage_data(&bare)?;
+    for _ in 0..2 {
+        let mut agent = case.open().await?;
+        agent.pass().await?;
+        let facts = agent.last(&bare)?.story.facts.context("nobody was asked")?;
+        ensure!(
+            facts.node_seen == begin,
+            "grace counts from the first sight"
+        );
+        let first = facts.oldest_data_file.context("no word about the data")?;
+        case.clock.advance(Duration::from_secs(5));
+        agent.scan().await?;
+        agent.look(Trigger::Requested).await;
+        let facts = agent.last(&bare)?.story.facts.context("nobody was asked")?;
+        ensure!(facts.oldest_data_file == Some(first));
+        agent.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn policies_are_told_how_many_streams_the_store_fails() -> Result<()> {
+    let case = Case::new().await?;
+    let mut agent = case.open().await?;
+    case.endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(500, "InternalError")));
+    agent.pass().await?;
+    let told = agent.last(&app())?;
+    ensure!(told.phase == Phase::Pending, "{}", told.phase);
+    let health = agent.agent.core().health.facts();
+    ensure!(health.failing_streams == 1, "{health:?}");
+    case.endpoint.faults().clear();
+    case.wait(&mut agent, told.wake).await?;
+    agent.expect(&app(), Phase::Synced)?;
+    let health = agent.agent.core().health.facts();
+    ensure!(health.failing_streams == 0, "{health:?}");
     Ok(())
 }
 

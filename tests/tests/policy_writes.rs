@@ -190,6 +190,22 @@ async fn a_write_of_unknown_outcome_is_read_back_before_the_streams_next_step() 
 }
 
 #[tokio::test]
+async fn no_policy_writes_to_a_store_that_was_never_probed() -> Result<()> {
+    let case = Case::new("put").await?;
+    case.endpoint.go_away().await;
+    let mut agent = case.open().await?;
+    case.endpoint.come_back().await?;
+    agent.pass().await?;
+    let verdicts = agent.last(&app())?.story.verdicts();
+    ensure!(
+        verdicts[0].contains("absent: failed(StoreFailureKind::Unavailable)"),
+        "{verdicts:?}"
+    );
+    ensure!(case.endpoint.faults().requests().puts == 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_write_that_cannot_be_put_on_record_is_not_sent() -> Result<()> {
     let case = Case::new("put-forever").await?;
     let mut agent = case.open().await?;

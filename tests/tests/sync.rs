@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use tidegate::contract::{Failure, Phase, Trigger};
-use tidegate::stream::StreamId;
+use tidegate::stream::{NodeId, StreamId};
 use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, asked, schema};
 use tidegate_tests::stores::{TestStore, honest_stores, memory, through};
@@ -249,6 +249,169 @@ async fn a_stream_without_a_marker_is_left_alone() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_fallback_that_meets_another_writers_object_leaves_it_alone() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.objects()
+        .put(&node.peer_key("n2", &app)?, schema(&[("p", "Utf8")]).into())
+        .await?;
+    node.stage_data(&app)?;
+    let rival = |_| schema(&[("true", "Utf8")]);
+    node.store = Some(through(&store, Meddling::rival(&store.objects, 1, rival)));
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Synced)?;
+    ensure!(node.stored_fields(&app).await? == Some(vec!["true".into()]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_taken_for_absent_where_a_listing_is_cut_off() -> Result<()> {
+    const NAMED: &str = r#"
+[sync]
+allow_new_fields = true
+[policies.ladder]
+component = "builtin:ladder"
+settings = { rungs = ["named:guess"] }
+[schemas.guess]
+inline = '{"fields":[],"metadata":{}}'
+"#;
+    let store = memory();
+    let node = Node::with(&store, Kind::Parseable, "n1", NAMED)?;
+    let (app, bare) = (app(), StreamId::new("bare"));
+    node.create(&bare).await?;
+    node.stage_data(&bare)?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    for stream in [&app, &bare] {
+        let prefix = node.keys(stream)?.peers_prefix;
+        for number in 0..=10_000 {
+            let key = format!("{prefix}{number}").into();
+            node.objects().put(&key, "".into()).await?;
+        }
+    }
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    let outcomes = agent.outcomes();
+    let phase = |id: &StreamId| {
+        let mut last = outcomes.iter().rev();
+        last.find(|(it, _)| it == id).map(|(_, it)| it.phase)
+    };
+    ensure!(phase(&app) == Some(Phase::Pending), "{:?}", phase(&app));
+    ensure!(phase(&bare) == Some(Phase::Awaiting), "{:?}", phase(&bare));
+    ensure!(node.stored(&app).await?.is_none() && node.stored(&bare).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_over_the_limit_is_a_conflict_and_stays() -> Result<()> {
+    let store = memory();
+    let (mut node, app) = (Node::new(&store, Kind::Plain)?, app());
+    node.settings.staging.max_schema_size = 1_000;
+    node.store(&app, " ".repeat(1_001)).await?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    let before = agent.requests().puts;
+    agent.pass().await?;
+    let failure = agent.expect(&app, Phase::Conflicted)?.failure;
+    let failure = failure.context("no failure")?.to_string();
+    ensure!(failure.contains("1001 bytes"), "{failure}");
+    ensure!(agent.requests().puts == before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_exists_while_any_node_marks_it() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Parseable)?, app());
+    let theirs = node
+        .settings
+        .staging
+        .layout
+        .keys(&NodeId::new("n2"), &app)?;
+    let marker = theirs.marker.context("no marker")?;
+    let text = r#"{"created-at": "2026-01-01T00:00:00Z"}"#;
+    node.objects().put(&marker, text.into()).await?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Synced)?;
+    ensure!(node.stored(&app).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_marker_that_cannot_be_read_is_a_marker_and_no_new_stream() -> Result<()> {
+    let store = memory();
+    let (node, app) = (Node::new(&store, Kind::Parseable)?, app());
+    let marker = node.keys(&app)?.marker.context("no marker")?;
+    node.objects().put(&marker, "half a mar".into()).await?;
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Synced)?;
+
+    node.create(&app).await?;
+    node.stage(&app, schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+    agent.scan().await?;
+    agent.expect(&app, Phase::Synced)?;
+    node.objects().put(&marker, "half a mar".into()).await?;
+    node.stage(&app, schema(&[("c", "Utf8")]))?;
+    agent.scan().await?;
+    agent.expect(&app, Phase::Synced)?;
+    let stored = node.stored_fields(&app).await?;
+    ensure!(
+        stored == Some(vec!["a".into(), "b".into(), "c".into()]),
+        "{stored:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_policies_what_is_staged_is_published_and_nothing_else() -> Result<()> {
+    const NOBODY: &str = "[sync]\nexistence = []\nfallback = []\nretry = []\n";
+    let store = memory();
+    let (node, app) = (Node::with(&store, Kind::Plain, "n1", NOBODY)?, app());
+    let bare = StreamId::new("bare");
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    node.stage_data(&bare)?;
+    node.objects()
+        .put(
+            &node.peer_key("n2", &bare)?,
+            schema(&[("p", "Utf8")]).into(),
+        )
+        .await?;
+    let mut agent = node.open().await?;
+    ensure!(agent.pass().await?.settled);
+    let outcomes = agent.outcomes();
+    let phase = |id: &StreamId| {
+        outcomes
+            .iter()
+            .rev()
+            .find(|(it, _)| it == id)
+            .map(|(_, it)| it.phase)
+    };
+    ensure!(phase(&app) == Some(Phase::Synced) && phase(&bare) == Some(Phase::Idle));
+    ensure!(node.stored(&app).await?.is_some() && node.stored(&bare).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_fallback_policy_nothing_is_placed() -> Result<()> {
+    let store = memory();
+    let node = Node::with(&store, Kind::Plain, "n1", "[sync]\nfallback = []\n")?;
+    let app = app();
+    node.stage_data(&app)?;
+    node.objects()
+        .put(&node.peer_key("n2", &app)?, schema(&[("p", "Utf8")]).into())
+        .await?;
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Awaiting)?;
+    ensure!(node.stored(&app).await?.is_none());
+    Ok(())
 }
 
 #[tokio::test]
@@ -780,6 +943,24 @@ async fn what_was_captured_is_published_though_the_node_deletes_it_meanwhile() -
     agent.look(Trigger::Requested).await;
     agent.expect(&app, Phase::Synced)?;
     ensure!(node.stored_fields(&app).await? == Some(vec!["a".into()]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_staging_directory_that_goes_while_the_agent_is_away_is_noticed() -> Result<()> {
+    let store = memory();
+    let node = Node::with(&store, Kind::Plain, "n1", "[sync]\nfallback = []\n")?;
+    let app = app();
+    node.stage_data(&app)?;
+    let mut agent = node.open().await?;
+    agent.pass().await?;
+    agent.expect(&app, Phase::Awaiting)?;
+    agent.close().await?;
+    let staged = node.staged_path(&app);
+    std::fs::remove_dir_all(staged.parent().context("no folder")?)?;
+    let mut agent = node.open().await?;
+    agent.scan().await?;
+    agent.expect(&app, Phase::Idle)?;
     Ok(())
 }
 

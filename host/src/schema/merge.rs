@@ -422,6 +422,18 @@ mod tests {
     }
 
     #[test]
+    fn metadata_of_a_fallback_must_stand_in_a_known_schema_too() {
+        let tagged = |value: &str| {
+            let tags = [("k".to_owned(), value.to_owned())].into();
+            Schema::from_arrow(arrow_schema::Schema::empty().with_metadata(tags)).unwrap()
+        };
+        let known = [Schema::empty(), tagged("1")];
+        assert_eq!(tagged("1").subset_of_union(&known), Ok(()));
+        let stray = tagged("2").subset_of_union(&known).unwrap_err();
+        assert_eq!(stray.what, "metadata `k`");
+    }
+
+    #[test]
     fn a_fallback_must_stand_in_the_union_of_the_known() {
         let part = |leaf: Field| schema([Field::new_struct("s", vec![leaf], true)]);
         let known = [

@@ -144,3 +144,39 @@ fn merge(peers: &Peers) -> Result<Schema, String> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peers(types: &[&str]) -> Peers {
+        let peer = |data_type: &&str| {
+            Peer {
+            key: "app/n2.schema.json".to_owned(),
+            schema: Schema::parse(
+                format!(
+                    r#"{{"fields":[{{"name":"a","data_type":"{data_type}","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{{}}}}],"metadata":{{}}}}"#
+                )
+                .as_bytes(),
+            )
+            .unwrap(),
+        }
+        };
+        Peers {
+            schemas: types.iter().map(peer).collect(),
+            ..Peers::default()
+        }
+    }
+
+    #[test]
+    fn peers_that_clash_or_are_not_there_make_no_fallback() {
+        let known = peers(&["Utf8", "Utf8"]);
+        assert_eq!(merge(&known).as_ref(), Ok(&known.schemas[0].schema));
+        let clash = merge(&peers(&["Utf8", "Int64"])).unwrap_err();
+        assert!(
+            clash.contains("app/n2.schema.json") && clash.contains("`a`"),
+            "{clash}"
+        );
+        assert!(merge(&peers(&[])).unwrap_err().contains("no peer"));
+    }
+}

@@ -259,6 +259,20 @@ mod tests {
     }
 
     #[test]
+    fn data_counts_from_its_first_sight_and_anew_after_a_gap() {
+        let mut tracker = Tracker::default();
+        let mut since = |data_files, now| {
+            tracker.saw(&staged("a", SchemaStat::Missing, data_files), at(now));
+            let sighting = &tracker.get(&StreamId::new("a")).unwrap().sighting;
+            sighting.data_since
+        };
+        assert_eq!(since(1, 1), Some(at(1)));
+        assert_eq!(since(3, 2), Some(at(1)));
+        assert_eq!(since(0, 3), None);
+        assert_eq!(since(1, 4), Some(at(4)));
+    }
+
+    #[test]
     fn streams_that_vanish_are_reported_once() {
         let mut tracker = Tracker::default();
         tracker.begin_scan();

@@ -214,3 +214,61 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|error| StagingFailure::Failed(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::ledger::{Ledger, LedgerOptions, Swap};
+    use crate::staging::{Layout, StagingDir, StagingSettings};
+    use crate::storage::{StoreId, StoreSettings};
+    use crate::sync::LedgerJournal;
+    use crate::time::{Clock, SystemClock};
+
+    /// The worlds of one policy for a stream, in a directory of its own.
+    fn world(dir: &std::path::Path, ledger: &Ledger, stream: &str) -> PolicyWorld {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (id, settings) = (StoreId::new("memory:///"), StoreSettings::new("memory:///"));
+        let staging = StagingSettings::new(dir, Layout::plain());
+        let node = NodeId::new("n1");
+        PolicyWorld {
+            store: Store::with_object_store(Arc::new(InMemory::new()), id, &settings, clock),
+            staging: Arc::new(StagingDir::open_beside(staging).unwrap()),
+            journal: Arc::new(LedgerJournal::new(ledger.clone(), node.clone())),
+            node,
+            stream: StreamId::new(stream),
+            policy: "p".into(),
+            writer: None,
+            late: Arc::default(),
+        }
+    }
+
+    fn ledger(dir: &std::path::Path) -> Ledger {
+        let options = LedgerOptions::new("memory:///");
+        Ledger::open(&dir.join("ledger.db"), options, Default::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_a_policy_keeps_for_one_stream_is_not_seen_for_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = ledger(dir.path());
+        let one = world(dir.path(), &ledger, "one");
+        let other = world(dir.path(), &ledger, "other");
+        for (scope, seen) in [
+            (StateScope::Stream, None),
+            (StateScope::Node, Some(vec![1])),
+        ] {
+            let swap = Swap {
+                policy: "p".to_owned(),
+                scope: one.scope(scope),
+                key: "k".to_owned(),
+                expected: None,
+                value: Some(vec![1]),
+            };
+            assert!(one.journal.commit_state(vec![swap]).await.unwrap());
+            assert_eq!(one.load_state(scope, "k").await, Ok(Some(vec![1])));
+            assert_eq!(other.load_state(scope, "k").await, Ok(seen));
+        }
+    }
+}

@@ -215,6 +215,57 @@ async fn pruning_takes_only_what_nobody_will_ask_about() {
     );
 }
 
+#[tokio::test]
+async fn what_is_pruned_leaves_neither_history_nor_state_of_policies() {
+    let (_dir, path) = place();
+    let ledger = open(&path).unwrap();
+    let scope = |stream: StreamId| StateScope {
+        node: node(),
+        stream: Some(stream),
+    };
+    let (gone, live) = (StreamId::new("gone"), StreamId::new("live"));
+    for (stream, phase) in [(&gone, Phase::Gone), (&live, Phase::Synced)] {
+        let mut record = record(stream.clone());
+        record.phase = phase;
+        let save = Save::new(record).attempt(attempt(1, "x"));
+        ledger.save(save).await.unwrap();
+        let swap = Swap {
+            policy: "p".to_owned(),
+            scope: scope(stream.clone()),
+            key: "k".to_owned(),
+            expected: None,
+            value: Some(vec![1]),
+        };
+        assert!(ledger.commit_state(vec![swap]).await.unwrap());
+    }
+    assert_eq!(
+        ledger.prune(&node(), at(3_000), at(4_000)).await.unwrap(),
+        1
+    );
+    assert_eq!(ledger.count_state("p", &scope(gone)).await.unwrap(), 0);
+    assert_eq!(ledger.count_state("p", &scope(live)).await.unwrap(), 1);
+    ledger.close().await.unwrap();
+    assert_eq!(count(&path, "attempts"), 1);
+}
+
+#[tokio::test]
+async fn a_live_stream_keeps_the_copies_of_its_former_incarnations() {
+    let (_dir, path) = place();
+    let ledger = open(&path).unwrap();
+    let copy = Document::new("copy");
+    let mut record = record(app());
+    (record.incarnation, record.confirmed) = (Some("1".to_owned()), Some(copy.digest()));
+    ledger
+        .save(save(&record, std::slice::from_ref(&copy)))
+        .await
+        .unwrap();
+    (record.incarnation, record.confirmed) = (Some("2".to_owned()), None);
+    ledger.save(Save::new(record)).await.unwrap();
+    ledger.prune(&node(), at(9_000), at(9_000)).await.unwrap();
+    assert_eq!(ledger.archive(&node(), &app()).await.unwrap().len(), 1);
+    assert!(ledger.document(copy.digest()).await.unwrap().is_some());
+}
+
 /// One step of a stream's life, as far as documents are concerned.
 fn step() -> impl Strategy<Value = (u8, Option<u8>, [Option<u8>; 3], bool)> {
     let document = || prop::option::of(0_u8..4);

@@ -216,15 +216,35 @@ async fn a_migration_leaves_a_copy_of_what_it_found() {
 fn a_failed_migration_changes_nothing() {
     const STEPS: &[&str] = &[
         migrate::STEPS[0],
-        "CREATE TABLE added (x); ALTER TABLE nowhere ADD COLUMN y",
+        "CREATE TABLE added (x)",
+        "CREATE TABLE more (x); ALTER TABLE nowhere ADD COLUMN y",
     ];
     let (_dir, path) = place();
     drop(open(&path).unwrap());
     let mut connection = Connection::open(&path).unwrap();
     migrate::migrate(&mut connection, &path, STEPS, 1).unwrap_err();
     drop(connection);
-    tamper(&path, "CREATE TABLE added (x); DROP TABLE added");
+    tamper(
+        &path,
+        "CREATE TABLE added (x); DROP TABLE added; CREATE TABLE more (x); DROP TABLE more",
+    );
     open(&path).unwrap();
+}
+
+#[test]
+fn every_acknowledged_entry_is_synced_unless_only_a_kill_is_to_be_survived() {
+    for (durability, full) in [(Durability::PowerLoss, true), (Durability::Kill, false)] {
+        let (_dir, path) = place();
+        let mut options = LedgerOptions::new(STORE);
+        options.durability = durability;
+        let (.., connection) = open::open_writer(&path, &options, at(1_000)).unwrap();
+        let level: i64 = connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        // 2 is SQLite's `full`.
+        assert_eq!(level == 2, full, "{durability:?} is {level}");
+        assert!(level > 0);
+    }
 }
 
 #[test]

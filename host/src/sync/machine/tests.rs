@@ -7,10 +7,12 @@ use proptest::prelude::*;
 use super::fixtures::*;
 use super::stream::{Document, Intent, Mode, Source, Stream};
 use super::{
-    Effect, Event, HeadSeen, MarkerSeen, Moment, Peers, Proposal, RemoteSeen, Rules, Staged,
+    Effect, Event, HeadSeen, Level, Marker, MarkerSeen, Moment, Note, Peers, Proposal, RemoteSeen,
+    Rules, Staged,
 };
 use crate::contract::{
-    Choice, FailureKind, LocalState, Phase, Presence, RetryDecision, StoreFailure, Trigger, Version,
+    Choice, Failure, FailureKind, LocalState, ObjectInfo, Phase, Presence, RetryDecision,
+    StoreFailure, Trigger, Version,
 };
 use crate::schema::Schema;
 use crate::storage::Put;
@@ -26,6 +28,10 @@ enum Fate {
     RequestLost,
     /// It takes effect, and the client's own retry is refused.
     RefusedAfterwards,
+    /// It is refused as if something else stood there, for as many times in a row.
+    Refused(u32),
+    /// The object is deleted just before the request arrives.
+    ObjectLost,
     Throttled,
 }
 
@@ -43,22 +49,36 @@ struct World {
     rules: Rules,
     now: Timestamp,
     staged: Option<Schema>,
+    /// What a read of the staged file gives instead of that.
+    read: Option<Staged>,
     stored: Option<(Stored, u64)>,
     marker: Option<u64>,
     marker_seen: bool,
+    markers_reachable: bool,
+    marker_key: &'static str,
     peers: Vec<Schema>,
     peers_complete: bool,
+    peers_reachable: bool,
     presence: Presence,
     choice: Choice,
     decision: RetryDecision,
     fate: Fate,
+    /// The store gives objects no version.
+    versionless: bool,
+    /// What becomes of the marker with the next write.
+    marker_after_writes: Option<Option<u64>>,
     reachable: bool,
     versions: u64,
     signature: u64,
     violations: Vec<String>,
     puts: u32,
-    comparisons: u32,
     entropy: u64,
+    peers_asked: u32,
+    policies_asked: u32,
+    /// Requests about this node's object that are no writes: HEAD, GET.
+    heads: u32,
+    gets: u32,
+    notes: Vec<Note>,
 }
 
 impl World {
@@ -68,22 +88,32 @@ impl World {
             rules: Rules::default(),
             now: NOW,
             staged: None,
+            read: None,
             stored: None,
             marker: Some(1_000),
             marker_seen: false,
+            markers_reachable: true,
+            marker_key: "n1.stream.json",
             peers: vec![],
             peers_complete: true,
+            peers_reachable: true,
             presence: Presence::Present,
             choice: Choice::Peers,
             decision: RetryDecision::After(Duration::from_secs(1)),
             fate: Fate::Honest,
+            versionless: false,
+            marker_after_writes: None,
             reachable: true,
             versions: 0,
             signature: 1,
             violations: vec![],
             puts: 0,
-            comparisons: 0,
             entropy: 3,
+            peers_asked: 0,
+            policies_asked: 0,
+            heads: 0,
+            gets: 0,
+            notes: vec![],
         }
     }
 
@@ -164,9 +194,21 @@ impl World {
         }
     }
 
+    fn ask_peers(&self) -> Result<Peers, StoreFailure> {
+        if self.peers_reachable {
+            self.ask(self.peers_now())
+        } else {
+            Err(StoreFailure::new(FailureKind::Timeout, "no listing"))
+        }
+    }
+
     fn marker_now(&self) -> MarkerSeen {
         self.marker.map_or(MarkerSeen::Gone, |created_at| {
-            MarkerSeen::Present(marker(created_at))
+            MarkerSeen::Present(Marker {
+                key: self.marker_key.to_owned(),
+                seen: self.now,
+                ..marker(created_at)
+            })
         })
     }
 
@@ -186,7 +228,10 @@ impl World {
         match self.stored.clone() {
             None => RemoteSeen::Missing,
             Some((Stored::Schema(schema), version)) => RemoteSeen::WellFormed {
-                object: object(&version.to_string()),
+                object: ObjectInfo {
+                    version: (!self.versionless).then(|| Version::new(version.to_string())),
+                    ..object("")
+                },
                 schema,
             },
             Some((Stored::Garbage, version)) => RemoteSeen::Corrupt {
@@ -212,6 +257,8 @@ impl World {
                 }
             }
             Choice::Document(text) => (schema(text), Source::Document),
+            Choice::Named(text) => (schema(text), Source::Named(text.clone())),
+            Choice::Object(text) => (schema(text), Source::Object(text.clone())),
             other => panic!("{other:?}"),
         };
         Proposal::Schema {
@@ -223,9 +270,21 @@ impl World {
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::AskExistence(_) | Effect::AskFallback(_) | Effect::AskRetry(_) => {
+                self.policies_asked += 1;
+            }
+            Effect::Head => self.heads += 1,
+            Effect::Fetch => self.gets += 1,
+            _ => {}
+        }
         Some(match effect {
-            Effect::Note(_) => return None,
+            Effect::Note(note) => {
+                self.notes.push(note);
+                return None;
+            }
             Effect::ReadStaged => Event::Read(match &self.staged {
+                _ if self.read.is_some() => self.read.clone()?,
                 Some(schema) => Staged::WellFormed {
                     size: 1,
                     modified: self.now,
@@ -241,7 +300,11 @@ impl World {
             Effect::AskRetry(_) => Event::Decided(self.decision.clone()),
             Effect::CheckMarker(_) => {
                 self.marker_seen = self.marker.is_some();
-                Event::Marker(self.ask(self.marker_now()))
+                Event::Marker(if self.markers_reachable {
+                    self.ask(self.marker_now())
+                } else {
+                    Err(StoreFailure::new(FailureKind::Timeout, "no marker"))
+                })
             }
             Effect::Fetch => Event::Fetched(self.ask(self.fetch())),
             Effect::Head => Event::Headed(self.ask(match &self.stored {
@@ -249,8 +312,8 @@ impl World {
                 Some((_, version)) => HeadSeen::Found(object(&version.to_string())),
             })),
             Effect::GatherPeers => {
-                self.comparisons += 1;
-                Event::Peers(self.ask(self.peers_now()))
+                self.peers_asked += 1;
+                Event::Peers(self.ask_peers())
             }
             Effect::Resolve(choice) => Event::Proposed(self.propose(&choice)),
             Effect::Write => Event::Written(self.write()),
@@ -266,6 +329,9 @@ impl World {
         } = self.stream.intent.clone().unwrap();
         self.puts += 1;
         self.judge_write(&document, &mode, &source);
+        if let Some(marker) = self.marker_after_writes.take() {
+            self.marker = marker;
+        }
         let ambiguous = || Put::Ambiguous(StoreFailure::new(FailureKind::Timeout, "no answer"));
         let fate = std::mem::replace(&mut self.fate, Fate::Honest);
         match fate {
@@ -273,6 +339,13 @@ impl World {
             Fate::Throttled => {
                 return Put::Refused(StoreFailure::new(FailureKind::Throttled, "slow down"));
             }
+            Fate::Refused(times) => {
+                if times > 1 {
+                    self.fate = Fate::Refused(times - 1);
+                }
+                return Put::Exists;
+            }
+            Fate::ObjectLost => self.stored = None,
             _ if !self.reachable => return ambiguous(),
             _ => {}
         }
@@ -361,6 +434,31 @@ fn a_schema_that_the_store_covers_costs_no_write() {
 }
 
 #[test]
+fn a_staged_schema_that_the_store_is_known_to_cover_costs_no_policy_call_and_no_request() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8 b:Int64");
+    world.look(Trigger::FirstSeen);
+    let before = (world.policies_asked, world.heads, world.gets, world.puts);
+    for fields in ["a:Utf8", "b:Int64", "b:Int64 a:Utf8", ""] {
+        world.restage(fields);
+        world.look(Trigger::Changed);
+        let after = (world.policies_asked, world.heads, world.gets, world.puts);
+        assert_eq!((world.stream.phase, after), (Phase::Synced, before));
+    }
+}
+
+#[test]
+fn a_verification_downloads_only_what_changed() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    let before = world.gets;
+    world.look(Trigger::Verification);
+    assert_eq!((world.heads, world.gets), (1, before));
+    world.store(Stored::Schema(schema("a:Utf8 b:Utf8")));
+    world.look(Trigger::Verification);
+    assert_eq!((world.heads, world.gets), (2, before + 1));
+}
+
+#[test]
 fn a_clash_of_types_is_named_and_writes_nothing() {
     let mut world = World::new().stage("a:Utf8").storing("a:Int64");
     world.look(Trigger::FirstSeen);
@@ -370,6 +468,8 @@ fn a_clash_of_types_is_named_and_writes_nothing() {
         failure.contains("`a`") && failure.contains("Utf8") && failure.contains("Int64"),
         "{failure}"
     );
+    let told = |note: &Note| note.level == Level::Alert && failure.contains(&note.text);
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
 }
 
 #[test]
@@ -400,6 +500,95 @@ fn a_write_of_unknown_outcome_is_read_back_before_anything_else() {
             assert_eq!(world.stream.attempts, 0);
         }
     }
+}
+
+#[test]
+fn a_create_that_is_refused_where_nothing_stands_is_tried_three_times_more() {
+    for (refusals, phase, puts) in [(3, Phase::Synced, 4), (4, Phase::Pending, 4)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.fate = Fate::Refused(refusals);
+        world.look(Trigger::FirstSeen);
+        assert_eq!(
+            (world.stream.phase, world.puts),
+            (phase, puts),
+            "{refusals}"
+        );
+    }
+}
+
+#[test]
+fn a_fallback_that_is_refused_where_nothing_stands_is_tried_three_times_more() {
+    let mut world = World::new();
+    (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+    world.fate = Fate::Refused(4);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Awaiting, 4));
+    assert_eq!(world.stream.attempts, 1);
+    world.fate = Fate::Refused(3);
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Provisional, 8));
+}
+
+#[test]
+fn a_refused_create_is_not_tried_again_for_a_stream_that_was_deleted() {
+    let mut world = World::new().stage("a:Utf8");
+    world.fate = Fate::Refused(1);
+    world.marker_after_writes = Some(None);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 1));
+    world.assert_sound();
+}
+
+#[test]
+fn an_object_that_was_deleted_between_read_and_write_is_created_anew() {
+    let mut world = World::new().stage("a:Utf8").storing("b:Int64");
+    world.fate = Fate::ObjectLost;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 2));
+    assert_eq!(world.stored(), Some(schema("a:Utf8")));
+    assert_eq!(world.stream.attempts, 0);
+}
+
+#[test]
+fn a_write_that_was_never_done_is_left_to_the_retry_policy() {
+    for stored in [None, Some("b:Int64")] {
+        let mut world = World::new().stage("a:Utf8");
+        stored
+            .into_iter()
+            .for_each(|fields| world.store(Stored::Schema(schema(fields))));
+        world.fate = Fate::RequestLost;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(
+            (world.stream.phase, world.puts, world.stream.attempts),
+            (Phase::Pending, 1, 1),
+            "{stored:?}"
+        );
+        assert_eq!(world.stream.intent, None, "its outcome is known by now");
+        world.look(Trigger::Scheduled);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 2));
+    }
+}
+
+#[test]
+fn a_fallback_whose_answer_was_lost_is_still_ours() {
+    for fate in [Fate::AnswerLost, Fate::RefusedAfterwards] {
+        let mut world = World::new();
+        (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+        world.fate = fate;
+        world.look(Trigger::FirstSeen);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Provisional, 1));
+        assert_eq!(world.stream.source(), Some(&Source::Peers));
+    }
+}
+
+#[test]
+fn an_object_without_a_version_is_never_replaced() {
+    let mut world = World::new().stage("a:Utf8").storing("b:Int64");
+    world.versionless = true;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+    let failure = world.stream.last_failure.unwrap().to_string();
+    assert!(failure.contains("no version"), "{failure}");
 }
 
 #[test]
@@ -482,6 +671,55 @@ fn nothing_is_written_for_a_stream_without_a_marker() {
 }
 
 #[test]
+fn a_stream_that_is_deleted_during_a_create_is_gone() {
+    for presence in [Presence::Present, absent()] {
+        let mut world = World::new();
+        (world.presence, world.peers) = (presence, vec![schema("a:Utf8")]);
+        if world.presence == Presence::Present {
+            world.restage("a:Utf8");
+        }
+        world.marker_after_writes = Some(None);
+        world.look(Trigger::FirstSeen);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 1));
+        assert!(world.notes.iter().any(
+            |note| note.level == Level::Warning && note.text.contains("deleted from the store")
+        ));
+    }
+}
+
+#[test]
+fn nothing_is_written_while_the_marker_cannot_be_asked_for() {
+    let mut world = World::new().stage("a:Utf8");
+    world.markers_reachable = false;
+    world.look(Trigger::FirstSeen);
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+    world.stream.incarnation = Some(marker(1_000));
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+    assert_eq!(world.stream.intent, None, "no request was made");
+    world.markers_reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_deleted_stream_is_looked_for_again_and_comes_back_as_a_new_one() {
+    let mut world = World::new().stage("a:Utf8");
+    world.marker = None;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Gone);
+    let recheck = world.rules.recheck;
+    assert_eq!(world.stream.wake, Some(NOW.plus(recheck)));
+    world.now = NOW.plus(recheck);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Gone);
+    world.marker = Some(world.now.as_millis());
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
 fn a_stream_created_anew_takes_nothing_from_its_predecessor() {
     let mut world = World::new().stage("a:Utf8");
     world.look(Trigger::FirstSeen);
@@ -495,6 +733,20 @@ fn a_stream_created_anew_takes_nothing_from_its_predecessor() {
     world.restage("b:Int64");
     world.look(Trigger::Changed);
     assert_eq!(world.stored(), Some(schema("b:Int64")));
+}
+
+#[test]
+fn a_staged_file_older_than_a_stream_that_is_new_to_us_is_held() {
+    let mut world = World::new().stage("old:Utf8");
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.puts, world.stored()), (0, None));
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("held");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.restage("new:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stored(), Some(schema("new:Utf8")));
 }
 
 #[test]
@@ -522,18 +774,50 @@ fn nothing_of_a_deleted_stream_is_merged_into_its_successor() {
 }
 
 #[test]
-fn a_stream_created_anew_behind_our_back_ends_a_conflict() {
-    let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+fn another_nodes_marker_tells_of_a_new_stream_only_when_it_is_younger_than_our_last_look() {
+    for (age, puts, phase) in [(-500_i64, 2, Phase::Synced), (60_000, 1, Phase::Idle)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        let created_at = NOW.as_millis().saturating_add_signed(age);
+        (world.marker_key, world.marker) = ("n2.stream.json", Some(created_at));
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.now = NOW.plus(Duration::from_secs(120));
+        world.rules.repair = true;
+        world.stored = None;
+        world.look(Trigger::Verification);
+        assert_eq!((world.puts, world.stream.phase), (puts, phase), "{age}");
+    }
+}
+
+#[test]
+fn a_fallback_of_a_stream_created_anew_starts_from_scratch() {
+    let mut world = World::new();
+    (world.presence, world.peers_complete) = (absent(), false);
     world.look(Trigger::FirstSeen);
-    assert_eq!(world.stream.phase, Phase::Conflicted);
-    (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
-    world.marker = Some(NOW.as_millis() + 60_000);
-    world.store(Stored::Schema(schema("b:Int64")));
-    world.look(Trigger::Verification);
-    assert_eq!(
-        (world.stream.phase, world.puts, world.stream.captured),
-        (Phase::Idle, 0, None)
-    );
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.absences, 2);
+    (world.marker, world.peers_complete) = (Some(NOW.as_millis() + 60_000), true);
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.phase, Phase::Provisional);
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("created anew");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn a_stream_created_anew_behind_our_back_ends_a_conflict() {
+    for successor in ["b:Int64", "a:Boolean"] {
+        let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Conflicted);
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.marker = Some(NOW.as_millis() + 60_000);
+        world.store(Stored::Schema(schema(successor)));
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.puts, world.stream.captured),
+            (Phase::Idle, 0, None)
+        );
+    }
 }
 
 #[test]
@@ -582,6 +866,44 @@ fn a_fallback_that_brings_new_fields_is_refused_unless_the_operator_lifts_it() {
         world.look(Trigger::FirstSeen);
         assert_eq!(world.puts, puts);
     }
+}
+
+#[test]
+fn only_named_schemas_and_documents_may_ever_bring_new_fields() {
+    for (choice, puts) in [
+        (Choice::Named("new:Utf8".into()), 1),
+        (Choice::Object("new:Utf8".into()), 0),
+    ] {
+        let mut world = World::new();
+        (world.presence, world.choice) = (absent(), choice.clone());
+        world.rules.allow_new_fields = true;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.puts, puts, "{choice:?}");
+        let told = |note: &Note| note.level == Level::Warning && note.text.contains("`new`");
+        assert_eq!(world.notes.iter().any(told), puts == 0, "{:?}", world.notes);
+    }
+}
+
+#[test]
+fn streams_of_the_nodes_own_never_get_a_named_schema() {
+    for (internal, phase) in [(true, Phase::Awaiting), (false, Phase::Provisional)] {
+        let mut world = World::new();
+        (world.presence, world.choice) = (absent(), Choice::Named("p:Utf8".into()));
+        (world.rules.internal, world.peers) = (internal, vec![schema("p:Utf8")]);
+        world.look(Trigger::FirstSeen);
+        assert_eq!(
+            (world.stream.phase, world.puts),
+            (phase, u32::from(!internal))
+        );
+    }
+}
+
+#[test]
+fn no_fallback_is_placed_while_a_schema_is_staged() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Awaiting, 0));
 }
 
 #[test]
@@ -643,9 +965,70 @@ fn the_true_schema_takes_over_a_fallback_by_compare_and_swap() {
 }
 
 #[test]
+fn a_fallback_is_looked_at_five_times_a_minute_apart() {
+    let mut world = World::new();
+    (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+    world.look(Trigger::FirstSeen);
+    let mut looks = vec![];
+    let mut last = NOW;
+    while let Some(look) = world.stream.look {
+        looks.push(look.since(last).as_secs());
+        (world.now, last) = (look, look);
+        world.look(Trigger::Scheduled);
+        assert_eq!(world.stream.phase, Phase::Provisional);
+        assert!(looks.len() < 10, "looks without an end");
+    }
+    assert_eq!(looks, [60; 6], "after the write, and five times more");
+}
+
+#[test]
+fn a_fallback_that_the_node_replaced_is_no_longer_provisional() {
+    let mut world = World::new();
+    (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+    world.look(Trigger::FirstSeen);
+    world.store(Stored::Schema(schema("a:Utf8")));
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    assert_eq!(world.stream.source(), Some(&Source::Store));
+}
+
+#[test]
+fn a_fallback_that_somebody_changed_is_never_replaced_where_the_types_differ() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Document("a:Int64".into()));
+    world.rules.allow_new_fields = true;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Provisional);
+    world.store(Stored::Schema(schema("a:Int64 b:Utf8")));
+    world.presence = Presence::Present;
+    world.restage("a:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 1));
+}
+
+#[test]
+fn a_fallback_stands_while_it_is_not_known_who_took_it_up() {
+    for reachable in [true, false] {
+        let mut world = World::new();
+        (world.presence, world.choice) = (absent(), Choice::Document("a:Int64".into()));
+        world.rules.allow_new_fields = true;
+        world.look(Trigger::FirstSeen);
+        world.presence = Presence::Present;
+        (world.peers_complete, world.peers_reachable) = (false, reachable);
+        world.restage("a:Utf8");
+        world.look(Trigger::Changed);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 1));
+        (world.peers_complete, world.peers_reachable) = (true, true);
+        world.look(Trigger::Scheduled);
+        assert_eq!(world.stored(), Some(schema("a:Utf8")));
+    }
+}
+
+#[test]
 fn a_fallback_that_contradicts_the_true_schema_gives_way_unless_others_took_it_up() {
     for (peers, phase, stored) in [
         (vec![], Phase::Synced, "a:Utf8"),
+        (vec![schema("b:Int64")], Phase::Synced, "a:Utf8 b:Int64"),
         (
             vec![schema("a:Int64")],
             Phase::Conflicted,
@@ -666,6 +1049,23 @@ fn a_fallback_that_contradicts_the_true_schema_gives_way_unless_others_took_it_u
             (phase, Some(schema(stored)))
         );
     }
+}
+
+#[test]
+fn the_true_schema_in_place_of_a_fallback_may_not_contradict_a_peer_either() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Document("a:Int64".into()));
+    world.rules.allow_new_fields = true;
+    world.look(Trigger::FirstSeen);
+    (world.presence, world.peers) = (Presence::Present, vec![schema("d:Int64")]);
+    world.restage("a:Utf8 d:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 1));
+    let failure = world.stream.last_failure.unwrap().to_string();
+    assert!(
+        failure.contains("the peer peer") && failure.contains("`d`"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -693,11 +1093,11 @@ fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_a
         world.entropy = entropy;
         let mut minutes = vec![];
         for minute in 0..16 {
-            let before = world.comparisons;
+            let before = world.peers_asked;
             world.restage(&format!("a:Utf8 f{minute}:Utf8"));
             world.look(Trigger::Changed);
             world.now = NOW.plus(MINUTE * (minute + 1));
-            if world.comparisons > before {
+            if world.peers_asked > before {
                 minutes.push(minute);
             }
         }
@@ -713,7 +1113,7 @@ fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_a
     world.now = Timestamp::from_millis(NOW.as_millis() / 2);
     world.restage("a:Utf8 b:Utf8");
     world.look(Trigger::Changed);
-    assert_eq!(world.comparisons, 2);
+    assert_eq!(world.peers_asked, 2);
 }
 
 #[test]
@@ -742,6 +1142,46 @@ fn an_abandoned_stream_begins_again_with_what_it_captured() {
 }
 
 #[test]
+fn peers_are_compared_once_in_the_interval_and_only_when_something_new_is_published() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.peers_asked, 1);
+    world.restage("a:Utf8");
+    world.look(Trigger::Changed);
+    world.restage("a:Utf8 b:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!((world.peers_asked, world.puts), (1, 2), "just now");
+    world.now = NOW.plus(world.rules.longest_peers_interval());
+    world.look(Trigger::Requested);
+    assert_eq!(world.peers_asked, 1, "nothing new");
+    world.restage("a:Utf8 c:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!((world.peers_asked, world.puts), (2, 3));
+    world.now = NOW;
+    world.restage("a:Utf8 d:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.peers_asked, 3, "the clock stepped back");
+}
+
+#[test]
+fn peers_are_left_alone_where_the_operator_says_so() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.rules.check_peers, world.peers) = (false, vec![schema("a:Int64")]);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.peers_asked), (Phase::Synced, 0));
+}
+
+#[test]
+fn peers_that_cannot_be_listed_are_told_and_block_nobody() {
+    let mut world = World::new().stage("a:Utf8");
+    world.peers_reachable = false;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("no listing");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
 fn what_the_node_overwrote_is_merged_back() {
     let mut world = World::new().stage("a:Utf8").storing("b:Int64");
     world.look(Trigger::FirstSeen);
@@ -751,6 +1191,8 @@ fn what_the_node_overwrote_is_merged_back() {
         (world.stream.phase, world.stored()),
         (Phase::Synced, Some(schema("a:Utf8 b:Int64 c:Utf8")))
     );
+    let told = |note: &Note| note.level == Level::Alert && note.text.contains("overwritten");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
 }
 
 #[test]
@@ -760,6 +1202,7 @@ fn a_missing_object_is_restored_only_by_repair() {
         world.look(Trigger::FirstSeen);
         (world.staged, world.stored) = (None, None);
         world.rules.repair = repair;
+        world.look(Trigger::Verification);
         world.look(Trigger::Verification);
         assert_eq!(
             (world.stream.phase, world.stored().is_some()),
@@ -852,6 +1295,48 @@ fn delays_are_clamped_and_unsettled_verdicts_add_up() {
 }
 
 #[test]
+fn unsettled_verdicts_add_up_to_ten_minutes_in_a_row() {
+    let minutes = |minutes: u64| Presence::Unsettled(Duration::from_secs(minutes * 60));
+    let mut world = World::new();
+    (world.presence, world.choice) = (minutes(6), Choice::Skip("no".into()));
+    world.look(Trigger::FirstSeen);
+    world.presence = absent();
+    world.look(Trigger::Requested);
+    for part in [6, 4] {
+        world.presence = minutes(part);
+        world.look(Trigger::Requested);
+        assert_eq!(world.stream.phase, Phase::Awaiting, "begun anew in between");
+    }
+    world.presence = minutes(0);
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.phase, Phase::Idle, "the shortest delay more");
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("unsettled for");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn without_a_retry_policy_the_delay_is_drawn_between_the_bounds() {
+    let rules = Rules::default();
+    let delays = (0..2_000_u64).map(|number| {
+        let moment = Moment {
+            now: NOW,
+            entropy: number * 7_919,
+            rules: &rules,
+        };
+        let failure = Failure::Other("down".into());
+        let mut stream = doing(Phase::Pending, super::Activity::AskingRetry(failure));
+        let decided = Event::Decided(RetryDecision::Abstain);
+        stream.step(decided, moment).unwrap();
+        assert_eq!(stream.phase, Phase::Pending, "never abandoned");
+        stream.wake.unwrap().since(NOW)
+    });
+    let delays: Vec<_> = delays.collect();
+    let (shortest, longest) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+    assert!(*shortest >= rules.min_delay && *shortest < rules.max_delay / 100);
+    assert!(*longest <= rules.max_delay && *longest > rules.max_delay / 100 * 99);
+}
+
+#[test]
 fn a_clock_that_stepped_back_over_a_restart_keeps_no_stream_waiting() {
     let mut world = World::new();
     world.stream.wake = Some(NOW.plus(Duration::from_secs(30 * 86_400)));
@@ -878,7 +1363,11 @@ fn an_abandoned_stream_comes_back_when_asked_or_when_its_schema_changes() {
         (world.reachable, world.decision) = (false, RetryDecision::Abandon("enough".into()));
         world.look(Trigger::FirstSeen);
         assert_eq!(world.stream.phase, Phase::Abandoned);
+        assert_eq!(world.stream.next_wake(), None, "nothing is tried by itself");
+        let told = |note: &Note| note.level == Level::Alert && note.text.contains("enough");
+        assert!(world.notes.iter().any(told), "{:?}", world.notes);
         world.reachable = true;
+        world.restage("a:Utf8");
         world.look(Trigger::Changed);
         assert_eq!(world.stream.phase, Phase::Abandoned, "nothing new");
         if asked {
@@ -889,6 +1378,200 @@ fn an_abandoned_stream_comes_back_when_asked_or_when_its_schema_changes() {
         }
         assert_eq!(world.stream.phase, Phase::Synced);
     }
+}
+
+#[test]
+fn what_was_abandoned_starts_to_count_anew_when_asked() {
+    let mut world = World::new().stage("a:Utf8");
+    world.reachable = false;
+    world.look(Trigger::FirstSeen);
+    world.decision = RetryDecision::Abandon("enough".into());
+    world.look(Trigger::Requested);
+    assert_eq!(
+        (world.stream.phase, world.stream.attempts),
+        (Phase::Abandoned, 2)
+    );
+    assert_eq!(world.stream.next_wake(), None, "nothing is tried by itself");
+    world.decision = RetryDecision::After(Duration::from_secs(1));
+    world.look(Trigger::Requested);
+    assert_eq!(
+        (world.stream.phase, world.stream.attempts),
+        (Phase::Pending, 1)
+    );
+}
+
+#[test]
+fn waiting_for_a_change_ends_with_the_hourly_recheck_at_the_latest() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::OnChange);
+    world.look(Trigger::FirstSeen);
+    assert_eq!(
+        world.stream.wake,
+        Some(NOW.plus(Duration::from_secs(3_600)))
+    );
+}
+
+#[test]
+fn a_bad_staged_file_is_told_and_takes_nothing_from_what_the_store_holds() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.read = Some(Staged::IllFormed {
+        size: 3,
+        modified: world.now,
+        reason: "not JSON".into(),
+    });
+    (world.signature, world.decision) = (99, RetryDecision::Abandon("enough".into()));
+    world.look(Trigger::Changed);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    assert!(world.stream.wake.is_some(), "looked at again all the same");
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("not JSON");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again_soon() {
+    for trigger in [Trigger::Scheduled, Trigger::Changed] {
+        let mut world = World::new().stage("a:Utf8");
+        world.read = Some(Staged::Torn);
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.min_delay)));
+        assert_eq!((world.stream.attempts, world.puts), (0, 0));
+        world.read = None;
+        world.look(trigger);
+        assert_eq!(world.stream.phase, Phase::Synced, "{trigger:?}");
+    }
+}
+
+#[test]
+fn what_was_captured_goes_on_though_nothing_is_staged_any_more() {
+    for presence in [absent(), Presence::NotExpected("quiet".into())] {
+        let mut world = World::new().stage("a:Utf8");
+        world.fate = Fate::Throttled;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Pending);
+        (world.staged, world.presence) = (None, presence);
+        world.signature += 1;
+        world.look(Trigger::Changed);
+        assert_eq!(
+            (world.stream.phase, world.stored()),
+            (Phase::Synced, Some(schema("a:Utf8")))
+        );
+        assert_eq!(world.stream.attempts, 0, "a success ends the count");
+    }
+}
+
+#[test]
+fn nothing_is_owed_once_the_staging_directory_is_gone() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Skip("no".into()));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Awaiting);
+    world.run(Event::StagingGone);
+    assert_eq!(
+        (world.stream.phase, world.stream.next_wake()),
+        (Phase::Idle, None)
+    );
+}
+
+#[test]
+fn an_operator_who_asks_has_the_store_looked_at() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.stored = None;
+    world.look(Trigger::Requested);
+    let told = |note: &Note| note.level == Level::Alert && note.text.contains("missing");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn a_check_that_fails_is_no_failed_attempt_and_is_made_again() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    (world.now, world.reachable) = (NOW.plus(Duration::from_secs(60)), false);
+    world.look(Trigger::Scheduled);
+    assert_eq!(
+        (world.stream.phase, world.stream.attempts),
+        (Phase::Synced, 0)
+    );
+    let next = NOW.plus(Duration::from_secs(60) + world.rules.max_delay);
+    assert_eq!(world.stream.look, Some(next));
+}
+
+#[test]
+fn the_outcome_of_an_unknown_write_is_asked_for_before_anything_else_at_any_look() {
+    for trigger in [
+        Trigger::FirstSeen,
+        Trigger::Changed,
+        Trigger::Scheduled,
+        Trigger::Requested,
+        Trigger::Verification,
+    ] {
+        let mut stream = Stream {
+            intent: Some(intent("a:Utf8", Mode::Create, Source::Local)),
+            ..doing(Phase::Pending, super::Activity::Resting)
+        };
+        let rules = Rules::default();
+        let moment = Moment {
+            now: NOW,
+            entropy: 0,
+            rules: &rules,
+        };
+        let looked = Event::Looked {
+            trigger,
+            sighting: sighting(99),
+        };
+        let effects = stream.step(looked, moment).unwrap();
+        assert_eq!(effects, [Effect::Fetch], "{trigger:?}");
+    }
+}
+
+#[test]
+fn a_verification_ends_abandonment_only_where_the_store_holds_what_was_staged() {
+    for (stored, phase) in [
+        ("a:Utf8 b:Utf8", Phase::Synced),
+        ("b:Utf8", Phase::Abandoned),
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        (world.reachable, world.decision) = (false, RetryDecision::Abandon("enough".into()));
+        world.look(Trigger::FirstSeen);
+        world.reachable = true;
+        world.store(Stored::Schema(schema(stored)));
+        world.look(Trigger::Verification);
+        assert_eq!((world.stream.phase, world.puts), (phase, 0), "{stored}");
+    }
+}
+
+#[test]
+fn policies_are_told_since_when_the_host_has_seen_the_staged_file() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    let LocalState::File(file) = &world.stream.local else {
+        panic!("{:?}", world.stream.local);
+    };
+    assert_eq!(file.stable_since, world.stream.sighting.stable_since);
+    assert_eq!(file.stable_since, NOW);
+}
+
+#[test]
+fn a_fallback_that_went_missing_is_chosen_anew() {
+    let mut world = World::new();
+    (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
+    world.rules.repair = true;
+    world.look(Trigger::FirstSeen);
+    (world.stored, world.peers) = (None, vec![schema("q:Utf8")]);
+    world.look(Trigger::Verification);
+    assert_eq!(
+        (world.stream.phase, world.stored()),
+        (Phase::Provisional, Some(schema("q:Utf8")))
+    );
+    (world.stored, world.choice) = (None, Choice::Skip("no".into()));
+    world.look(Trigger::Verification);
+    assert_eq!(world.stream.phase, Phase::Awaiting);
+    assert_eq!(
+        world.stream.source(),
+        None,
+        "nothing is known to stand there"
+    );
 }
 
 #[test]

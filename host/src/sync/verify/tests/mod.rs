@@ -20,7 +20,7 @@ use crate::contract::{Role, Trigger};
 use crate::ledger::{Ledger, LedgerOptions, LedgerReader};
 use crate::policy::Chain;
 use crate::schema::Schema;
-use crate::staging::{ParseableMode, StagingDir, StagingSettings};
+use crate::staging::{ParseableMode, StagingDir, StagingSettings, TemplateLayout};
 use crate::storage::{StoreId, StoreSettings};
 use crate::sync::machine::{Rules, Sighting};
 use crate::sync::{Gate, Health, LedgerJournal, Occasion, Plan, Rehearsal, StreamPlan, Writes};

@@ -34,6 +34,23 @@ async fn a_conflict_names_the_peer_the_field_and_both_types() {
 }
 
 #[tokio::test]
+async fn a_base_that_lies_apart_from_the_nodes_is_compared_too() {
+    let layout = Layout::templates(&TemplateLayout {
+        name: "apart".to_owned(),
+        staged: "{stream}/schema.json".to_owned(),
+        stored: "{stream}/{node}.json".to_owned(),
+        base: Some("bases/{stream}/base.json".to_owned()),
+    })
+    .unwrap();
+    let rig = Rig::with(layout, Rules::default());
+    rig.stage("app", "a:Utf8");
+    assert_eq!(rig.look("app", 1).await, Phase::Synced);
+    rig.bucket.put("bases/app/base.json", json("a:Int64"));
+    let report = rig.verify(&["app"], Scope::WithPeers).await;
+    assert_eq!(kinds(&report), [("app", "conflict")]);
+}
+
+#[tokio::test]
 async fn one_get_is_made_for_each_etag_that_is_not_our_own() {
     let rig = Rig::new();
     rig.publish("app", "a:Utf8").await;
