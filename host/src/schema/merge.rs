@@ -46,7 +46,7 @@ impl Schema {
     /// It is what Parseable's own start-up merge (`arrow_schema::Schema::try_merge`) makes of the two, whatever their
     /// order: fields are matched by name; structs and the elements of lists and large lists are merged in turn; a
     /// field is nullable where either is; metadata is united; the type `Null`, which says that no value was seen yet,
-    /// gives way to the other type, nullable. Any other difference of type is a conflict, never a wider type, and no
+    /// gives way to the other type, nullable, unless that is an ordered dictionary. Any other difference of type is a conflict, never a wider type, and no
     /// field is ever left out. Unlike there, unions and lists whose elements are named differently must be equal:
     /// what arrow-schema makes of them depends on the order.
     ///
@@ -145,6 +145,11 @@ impl Schema {
     }
 }
 
+/// Whether the field is a dictionary whose order means something.
+fn is_ordered(field: &Field) -> bool {
+    field.dict_is_ordered().unwrap_or(false)
+}
+
 /// A merge under way. Every step answers `None` where ours stays as it is, which makes "covers" the same code.
 #[derive(Default)]
 struct Merge {
@@ -207,23 +212,21 @@ impl Merge {
         if metadata.is_none() && data_type.is_none() && nullable == ours.is_nullable() {
             return Ok(None);
         }
-        let ordered = if *ours.data_type() == DataType::Null {
-            theirs.dict_is_ordered()
-        } else {
-            ours.dict_is_ordered()
-        };
         let merged = Field::new(
             ours.name(),
             data_type.unwrap_or_else(|| ours.data_type().clone()),
             nullable,
         )
-        .with_dict_is_ordered(ordered.unwrap_or(false))
+        .with_dict_is_ordered(is_ordered(ours))
         .with_metadata(metadata.unwrap_or_else(|| ours.metadata().clone()));
         Ok(Some(Arc::new(merged)))
     }
 
     fn data_type(&mut self, ours: &Field, theirs: &Field) -> Result<Option<DataType>, Conflict> {
         match (ours.data_type(), theirs.data_type()) {
+            (a, b) if is_ordered(ours) != is_ordered(theirs) => {
+                Err(self.conflict(typed(a, ours), typed(b, theirs)))
+            }
             (DataType::Null, DataType::Null) | (_, DataType::Null) => Ok(None),
             (DataType::Null, theirs) => Ok(Some(theirs.clone())),
             (DataType::Struct(a), DataType::Struct(b)) => {
@@ -235,7 +238,7 @@ impl Merge {
             (DataType::LargeList(a), DataType::LargeList(b)) if a.name() == b.name() => {
                 Ok(self.at("[]", a, b)?.map(DataType::LargeList))
             }
-            (a, b) if a == b && ours.dict_is_ordered() == theirs.dict_is_ordered() => Ok(None),
+            (a, b) if a == b => Ok(None),
             (a, b) => Err(self.conflict(typed(a, ours), typed(b, theirs))),
         }
     }
@@ -405,6 +408,10 @@ mod tests {
             field(true).merge(&field(false)).unwrap_err().to_string(),
             "field `d`: ordered Dictionary(Int8, Utf8) against Dictionary(Int8, Utf8)"
         );
+        // The node's own merge refuses that too: its fields have an order even without a type.
+        let unseen = schema([Field::new("d", DataType::Null, true)]);
+        assert!(unseen.merge(&field(false)).is_ok());
+        assert!(unseen.merge(&field(true)).is_err() && field(true).merge(&unseen).is_err());
     }
 
     #[test]
