@@ -157,7 +157,8 @@ impl Scheduler {
             self.saw(staged, window);
         }
         for id in std::mem::take(&mut self.abandoned) {
-            self.queue_within(id, Work::Start, window);
+            // Loading the configuration again is how an operator asks for all of them.
+            self.queue_within(id, Work::Look(Trigger::Requested), window);
         }
         if !summary.truncated && summary.unreadable.is_empty() {
             for id in self.tracker.end_scan() {
@@ -244,9 +245,9 @@ impl Scheduler {
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
-        // Neither a start, nor what an operator asks for, nor a first look is lost among what a scan or a timer adds.
+        // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
         entry.next = match entry.next {
-            Some(Work::Start | Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
+            Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
             _ => Some(work),
         };
         if !entry.busy {

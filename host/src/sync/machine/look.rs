@@ -14,14 +14,9 @@ impl Step<'_, '_> {
         for timer in [&mut self.stream.wake, &mut self.stream.look] {
             *timer = timer.map(|at| at.min(latest));
         }
-        match (&self.stream.intent, self.stream.phase) {
-            (Some(_), _) => self.read_back(Ended::Interrupted),
-            // The configuration was loaded again, and what made a policy give up may be mended.
-            (None, Phase::Abandoned) => {
-                self.begin_again();
-                self.read_staged(Trigger::Scheduled)
-            }
-            (None, _) => self.rest(),
+        match self.stream.intent {
+            Some(_) => self.read_back(Ended::Interrupted),
+            None => self.rest(),
         }
     }
 
@@ -111,6 +106,9 @@ impl Step<'_, '_> {
         self.must_rest()?;
         self.stream.sighting = Sighting::default();
         self.stream.local = LocalState::Missing;
+        if self.stream.intent.is_some() {
+            return self.read_back(Ended::Interrupted);
+        }
         // What the store once held and lost is owed to it, staged or not.
         let owed = self.stream.phase == Phase::Awaiting && self.stream.has_lost_its_object();
         if matches!(

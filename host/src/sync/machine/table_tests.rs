@@ -154,6 +154,12 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             )
         }
         "staging dir gone" => (stream(phase), Event::StagingGone),
+        "staging dir gone, an intent is stored" => {
+            if matches!(phase, Phase::Unseen | Phase::Idle | Phase::Gone) {
+                return None;
+            }
+            (with_intent(phase, Activity::Resting), Event::StagingGone)
+        }
         "staging dir gone, the stored object is missing" => {
             only(&[Phase::Awaiting])?;
             let remote = crate::contract::RemoteState::Missing { seen: NOW };

@@ -1118,26 +1118,23 @@ fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_a
 
 #[test]
 fn an_abandoned_stream_begins_again_with_what_it_captured() {
-    let again: [fn(&mut World); 2] = [World::restart, |world| world.look(Trigger::Requested)];
-    for begin in again {
-        for presence in [
-            Presence::Absent("nothing staged".into()),
-            Presence::NotExpected("nothing staged".into()),
-        ] {
-            let mut world = World::new().stage("a:Utf8");
-            world.reachable = false;
-            world.decision = RetryDecision::Abandon("enough".into());
-            world.look(Trigger::FirstSeen);
-            assert_eq!(world.stream.phase, Phase::Abandoned);
-            // The node deletes what it staged, and the store comes back.
-            world.staged = None;
-            world.presence = presence;
-            world.reachable = true;
-            begin(&mut world);
-            assert_eq!(world.stream.phase, Phase::Synced);
-            assert_eq!(world.stored(), Some(schema("a:Utf8")));
-            assert_eq!(world.stream.attempts, 0);
-        }
+    for presence in [
+        Presence::Absent("nothing staged".into()),
+        Presence::NotExpected("nothing staged".into()),
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        world.reachable = false;
+        world.decision = RetryDecision::Abandon("enough".into());
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Abandoned);
+        // The node deletes what it staged, and the store comes back.
+        world.staged = None;
+        world.presence = presence;
+        world.reachable = true;
+        world.look(Trigger::Requested);
+        assert_eq!(world.stream.phase, Phase::Synced);
+        assert_eq!(world.stored(), Some(schema("a:Utf8")));
+        assert_eq!(world.stream.attempts, 0);
     }
 }
 
