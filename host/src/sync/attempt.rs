@@ -38,8 +38,6 @@ pub struct Outcome {
     pub wake: Option<Timestamp>,
     /// Whether a policy said that it is too early to tell.
     pub unsettled: bool,
-    /// Whether its last request to the store failed.
-    pub store_failed: bool,
     /// What was last wrong with it.
     pub failure: Option<Failure>,
     /// Where the stored content came from.
@@ -87,6 +85,8 @@ pub(super) struct Attempt<'a> {
     pub(super) trigger: Trigger,
     pub(super) story: Story,
     pub(super) planned: Option<Planned>,
+    /// Whether the store answered a request, and whether it failed one.
+    pub(super) store_asked: bool,
     pub(super) store_failed: bool,
 }
 
@@ -128,6 +128,7 @@ impl Core {
             trigger,
             story,
             planned: None,
+            store_asked: false,
             store_failed: false,
         };
         attempt.read_back_policy_writes().await;
@@ -155,7 +156,7 @@ impl Core {
         self.journal
             .save(id, &stream, Some(&story), self.clock.now())
             .await?;
-        Ok(outcome(&stream, None, false, story))
+        Ok(outcome(&stream, None, story))
     }
 }
 
@@ -225,6 +226,11 @@ impl Attempt<'_> {
     }
 
     async fn finish(mut self, known: Option<&Stream>) -> Result<Outcome, AttemptError> {
+        // A store that answers reads and fails writes does not do well.
+        if self.store_asked && !self.store_failed {
+            let now = self.core.clock.now();
+            self.core.health.succeeded(self.id, now);
+        }
         self.story.after = self.stream.phase;
         self.story.next = self.stream.next_wake();
         self.story.why = self.why();
@@ -236,12 +242,7 @@ impl Attempt<'_> {
             let (before, after) = (self.story.before, self.stream.phase);
             tracing::info!(stream = %self.id, "{before} → {after}; next look {}", self.story.why);
         }
-        Ok(outcome(
-            &self.stream,
-            self.planned,
-            self.store_failed,
-            self.story,
-        ))
+        Ok(outcome(&self.stream, self.planned, self.story))
     }
 
     /// Why the stream is looked at next when it is.
@@ -270,12 +271,11 @@ impl Attempt<'_> {
     }
 }
 
-fn outcome(stream: &Stream, planned: Option<Planned>, store_failed: bool, story: Story) -> Outcome {
+fn outcome(stream: &Stream, planned: Option<Planned>, story: Story) -> Outcome {
     Outcome {
         phase: stream.phase,
         wake: stream.next_wake(),
         unsettled: stream.unsettled > std::time::Duration::ZERO,
-        store_failed,
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

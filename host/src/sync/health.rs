@@ -21,14 +21,14 @@ struct Seen {
 }
 
 impl Health {
-    /// A request for this stream was answered.
+    /// An attempt of this stream was answered whatever it asked.
     pub fn succeeded(&self, stream: &StreamId, now: Timestamp) {
         let mut seen = self.lock();
         seen.last_success = Some(now);
         seen.failing.remove(stream);
     }
 
-    /// A request for this stream failed.
+    /// A request of an attempt of this stream failed.
     pub fn failed(&self, stream: &StreamId) {
         let mut seen = self.lock();
         if !seen.failing.contains(stream) {

@@ -10,7 +10,6 @@ use crate::contract::{ObjectInfo, StoreFailure};
 use crate::schema::Schema;
 use crate::staging::ReadError;
 use crate::storage::Put;
-use crate::time::Timestamp;
 
 impl Attempt<'_> {
     /// Performs an effect, and tells what came of it.
@@ -188,17 +187,12 @@ impl Attempt<'_> {
     }
 
     fn store_answered(&mut self) {
-        self.store_failed = false;
-        self.core.health.succeeded(self.id, self.now());
+        self.store_asked = true;
     }
 
     fn store_failed(&mut self, failure: &StoreFailure) {
         self.store_failed = true;
         tracing::debug!(stream = %self.id, "{failure}");
         self.core.health.failed(self.id);
-    }
-
-    fn now(&self) -> Timestamp {
-        self.core.clock.now()
     }
 }

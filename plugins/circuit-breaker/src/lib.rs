@@ -7,7 +7,7 @@
 //!
 //! | key | default | meaning |
 //! |---|---|---|
-//! | `threshold` | `0.5` | the share of the node's streams whose latest request must have failed for the circuit to open; above 0, at most 1 |
+//! | `threshold` | `0.5` | the share of the node's streams in whose latest attempt a request must have failed for the circuit to open; above 0, at most 1 |
 //! | `min-streams` | `3` | how many streams must fail besides, so that a node with few streams does not open over one of them |
 //! | `open-for` | `"30s"` | how long everyone waits when the circuit opens; each failed probe doubles it |
 //! | `max-open` | `"5m"` | the longest that doubling leads to |
