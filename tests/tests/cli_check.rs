@@ -405,6 +405,17 @@ fn the_demo_ends_as_told_and_leaves_what_was_asked_for() {
       tidegate run --config DIR/kept/tidegate.toml
     ");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let readme = include_str!("../../README.md");
+    let table = run
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("STREAM"));
+    for line in table.take_while(|line| !line.starts_with("Everything")) {
+        assert!(
+            readme.contains(line),
+            "README.md shows another demo, without {line}"
+        );
+    }
     let status = ran(dir.path(), &["status", "--config", "kept/tidegate.toml"]);
     assert_eq!(status.code, Some(3), "conflicts stay: {}", status.stdout);
     let again = ran(dir.path(), &["demo", "--dir", "kept"]);

@@ -60,6 +60,8 @@ macro_rules! assert_said {
             (r"\b\d{13}\b", "MILLIS"),
             (r"\b[0-9a-f]{16}\b", "DIGEST"),
             (r#""(entropy|fuel|elapsed_us|peak_memory|fingerprint|modified)": \d+"#, "\"$1\": N"),
+            // Another stream may have come first.
+            (r#""last_success": (null|MILLIS)"#, "\"last_success\": WHEN"),
             (r"in (1m|\d[\d.]*m?s)\b", "in SOON"),
             // Columns are as wide as the times that were in them.
             (r"NEXT +", "NEXT  "),
