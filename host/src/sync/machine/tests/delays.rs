@@ -1,0 +1,93 @@
+//! How long a stream waits, between the bounds that the operator sets.
+
+use super::*;
+
+#[test]
+fn delays_are_clamped_and_unsettled_verdicts_add_up() {
+    let mut world = World::new().stage("a:Utf8");
+    world.presence = Presence::Unsettled(Duration::from_millis(1));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.min_delay)));
+    world.presence = Presence::Unsettled(Duration::from_secs(3600));
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Idle, "over ten minutes in all");
+
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::After(Duration::from_secs(86_400)));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.max_delay)));
+}
+
+#[test]
+fn unsettled_verdicts_add_up_to_ten_minutes_in_a_row() {
+    let minutes = |minutes: u64| Presence::Unsettled(Duration::from_secs(minutes * 60));
+    let mut world = World::new();
+    (world.presence, world.choice) = (minutes(6), Choice::Skip("no".into()));
+    world.look(Trigger::FirstSeen);
+    world.presence = absent();
+    world.look(Trigger::Requested);
+    for part in [6, 4] {
+        world.presence = minutes(part);
+        world.look(Trigger::Requested);
+        assert_eq!(world.stream.phase, Phase::Awaiting, "begun anew in between");
+    }
+    world.presence = minutes(0);
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.phase, Phase::Idle, "the shortest delay more");
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("unsettled for");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn without_a_retry_policy_the_delay_is_drawn_between_the_bounds() {
+    let rules = Rules::default();
+    let delays = (0..2_000_u64).map(|number| {
+        let moment = Moment {
+            now: NOW,
+            entropy: number * 7_919,
+            rules: &rules,
+        };
+        let failure = Failure::Other("down".into());
+        let mut stream = doing(Phase::Pending, Activity::AskingRetry(failure));
+        let decided = Event::Decided(RetryDecision::Abstain);
+        stream.step(decided, moment).unwrap();
+        assert_eq!(stream.phase, Phase::Pending, "never abandoned");
+        stream.wake.unwrap().since(NOW)
+    });
+    let delays: Vec<_> = delays.collect();
+    let (shortest, longest) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+    assert!(*shortest >= rules.min_delay && *shortest < rules.max_delay / 100);
+    assert!(*longest <= rules.max_delay && *longest > rules.max_delay / 100 * 99);
+}
+
+#[test]
+fn a_clock_that_stepped_back_over_a_restart_keeps_no_stream_waiting() {
+    let mut world = World::new();
+    world.stream.wake = Some(NOW.plus(Duration::from_secs(30 * 86_400)));
+    world.restart();
+    assert!(world.stream.wake.unwrap() <= NOW.plus(world.rules.recheck.max(world.rules.max_delay)));
+}
+
+#[test]
+fn waiting_for_a_change_ends_with_the_hourly_recheck_at_the_latest() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::OnChange);
+    world.look(Trigger::FirstSeen);
+    assert_eq!(
+        world.stream.wake,
+        Some(NOW.plus(Duration::from_secs(3_600)))
+    );
+}
+
+#[test]
+fn restaging_the_same_schema_does_not_cut_a_delay_short() {
+    let mut world = World::new().stage("a:Utf8 b:Int64");
+    world.fate = Fate::Throttled;
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 1));
+    world.restage("b:Int64 a:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.puts, 1);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}

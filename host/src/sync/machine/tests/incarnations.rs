@@ -1,0 +1,172 @@
+//! Streams that are deleted, and their successors of the same name.
+
+use super::*;
+
+#[test]
+fn nothing_is_written_for_a_stream_without_a_marker() {
+    for presence in [Presence::Present, absent()] {
+        let mut world = World::new().stage("a:Utf8");
+        world.marker = None;
+        world.presence = presence;
+        world.peers = vec![schema("a:Utf8")];
+        if world.presence != Presence::Present {
+            world.staged = None;
+        }
+        world.look(Trigger::FirstSeen);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 0));
+        assert_eq!(
+            world.stream.captured, None,
+            "nothing is kept that could come back"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_is_deleted_during_a_create_is_gone() {
+    for presence in [Presence::Present, absent()] {
+        let mut world = World::new();
+        (world.presence, world.peers) = (presence, vec![schema("a:Utf8")]);
+        if world.presence == Presence::Present {
+            world.restage("a:Utf8");
+        }
+        world.marker_after_writes = Some(None);
+        world.look(Trigger::FirstSeen);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 1));
+        assert!(world.notes.iter().any(
+            |note| note.level == Level::Warning && note.text.contains("deleted from the store")
+        ));
+    }
+}
+
+#[test]
+fn nothing_is_written_while_the_marker_cannot_be_asked_for() {
+    let mut world = World::new().stage("a:Utf8");
+    world.markers_reachable = false;
+    world.look(Trigger::FirstSeen);
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+    world.stream.incarnation = Some(marker(1_000));
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+    assert_eq!(world.stream.intent, None, "no request was made");
+    world.markers_reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_deleted_stream_is_looked_for_again_and_comes_back_as_a_new_one() {
+    let mut world = World::new().stage("a:Utf8");
+    world.marker = None;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Gone);
+    let recheck = world.rules.recheck;
+    assert_eq!(world.stream.wake, Some(NOW.plus(recheck)));
+    world.now = NOW.plus(recheck);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Gone);
+    world.marker = Some(world.now.as_millis());
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_stream_created_anew_takes_nothing_from_its_predecessor() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.stored = None;
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::Verification);
+    assert_eq!(world.puts, 1, "the old staged file is held");
+    assert_ne!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stored(), None);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.restage("b:Int64");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stored(), Some(schema("b:Int64")));
+}
+
+#[test]
+fn a_staged_file_older_than_a_stream_that_is_new_to_us_is_held() {
+    let mut world = World::new().stage("old:Utf8");
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.puts, world.stored()), (0, None));
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("held");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.restage("new:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stored(), Some(schema("new:Utf8")));
+}
+
+#[test]
+fn nothing_of_a_deleted_stream_is_merged_into_its_successor() {
+    for (stored, repair) in [
+        (Stored::Schema(schema("b:Int64")), false),
+        (Stored::Schema(schema("a:Int64")), false),
+        (Stored::Garbage, true),
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        world.rules.repair = repair;
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.marker = Some(NOW.as_millis() + 60_000);
+        world.store(stored.clone());
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.puts, world.stored.as_ref().map(|(stored, _)| stored)),
+            (1, Some(&stored)),
+            "only the old incarnation was published"
+        );
+        assert_ne!(world.stream.phase, Phase::Conflicted);
+        assert_eq!(world.stream.true_schema(), None);
+    }
+}
+
+#[test]
+fn another_nodes_marker_tells_of_a_new_stream_only_when_it_is_younger_than_our_last_look() {
+    for (age, puts, phase) in [(-500_i64, 2, Phase::Synced), (60_000, 1, Phase::Idle)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        let created_at = NOW.as_millis().saturating_add_signed(age);
+        (world.marker_key, world.marker) = ("n2.stream.json", Some(created_at));
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.now = NOW.plus(Duration::from_secs(120));
+        world.rules.repair = true;
+        world.stored = None;
+        world.look(Trigger::Verification);
+        assert_eq!((world.puts, world.stream.phase), (puts, phase), "{age}");
+    }
+}
+
+#[test]
+fn a_fallback_of_a_stream_created_anew_starts_from_scratch() {
+    let mut world = World::new();
+    (world.presence, world.peers_complete) = (absent(), false);
+    world.look(Trigger::FirstSeen);
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.absences, 2);
+    (world.marker, world.peers_complete) = (Some(NOW.as_millis() + 60_000), true);
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.phase, Phase::Provisional);
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("created anew");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn a_stream_created_anew_behind_our_back_ends_a_conflict() {
+    for successor in ["b:Int64", "a:Boolean"] {
+        let mut world = World::new().stage("a:Utf8").storing("a:Int64");
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Conflicted);
+        (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+        world.marker = Some(NOW.as_millis() + 60_000);
+        world.store(Stored::Schema(schema(successor)));
+        world.look(Trigger::Verification);
+        assert_eq!(
+            (world.stream.phase, world.puts, world.stream.captured),
+            (Phase::Idle, 0, None)
+        );
+    }
+}

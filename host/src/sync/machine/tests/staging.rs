@@ -1,0 +1,98 @@
+//! What is read from the staging directory, and what is told of it.
+
+use super::*;
+
+#[test]
+fn a_bad_staged_file_is_told_and_takes_nothing_from_what_the_store_holds() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.read = Some(Staged::IllFormed {
+        size: 3,
+        modified: world.now,
+        reason: "not JSON".into(),
+    });
+    (world.signature, world.decision) = (99, RetryDecision::Abandon("enough".into()));
+    world.look(Trigger::Changed);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    assert!(world.stream.wake.is_some(), "looked at again all the same");
+    let told = |note: &Note| note.level == Level::Warning && note.text.contains("not JSON");
+    assert!(world.notes.iter().any(told), "{:?}", world.notes);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again_soon() {
+    for trigger in [Trigger::Scheduled, Trigger::Changed] {
+        let mut world = World::new().stage("a:Utf8");
+        world.read = Some(Staged::Torn);
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.wake, Some(NOW.plus(world.rules.min_delay)));
+        assert_eq!((world.stream.attempts, world.puts), (0, 0));
+        world.read = None;
+        world.look(trigger);
+        assert_eq!(world.stream.phase, Phase::Synced, "{trigger:?}");
+    }
+}
+
+#[test]
+fn nothing_is_owed_once_the_staging_directory_is_gone() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Skip("no".into()));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Awaiting);
+    world.run(Event::StagingGone);
+    assert_eq!(
+        (world.stream.phase, world.stream.next_wake()),
+        (Phase::Idle, None)
+    );
+}
+
+#[test]
+fn policies_are_told_since_when_the_host_has_seen_the_staged_file() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    let LocalState::File(file) = &world.stream.local else {
+        panic!("{:?}", world.stream.local);
+    };
+    assert_eq!(file.stable_since, world.stream.sighting.stable_since);
+    assert_eq!(file.stable_since, NOW);
+}
+
+#[test]
+fn an_ill_formed_file_leaves_the_phase_and_the_store_alone() {
+    let mut world = World::new();
+    world.stream.local = LocalState::Missing;
+    let sighting = Sighting {
+        signature: 9,
+        ..sighting(0)
+    };
+    let rules = Rules::default();
+    let moment = Moment {
+        now: NOW,
+        entropy: 0,
+        rules: &rules,
+    };
+    world
+        .stream
+        .step(
+            Event::Looked {
+                trigger: Trigger::FirstSeen,
+                sighting,
+            },
+            moment,
+        )
+        .unwrap();
+    let torn = Staged::IllFormed {
+        size: 3,
+        modified: NOW,
+        reason: "line 1: not JSON".into(),
+    };
+    world.stream.step(Event::Read(torn), moment).unwrap();
+    let effects = world
+        .stream
+        .step(Event::Judged(Presence::Present), moment)
+        .unwrap();
+    assert!(
+        matches!(effects.last(), Some(Effect::AskRetry(failure)) if failure.to_string().contains("not JSON"))
+    );
+    assert_eq!(world.stream.phase, Phase::Pending);
+}
