@@ -10,7 +10,8 @@ use tidegate::contract::{Phase, Trigger};
 use tidegate::stream::StreamId;
 use tidegate_tests::clock::StepClock;
 use tidegate_tests::node::{Kind, Node, schema};
-use tidegate_tests::stores::memory;
+use tidegate_tests::s3::{self, Endpoint, Fault, Rule};
+use tidegate_tests::stores::{memory, over};
 
 fn app() -> StreamId {
     StreamId::new("app")
@@ -101,5 +102,35 @@ async fn the_work_of_a_start_is_spread_over_its_window() -> Result<()> {
     clock.advance(tidegate::sync::SPREAD_PER_STREAM * u32::try_from(STREAMS)?);
     agent.settle().await;
     ensure!(at_once + agent.outcomes().len() == STREAMS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_is_attended_to_once_at_a_time() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let (node, app) = (Node::new(&over(&endpoint)?, Kind::Plain)?, app());
+    node.stage(&app, schema(&[("a", "Utf8")]))?;
+    let mut agent = node.open().await?;
+    let faults = endpoint.faults();
+    faults.add(Rule::next(1, Fault::Hang).on(s3::Kind::Put));
+    let mut hangs = faults.hangs();
+    agent.agent.scheduler().scan().await?;
+    agent.agent.scheduler().start_due();
+    hangs.changed().await?;
+
+    // What comes meanwhile waits for its turn.
+    let before = faults.requests();
+    node.stage(&app, schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+    for _ in 0..100 {
+        let scheduler = agent.agent.scheduler();
+        scheduler.scan().await?;
+        scheduler.look_at_all(Trigger::Requested, |_, _| true);
+        scheduler.start_due();
+    }
+    ensure!(faults.requests() == before, "{:?}", faults.requests());
+
+    faults.release();
+    agent.settle().await;
+    ensure!(node.stored_fields(&app).await? == Some(vec!["a".into(), "b".into()]));
     Ok(())
 }

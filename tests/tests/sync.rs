@@ -791,6 +791,35 @@ async fn odd_names_go_all_the_way() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_name_that_no_store_takes_as_a_key_is_told_and_harms_no_other_stream() -> Result<()> {
+    over(async |store| {
+        let mut node = Node::new(store, Kind::Plain)?;
+        node.settings.staging.tenants = true;
+        // Each byte of it takes three in a key, and a key has a thousand at most.
+        let wide = "ä".repeat(127);
+        let wide = StreamId::with_tenant(&*wide, &*wide);
+        let app = StreamId::with_tenant("acme", "app");
+        for stream in [&wide, &app] {
+            node.stage(stream, schema(&[("a", "Utf8")]))?;
+        }
+        let mut agent = node.open().await?;
+        ensure!(!agent.pass().await?.settled);
+        let outcomes = agent.outcomes();
+        let of = |stream| outcomes.iter().rev().find(|(id, _)| id == stream);
+        let (_, outcome) = of(&wide).context("it was passed over")?;
+        ensure!(outcome.phase == Phase::Abandoned && outcome.wake.is_none());
+        let failure = outcome.failure.as_ref().context("no cause")?.to_string();
+        ensure!(
+            failure.contains("longer than the 1024 that stores take"),
+            "{failure}"
+        );
+        ensure!(of(&app).context("no attempt")?.1.phase == Phase::Synced);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn an_empty_schema_is_placed_where_nobody_knows_better() -> Result<()> {
     over_layouts(async |store, kind| {
         let (node, app) = (Node::new(store, kind)?, app());

@@ -217,19 +217,22 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use object_store::memory::InMemory;
 
     use super::*;
     use crate::ledger::{Ledger, LedgerOptions, Swap};
     use crate::staging::{Layout, StagingDir, StagingSettings};
-    use crate::storage::{StoreId, StoreSettings};
+    use crate::storage::{Put, StoreId, StoreSettings};
     use crate::sync::LedgerJournal;
     use crate::time::{Clock, SystemClock};
 
     /// The worlds of one policy for a stream, in a directory of its own.
     fn world(dir: &std::path::Path, ledger: &Ledger, stream: &str) -> PolicyWorld {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let (id, settings) = (StoreId::new("memory:///"), StoreSettings::new("memory:///"));
+        let (id, mut settings) = (StoreId::new("memory:///"), StoreSettings::new("memory:///"));
+        settings.burst = NonZeroU32::MAX;
         let staging = StagingSettings::new(dir, Layout::plain());
         let node = NodeId::new("n1");
         PolicyWorld {
@@ -270,5 +273,27 @@ mod tests {
             assert_eq!(one.load_state(scope, "k").await, Ok(Some(vec![1])));
             assert_eq!(other.load_state(scope, "k").await, Ok(seen));
         }
+    }
+
+    #[tokio::test]
+    async fn a_listing_over_the_cap_is_refused_and_one_of_its_size_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world(dir.path(), &ledger(dir.path()), "app");
+        let object = |n: usize| Path::from(format!("many/{n:05}"));
+        for n in 0..MAX_LISTED {
+            assert!(matches!(
+                world.store.create(&object(n), "x".into()).await,
+                Put::Done(_)
+            ));
+        }
+        let many = Path::from("many");
+        let page = world.list(&many, None, 10).await.unwrap();
+        assert_eq!(page.entries.len(), 10);
+        assert_eq!(page.next, Some("many/00009".to_owned()));
+        let last = world.list(&many, Some("many/09998"), 10).await.unwrap();
+        assert_eq!((last.entries.len(), last.next), (1, None));
+        world.store.create(&object(MAX_LISTED), "x".into()).await;
+        let refused = world.list(&many, None, 10).await.unwrap_err();
+        assert_eq!(refused, ReadFailure::TooLarge(MAX_LISTED as u64));
     }
 }
