@@ -125,6 +125,8 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ("[node]\nid = \"a/b\"", "6:6: a node's id is one segment"),
         ("[node]\nid = \"..\"", "6:6: a node's id is one segment"),
         ("[runtime]\nslots = 0", "6:9: must be at least 1"),
+        ("[verify]\ninterval = \"0s\"", "6:12: must be more"),
+        ("[verify]\npeers_interval = \"0s\"", "6:18: must be more"),
         (
             "[schemas.s]\ninline = \"{}\"\nfile = \"x\"",
             "5:10: write either",

@@ -154,6 +154,7 @@ impl Settings {
             file.staging.scan_interval,
             5,
         ));
+        let verify = found.keep(reader.verify(&file));
         let runtime = found.keep(reader.runtime(&file));
         let log = found.keep(reader.log(&file));
         let streams = found.keep(streams::general(&reader, &file));
@@ -183,23 +184,34 @@ impl Settings {
             staging,
             store,
             scan_interval,
+            verify,
             runtime,
             log,
             streams,
             rules,
             found.into_problems(),
         );
-        let (staging, store, scan_interval, runtime, log, streams, rules) = match parts {
+        let (staging, store, scan_interval, verify, runtime, log, streams, rules) = match parts {
             (
                 Some(staging),
                 Some(store),
                 Some(scan_interval),
+                Some(verify),
                 Some(runtime),
                 Some(log),
                 Some(streams),
                 Some(rules),
                 None,
-            ) => (staging, store, scan_interval, runtime, log, streams, rules),
+            ) => (
+                staging,
+                store,
+                scan_interval,
+                verify,
+                runtime,
+                log,
+                streams,
+                rules,
+            ),
             (.., Some(problems)) => return Err(problems),
             // Nothing is missing without a problem.
             (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
@@ -219,23 +231,9 @@ impl Settings {
             start_jitter: sync
                 .and_then(|sync| sync.start_jitter)
                 .map_or(Duration::from_secs(30), Duration::from),
-            verify: verify(&file),
+            verify,
             log,
         })
-    }
-}
-
-fn verify(file: &File) -> VerifySettings {
-    let verify = file.verify.as_ref();
-    let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
-    let interval = verify
-        .and_then(|verify| verify.interval)
-        .map_or(Duration::from_secs(3_600), Duration::from);
-    let peers_interval = verify.and_then(|verify| verify.peers_interval);
-    VerifySettings {
-        interval: enabled.then_some(interval),
-        peers_interval: peers_interval.map_or(Duration::from_secs(86_400), Duration::from),
-        repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
     }
 }
 
@@ -290,6 +288,20 @@ impl Reader<'_> {
             }
             None => Ok(default),
         }
+    }
+
+    fn verify(&self, file: &File) -> Result<VerifySettings, Problem> {
+        let verify = file.verify.as_ref();
+        let length = |key, found: fn(&file::Verify) -> Option<super::Length>, default_seconds| {
+            self.positive(&["verify", key], verify.and_then(found), default_seconds)
+        };
+        let interval = length("interval", |verify| verify.interval, 3_600)?;
+        let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
+        Ok(VerifySettings {
+            interval: enabled.then_some(interval),
+            peers_interval: length("peers_interval", |verify| verify.peers_interval, 86_400)?,
+            repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
+        })
     }
 
     fn staging(&self, file: &File) -> Result<StagingSettings, Problem> {
