@@ -280,11 +280,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let world = world(dir.path(), &ledger(dir.path()), "app");
         let object = |n: usize| Path::from(format!("many/{n:05}"));
+        let create = async |n| {
+            let put = world.store.create(&object(n), "x".into()).await;
+            assert!(matches!(put, Put::Done(_)));
+        };
         for n in 0..MAX_LISTED {
-            assert!(matches!(
-                world.store.create(&object(n), "x".into()).await,
-                Put::Done(_)
-            ));
+            create(n).await;
         }
         let many = Path::from("many");
         let page = world.list(&many, None, 10).await.unwrap();
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(page.next, Some("many/00009".to_owned()));
         let last = world.list(&many, Some("many/09998"), 10).await.unwrap();
         assert_eq!((last.entries.len(), last.next), (1, None));
-        world.store.create(&object(MAX_LISTED), "x".into()).await;
+        create(MAX_LISTED).await;
         let refused = world.list(&many, None, 10).await.unwrap_err();
         assert_eq!(refused, ReadFailure::TooLarge(MAX_LISTED as u64));
     }
