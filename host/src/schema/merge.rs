@@ -46,9 +46,9 @@ impl Schema {
     /// It is what Parseable's own start-up merge (`arrow_schema::Schema::try_merge`) makes of the two, whatever their
     /// order: fields are matched by name; structs and the elements of lists and large lists are merged in turn; a
     /// field is nullable where either is; metadata is united; the type `Null`, which says that no value was seen yet,
-    /// gives way to the other type, nullable, unless that is an ordered dictionary. Any other difference of type is a conflict, never a wider type, and no
-    /// field is ever left out. Unlike there, unions and lists whose elements are named differently must be equal:
-    /// what arrow-schema makes of them depends on the order.
+    /// gives way to the other type, nullable, unless that is an ordered dictionary. Any other difference of type is a
+    /// conflict, never a wider type, and no field is ever left out. Unlike there, unions and lists whose elements are
+    /// named differently must be equal: what arrow-schema makes of them depends on the order.
     ///
     /// # Errors
     ///
