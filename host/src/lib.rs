@@ -15,4 +15,5 @@ pub mod staging;
 pub mod storage;
 pub mod stream;
 pub mod sync;
+pub mod tasks;
 pub mod time;

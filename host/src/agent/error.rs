@@ -2,6 +2,7 @@ use crate::ledger::LedgerError;
 use crate::policy::{LoadError, RuntimeError, WrongRole};
 use crate::staging::{IdentityError, StagingError};
 use crate::storage::{ConditionalSupport, OpenError};
+use crate::sync::JournalError;
 
 /// Why an agent can't be opened or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum AgentError {
     /// The ledger can't be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What the ledger holds makes no sense.
+    #[error(transparent)]
+    Record(JournalError),
     /// The ledger lies where it must not.
     #[error(
         "the ledger {ledger} lies inside {what} {dir}, which belongs to the node: give `ledger.path` a place elsewhere"
@@ -58,6 +62,15 @@ pub enum AgentError {
     /// The policy runtime can't be set up.
     #[error("can't set up the policy runtime")]
     Runtime(#[from] RuntimeError),
+}
+
+impl From<JournalError> for AgentError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Ledger(error) => AgentError::Ledger(error),
+            error @ JournalError::Record { .. } => AgentError::Record(error),
+        }
+    }
 }
 
 impl From<LoadError> for AgentError {

@@ -31,20 +31,21 @@ pub use probe::{check_store, verdict};
 pub use run::Until;
 
 use crate::config::Settings;
-use crate::ledger::{Ledger, PolicyStatus};
+use crate::ledger::PolicyStatus;
 use crate::policy::{Policy, Runtime};
-use crate::sync::{Core, Scheduler};
+use crate::sync::{Core, Memory, Scheduler};
+use crate::tasks::Task;
 
 /// A node's agent.
 #[derive(Debug)]
 pub struct Agent {
     core: Arc<Core>,
     scheduler: Scheduler,
-    ledger: Option<Ledger>,
+    memory: Arc<dyn Memory>,
     policies: Vec<Policy>,
     reported: Vec<PolicyStatus>,
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
-    comparing: tokio::task::JoinSet<()>,
+    comparing: Option<Task<()>>,
     settings: Settings,
     /// Keeps the epoch thread and the pools alive.
     _runtime: Runtime,
@@ -74,9 +75,6 @@ impl Agent {
     pub async fn close(mut self) -> Result<(), AgentError> {
         self.scheduler.drain().await;
         self.report_policies().await;
-        if let Some(ledger) = &self.ledger {
-            ledger.close().await?;
-        }
-        Ok(())
+        Ok(self.memory.close().await?)
     }
 }

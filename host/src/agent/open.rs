@@ -3,31 +3,41 @@
 use std::sync::Arc;
 
 use super::place::check_ledger_place;
-use super::policies::{Loaded, load_policies};
+use super::policies::{Loaded, load_policies, runtime_settings};
 use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
 use crate::config::Settings;
 use crate::ledger::{Ledger, LedgerReader};
-use crate::staging::{Identity, Staging, StagingDir};
+use crate::policy::Runtime;
+use crate::staging::{Identity, Staging, StagingDir, StagingError};
 use crate::storage::Store;
 use crate::stream::NodeId;
 use crate::sync::{
-    Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, PolicyWrites, Rehearsal,
-    Scheduler, Writes,
+    Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, Memory, PolicyWrites,
+    Rehearsal, Scheduler, Writes,
 };
+use crate::tasks::{Tasks, TokioTasks};
 use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
 
-/// How an agent is opened.
+/// How an agent is opened. What is left out comes from the settings and the system.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// Nothing is written, neither to the store nor to the ledger; it works beside a running agent.
     pub rehearse: bool,
-    /// The store, for embedders who have opened one; else the one that the settings name is opened.
+    /// The store.
     pub store: Option<Store>,
+    /// The staging directory.
+    pub staging: Option<Arc<dyn Staging>>,
+    /// The node's memory, in place of a ledger.
+    pub memory: Option<Arc<dyn Memory>>,
+    /// The policies, on this node.
+    pub policies: Option<Loaded>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random words.
     pub entropy: Arc<dyn Entropy>,
+    /// Where work runs.
+    pub tasks: Arc<dyn Tasks>,
 }
 
 impl Default for Opening {
@@ -35,8 +45,12 @@ impl Default for Opening {
         Self {
             rehearse: false,
             store: None,
+            staging: None,
+            memory: None,
+            policies: None,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
+            tasks: Arc::new(TokioTasks),
         }
     }
 }
@@ -77,46 +91,41 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     let Opening {
         rehearse,
         store,
+        staging,
+        memory,
+        policies,
         clock,
         entropy,
+        tasks,
     } = opening;
-    let staging = open_staging(settings, rehearse).await?;
+    let staging = match staging {
+        Some(staging) => staging,
+        None => open_staging(settings, rehearse, &*tasks).await?,
+    };
     let node = identify(&*staging, settings)?;
-    check_ledger_place(settings)?;
+    if memory.is_none() {
+        check_ledger_place(settings)?;
+    }
     let store = match store {
         Some(store) => store,
         None => Store::open(&settings.store, Arc::clone(&clock))?,
     };
-    let Loaded {
-        runtime,
-        policies,
-        plan,
-    } = load_policies(settings, Arc::clone(&clock)).await?;
-    let now = clock.now();
-    let path = &settings.ledger.path;
-    let (ledger, journal, node_seen): (_, Arc<dyn Journal>, _) = if rehearse {
-        let reader = if path.exists() {
-            Some(LedgerReader::open(path)?)
-        } else {
-            None
-        };
-        (None, Arc::new(Rehearsal::new(reader, node.clone())), now)
-    } else {
-        let ledger = Ledger::open(path, settings.ledger.options(store.id().as_str()), now)?;
-        for warning in ledger.warnings() {
-            tracing::warn!("{warning}");
+    let loaded = match policies {
+        Some(loaded) => loaded,
+        None => {
+            let runtime = Runtime::new(runtime_settings(settings, Arc::clone(&clock)))?;
+            load_policies(runtime, settings).await?
         }
-        let node_seen = ledger.node_first_seen(&node, now).await?;
-        (
-            Some(ledger.clone()),
-            Arc::new(LedgerJournal::new(ledger, node.clone())),
-            node_seen,
-        )
     };
+    let memory = match memory {
+        Some(memory) => memory,
+        None => open_memory(settings, rehearse, &node, &store, &*clock)?,
+    };
+    let node_seen = memory.first_seen(clock.now()).await?;
     let writes = if rehearse || !settings.write {
         Writes::Rehearsed
     } else {
-        match check_store(&store, &node, ledger.as_ref(), &*clock, &*entropy).await? {
+        match check_store(&store, &node, &*memory, &*clock, &*entropy).await? {
             Ok(found) => verdict(&store, found, settings.store.conditional_writes)?,
             Err(failure) => {
                 tracing::error!(
@@ -126,24 +135,19 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
             }
         }
     };
-    let summaries = match &ledger {
-        Some(ledger) => ledger.summaries(&node).await?,
-        None => Vec::new(),
-    };
-    let open_writes = match &ledger {
-        Some(ledger) => ledger.open_writes(&node).await?,
-        None => Vec::new(),
-    };
+    let summaries = memory.summaries().await?;
+    let open_writes = memory.open_writes().await?;
     let core = Arc::new(Core {
         node,
         node_seen,
         store,
         staging,
         layout: settings.staging.layout.clone(),
-        journal,
-        plan,
+        journal: Arc::clone(&memory) as Arc<dyn Journal>,
+        plan: loaded.plan,
         clock,
         entropy,
+        tasks,
         health: Health::default(),
         gate: Gate::new(writes),
         policy_writes: Arc::new(PolicyWrites::new(open_writes)),
@@ -152,23 +156,54 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     Ok(Agent {
         scheduler: Scheduler::new(Arc::clone(&core), summaries, DEFAULT_ATTEMPTS_AT_ONCE),
         core,
-        ledger,
-        policies: policies.into_values().collect(),
+        memory,
+        policies: loaded.policies.into_values().collect(),
         reported: Vec::new(),
-        comparing: tokio::task::JoinSet::new(),
+        comparing: None,
         settings: settings.clone(),
-        _runtime: runtime,
+        _runtime: loaded.runtime,
     })
 }
 
-async fn open_staging(settings: &Settings, rehearse: bool) -> Result<Arc<dyn Staging>, AgentError> {
-    let settings = settings.staging.clone();
-    let opened = tokio::task::spawn_blocking(move || match rehearse {
+/// The node's ledger, or a look at it.
+fn open_memory(
+    settings: &Settings,
+    rehearse: bool,
+    node: &NodeId,
+    store: &Store,
+    clock: &dyn Clock,
+) -> Result<Arc<dyn Memory>, AgentError> {
+    let path = &settings.ledger.path;
+    if rehearse {
+        let reader = path
+            .exists()
+            .then(|| LedgerReader::open(path))
+            .transpose()?;
+        return Ok(Arc::new(Rehearsal::new(reader, node.clone())));
+    }
+    let options = settings.ledger.options(store.id().as_str());
+    let ledger = Ledger::open(path, options, clock.now())?;
+    for warning in ledger.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Arc::new(LedgerJournal::new(ledger, node.clone())))
+}
+
+async fn open_staging(
+    settings: &Settings,
+    rehearse: bool,
+    tasks: &dyn Tasks,
+) -> Result<Arc<dyn Staging>, AgentError> {
+    let (dir, settings) = (settings.staging.dir.clone(), settings.staging.clone());
+    let opened = tasks.block(move || match rehearse {
         true => StagingDir::open_beside(settings),
         false => StagingDir::open(settings),
     });
     match opened.await {
         Ok(opened) => Ok(Arc::new(opened?)),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(interrupted) => Err(AgentError::Staging(StagingError::Open {
+            dir,
+            source: std::io::Error::other(interrupted),
+        })),
     }
 }

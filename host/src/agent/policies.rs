@@ -6,18 +6,44 @@ use std::sync::Arc;
 use super::AgentError;
 use crate::config::{Settings, StreamSettings};
 use crate::contract::Role;
-use crate::policy::{Chain, Policy, Runtime, RuntimeSettings};
+use crate::policy::{Chain, Instances, Policy, Runtime, RuntimeSettings, Slots};
 use crate::sync::{Plan, StreamPlan};
 use crate::time::Clock;
 
 /// The policies of a configuration, ready to be asked.
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What runs them.
     pub runtime: Runtime,
     /// All of them, by name.
     pub policies: BTreeMap<String, Policy>,
     /// Which are asked about which stream.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
+}
+
+impl Loaded {
+    /// The same policies on another node of this process, with that node's own slots and clock; `instances` overrides
+    /// what each policy's settings say.
+    #[must_use]
+    pub fn on_node(&self, slots: &Slots, instances: Option<Instances>) -> Self {
+        let moved: BTreeMap<_, _> = self
+            .policies
+            .iter()
+            .map(|(name, policy)| {
+                let instances = instances.unwrap_or(policy.settings().instances);
+                (name.clone(), policy.on_node(slots, instances))
+            })
+            .collect();
+        let plan = self.plan.map(|policy| {
+            // Chains hold policies of the map alone, and all chains of a node share each policy's guard.
+            moved.get(&**policy.name()).unwrap_or(policy).clone()
+        });
+        Self {
+            runtime: self.runtime.clone(),
+            policies: moved,
+            plan: Arc::new(plan),
+        }
+    }
 }
 
 /// How the configuration sets up what runs policies.
@@ -36,11 +62,7 @@ pub fn runtime_settings(settings: &Settings, clock: Arc<dyn Clock>) -> RuntimeSe
 /// # Errors
 ///
 /// The first policy that can't be loaded or does not fill its role.
-pub async fn load_policies(
-    settings: &Settings,
-    clock: Arc<dyn Clock>,
-) -> Result<Loaded, AgentError> {
-    let runtime = Runtime::new(runtime_settings(settings, clock))?;
+pub async fn load_policies(runtime: Runtime, settings: &Settings) -> Result<Loaded, AgentError> {
     let mut policies = BTreeMap::new();
     for (name, policy) in &settings.policies {
         policies.insert(name.clone(), runtime.load(policy).await?);
@@ -60,7 +82,7 @@ pub async fn load_policies(
     Ok(Loaded {
         runtime,
         policies,
-        plan,
+        plan: Arc::new(plan),
     })
 }
 

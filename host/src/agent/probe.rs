@@ -2,10 +2,10 @@
 
 use super::AgentError;
 use crate::contract::StoreFailure;
-use crate::ledger::{Ledger, LedgerError, ProbeRecord};
+use crate::ledger::ProbeRecord;
 use crate::storage::{ConditionalSupport, ConditionalWrites, Store, probe};
 use crate::stream::NodeId;
-use crate::sync::Writes;
+use crate::sync::{JournalError, Memory, Writes};
 use crate::time::{Clock, Entropy};
 
 /// How long a probe's good news holds, in milliseconds: a day.
@@ -37,21 +37,20 @@ pub fn verdict(
     }
 }
 
-/// Probes the store, unless the ledger remembers a good result.
+/// Probes the store, unless a good result is remembered.
 ///
 /// # Errors
 ///
-/// The inner one: the store did not answer, so nothing is known. The outer one: the ledger failed.
+/// The inner one: the store did not answer, so nothing is known. The outer one: the memory failed.
 pub async fn check_store(
     store: &Store,
     node: &NodeId,
-    ledger: Option<&Ledger>,
+    memory: &dyn Memory,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
-) -> Result<Result<ConditionalSupport, StoreFailure>, LedgerError> {
+) -> Result<Result<ConditionalSupport, StoreFailure>, JournalError> {
     let id = store.id().as_str();
-    if let Some(ledger) = ledger
-        && let Some(record) = ledger.probe(id).await?
+    if let Some(record) = memory.probe(id).await?
         && clock.now().as_millis().abs_diff(record.at.as_millis()) < REMEMBERED
         && let Ok(found) = serde_json::from_str::<ConditionalSupport>(&record.result)
         && found.honoured()
@@ -59,18 +58,11 @@ pub async fn check_store(
         return Ok(Ok(found));
     }
     let found = probe(store, node, entropy).await;
-    if let (Some(ledger), Ok(found)) = (ledger, &found)
+    if let Ok(found) = &found
         && let Ok(result) = serde_json::to_string(found)
     {
-        ledger
-            .save_probe(
-                id,
-                ProbeRecord {
-                    result,
-                    at: clock.now(),
-                },
-            )
-            .await?;
+        let at = clock.now();
+        memory.save_probe(id, ProbeRecord { result, at }).await?;
     }
     Ok(found)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::task::JoinSet;
 
 use super::peers::compare_all;
 use super::probe::{check_store, verdict};
@@ -95,9 +94,10 @@ impl Agent {
             let next = due.into_iter().flatten().min().unwrap_or(duties.scan);
             let sleep = clock.sleep(next.saturating_sub(clock.monotonic()));
             tokio::select! {
+                biased;
                 () = &mut stop => break,
-                () = sleep => {}
                 () = self.scheduler.next() => {}
+                () = sleep => {}
                 hints = hints(&mut watcher) => self.heed(hints, &mut duties).await,
             }
         }
@@ -131,6 +131,7 @@ impl Agent {
                 break;
             }
             tokio::select! {
+                biased;
                 () = &mut stop => break,
                 () = self.scheduler.next() => {}
             }
@@ -200,11 +201,10 @@ impl Agent {
         if duties.peers.is_some_and(|at| at <= now) {
             let interval = self.settings.verify.peers_interval;
             duties.peers = Some(now.saturating_add(interval));
-            let streams = self.scheduler.streams().cloned().collect();
+            let streams = self.scheduler.streams();
             // A round that is still going on when the next one begins gives way to it.
-            self.comparing = JoinSet::new();
-            self.comparing
-                .spawn(compare_all(Arc::clone(&self.core), streams, interval));
+            let round = compare_all(Arc::clone(&self.core), streams, interval);
+            self.comparing = Some(self.core.tasks.spawn(round));
         }
         if duties.prune <= now {
             self.prune().await;
@@ -219,7 +219,7 @@ impl Agent {
         match check_store(
             &core.store,
             &core.node,
-            self.ledger.as_ref(),
+            &*self.memory,
             &*core.clock,
             &*core.entropy,
         )
@@ -281,17 +281,17 @@ impl Agent {
     async fn stop(&mut self) {
         let grace = self.core.clock.sleep(GRACE);
         tokio::select! {
+            biased;
             () = self.scheduler.drain() => {}
             () = grace => tracing::warn!("attempts were cut off; their writes are read back at the next start"),
         }
     }
 
     async fn prune(&self) {
-        let Some(ledger) = &self.ledger else { return };
         let now = self.core.clock.now();
         let kept = crate::time::millis(self.settings.ledger.keep_gone);
         let before = crate::time::Timestamp::from_millis(now.as_millis().saturating_sub(kept));
-        match ledger.prune(&self.core.node, before, now).await {
+        match self.memory.prune(before, now).await {
             Ok(0) => {}
             Ok(streams) => tracing::info!(streams, "forgot streams that are long gone"),
             Err(error) => tracing::error!("{:#}", anyhow::Error::from(error)),
@@ -300,7 +300,6 @@ impl Agent {
 
     /// Keeps in the ledger how the policies do, for `status`, when it changed.
     pub(super) async fn report_policies(&mut self) {
-        let Some(ledger) = &self.ledger else { return };
         let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
         let status = |policy: &crate::policy::Policy| {
             let guard = policy.guard().status(monotonic);
@@ -327,7 +326,7 @@ impl Agent {
         if current == self.reported {
             return;
         }
-        match ledger.set_policies(current.clone()).await {
+        match self.memory.set_policies(current.clone()).await {
             Ok(()) => self.reported = current,
             Err(error) => tracing::error!("{:#}", anyhow::Error::from(error)),
         }

@@ -86,7 +86,7 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Ledger(error) => of_ledger(error),
         AgentError::Conditions { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
-        AgentError::Runtime(_) => INTERNAL,
+        AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
     }
 }
 

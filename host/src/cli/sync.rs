@@ -49,7 +49,7 @@ impl Sync {
         let tally = agent
             .pass(move |id| wanted.takes(id), told_to_stop())
             .await?;
-        let known: Vec<StreamId> = agent.scheduler().streams().cloned().collect();
+        let known: Vec<StreamId> = agent.scheduler().streams();
         let errors = agent.scheduler().errors();
         let unprobed = agent.core().gate.get() == Writes::Unprobed;
         agent.close().await?;

@@ -38,18 +38,18 @@ impl Policy {
         world: Arc<dyn World>,
         values: GrantValues,
     ) -> CallReport {
-        let loaded = &*self.0;
+        let loaded = &*self.loaded;
         let role = question.role();
         let unasked = |failure| CallReport::unasked(Arc::clone(&loaded.name), role, failure);
         if let Some(failure) = loaded.unanswerable(question, facts) {
             return unasked(failure);
         }
-        let _slot = match loaded.plan.slot().await {
+        let _slot = match self.own.slots.take(loaded.plan.limits.deadline).await {
             Ok(slot) => slot,
             Err(failure) => return unasked(failure),
         };
         // Declared after the slot, and so dropped before it.
-        let mut seat = match loaded.take_seat() {
+        let mut seat = match self.take_seat() {
             Ok(seat) => seat,
             Err(failure) => return unasked(failure),
         };
@@ -61,7 +61,7 @@ impl Policy {
         });
         let timed = loaded
             .plan
-            .timed(loaded.decide(&mut seat, question, facts))
+            .timed(self.clock(), loaded.decide(&mut seat, question, facts))
             .await;
         let (elapsed, running) = (timed.elapsed, timed.running);
         let verdict = match timed.output {
@@ -71,9 +71,38 @@ impl Policy {
         let verdict = verdict.and_then(|verdict| judge(verdict, facts, seat.data().granted()));
         let report = loaded.report(&mut seat, question, verdict, elapsed, running);
         if report.verdict.is_ok() {
-            loaded.keep(seat);
+            self.keep(seat);
         }
         report
+    }
+
+    /// An idle instance, or the store for a fresh one, with a full budget.
+    fn take_seat(&self) -> Result<Seat, CallFailure> {
+        let plan = &self.loaded.plan;
+        let idle = self.idle().pop().map(|idle| idle.seat);
+        let mut seat = idle.unwrap_or_else(|| plan.seat(self.own.slots.clock()));
+        seat.data().renew(&plan.limits);
+        seat.begin(&plan.limits, plan.shared.yields())?;
+        Ok(seat)
+    }
+
+    /// Keeps an instance for its next decision, as far as there is room.
+    fn keep(&self, seat: Seat) {
+        if self.own.instances == Instances::Fresh {
+            return;
+        }
+        let mut idle = self.idle();
+        if idle.len() >= MAX_IDLE {
+            return;
+        }
+        if let Some(slot) = self.own.slots.keep_idle() {
+            idle.push(Idle { seat, _slot: slot });
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        // A list of idle instances is never half-changed, so a panic elsewhere does not spoil it.
+        self.own.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,15 +118,6 @@ impl Loaded {
             return None;
         };
         Some(CallFailure::new(Cause::Unavailable, message))
-    }
-
-    /// An idle instance, or the store for a fresh one, with a full budget.
-    fn take_seat(&self) -> Result<Seat, CallFailure> {
-        let idle = self.idle().pop().map(|idle| idle.seat);
-        let mut seat = idle.unwrap_or_else(|| self.plan.seat());
-        seat.data().renew(&self.plan.limits);
-        seat.begin(&self.plan.limits, self.plan.shared.yields())?;
-        Ok(seat)
     }
 
     /// Makes the instance where there is none yet, and asks it.
@@ -153,24 +173,5 @@ impl Loaded {
             host_calls: left.host_calls,
             logs: left.logs,
         }
-    }
-
-    /// Keeps an instance for its next decision, as far as there is room.
-    fn keep(&self, seat: Seat) {
-        if self.instances == Instances::Fresh {
-            return;
-        }
-        let mut idle = self.idle();
-        if idle.len() >= MAX_IDLE {
-            return;
-        }
-        if let Ok(slot) = Arc::clone(&self.plan.shared.idle).try_acquire_owned() {
-            idle.push(Idle { seat, _slot: slot });
-        }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        // A list of idle instances is never half-changed, so a panic elsewhere does not spoil it.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -64,6 +64,15 @@ impl Chain {
         }
     }
 
+    /// The same chain with each policy exchanged.
+    #[must_use]
+    pub fn map(&self, exchange: impl FnMut(&Policy) -> Policy) -> Self {
+        Self {
+            role: self.role,
+            policies: self.policies.iter().map(exchange).collect(),
+        }
+    }
+
     /// The role that the chain fills.
     pub fn role(&self) -> Role {
         self.role
@@ -116,7 +125,7 @@ impl Policy {
         world: Arc<dyn World>,
         values: GrantValues,
     ) -> CallReport {
-        let clock = &self.0.plan.shared.clock;
+        let clock = self.clock();
         let Some(pass) = self.guard().admit(clock.monotonic()) else {
             let failure = CallFailure::new(
                 Cause::Quarantined,

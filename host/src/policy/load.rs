@@ -14,10 +14,12 @@ use super::limits::Limits;
 use super::load_error::{LoadError, LoadProblem};
 use super::plan::Plan;
 use super::runtime::Runtime;
+use super::slots::Slots;
 use super::source::{ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
 use crate::digest::Digest;
+use crate::time::Clock;
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
@@ -92,38 +94,59 @@ pub struct Description {
 
 /// A policy that was compiled, checked and linked once, and makes instances in microseconds. Cheap to clone.
 #[derive(Clone)]
-pub struct Policy(pub(super) Arc<Loaded>);
+pub struct Policy {
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) own: Arc<Own>,
+}
 
+/// What all nodes of a process share of a policy.
 pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) roles: Vec<Role>,
     pub(super) plan: Plan,
+    sha256: Digest,
+    description: Description,
+    settings: PolicySettings,
+}
+
+/// What a policy has on one node.
+pub(super) struct Own {
+    pub(super) slots: Slots,
     pub(super) instances: Instances,
     pub(super) idle: Mutex<Vec<Idle>>,
     guard: Guard,
-    sha256: Digest,
-    description: Description,
+}
+
+impl Own {
+    fn new(settings: &PolicySettings, slots: Slots, instances: Instances) -> Self {
+        Self {
+            slots,
+            instances,
+            idle: Mutex::default(),
+            guard: Guard::new(settings.quarantine_after, settings.quarantine_for),
+        }
+    }
 }
 
 impl Policy {
     /// Its name in the configuration.
     pub fn name(&self) -> &Arc<str> {
-        &self.0.name
+        &self.loaded.name
     }
 
     /// The digest of its component.
     pub fn sha256(&self) -> Digest {
-        self.0.sha256
+        self.loaded.sha256
     }
 
     /// What it says about itself.
     pub fn description(&self) -> &Description {
-        &self.0.description
+        &self.loaded.description
     }
 
     /// The roles that it fills.
     pub fn roles(&self) -> &[Role] {
-        &self.0.roles
+        &self.loaded.roles
     }
 
     /// The contract that it is built for.
@@ -133,21 +156,40 @@ impl Policy {
 
     /// Its limits.
     pub fn limits(&self) -> &Limits {
-        &self.0.plan.limits
+        &self.loaded.plan.limits
     }
 
     /// What keeps it from being asked when it fails too often. All chains that it is part of share it.
     pub fn guard(&self) -> &Guard {
-        &self.0.guard
+        &self.own.guard
+    }
+
+    /// How the configuration describes it.
+    pub fn settings(&self) -> &PolicySettings {
+        &self.loaded.settings
+    }
+
+    /// The same policy on another node of this process: with slots, a guard and idle instances of that node's own.
+    #[must_use]
+    pub fn on_node(&self, slots: &Slots, instances: Instances) -> Self {
+        Self {
+            loaded: Arc::clone(&self.loaded),
+            own: Arc::new(Own::new(&self.loaded.settings, slots.clone(), instances)),
+        }
+    }
+
+    /// What its deadlines are measured by.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &**self.own.slots.clock()
     }
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
-            .field("name", &self.0.name)
-            .field("sha256", &self.0.sha256)
-            .field("roles", &self.0.roles)
+            .field("name", &self.loaded.name)
+            .field("sha256", &self.loaded.sha256)
+            .field("roles", &self.loaded.roles)
             .finish_non_exhaustive()
     }
 }
@@ -202,16 +244,18 @@ impl Runtime {
             shared,
         };
         let description = plan.rehearse().await?;
-        Ok(Policy(Arc::new(Loaded {
-            name: settings.name.as_str().into(),
-            roles,
-            plan,
-            instances: settings.instances,
-            idle: Mutex::default(),
-            guard: Guard::new(settings.quarantine_after, settings.quarantine_for),
-            sha256: compiled.digest,
-            description,
-        })))
+        let own = Own::new(settings, self.0.slots.clone(), settings.instances);
+        Ok(Policy {
+            loaded: Arc::new(Loaded {
+                name: settings.name.as_str().into(),
+                roles,
+                plan,
+                sha256: compiled.digest,
+                description,
+                settings: settings.clone(),
+            }),
+            own: Arc::new(own),
+        })
     }
 }
 

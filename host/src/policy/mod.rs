@@ -24,6 +24,7 @@ mod load_error;
 mod plan;
 mod report;
 mod runtime;
+mod slots;
 mod source;
 mod state;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use report::{
     Verdict,
 };
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
+pub use slots::Slots;
 pub use source::{ComponentSource, MAX_COMPONENT};
 pub use state::StateSwap;
 pub use verdict::{MAX_DOCUMENT, MAX_REASON};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::InstancePre;
 
 use super::cause::{CallFailure, Cause};
@@ -14,6 +13,7 @@ use super::limits::Limits;
 use super::load::Description;
 use super::load_error::LoadProblem;
 use super::runtime::Shared;
+use crate::time::Clock;
 
 /// Everything that one instance after another is made from.
 pub(super) struct Plan {
@@ -27,30 +27,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Waits for a slot, for as long as a decision may take.
-    pub(super) async fn slot(&self) -> Result<OwnedSemaphorePermit, CallFailure> {
-        let slots = &self.shared.running;
-        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
-            return Ok(slot);
-        }
-        let exhausted = || {
-            let message = format!("no slot became free within {:?}", self.limits.deadline);
-            CallFailure::new(Cause::PoolExhausted, message)
-        };
-        tokio::select! {
-            biased;
-            slot = Arc::clone(slots).acquire_owned() => slot.map_err(|_| exhausted()),
-            () = self.shared.clock.sleep(self.limits.deadline) => Err(exhausted()),
-        }
-    }
-
     /// A store for one more instance. The caller holds a slot for it, and drops the store first.
-    pub(super) fn seat(&self) -> Seat {
-        let call = Call::new(
-            &self.limits,
-            Arc::clone(&self.grants),
-            Arc::clone(&self.shared.clock),
-        );
+    pub(super) fn seat(&self, clock: &Arc<dyn Clock>) -> Seat {
+        let call = Call::new(&self.limits, Arc::clone(&self.grants), Arc::clone(clock));
         Seat::new(
             &self.shared.engine,
             call,
@@ -60,8 +39,8 @@ impl Plan {
     }
 
     /// Runs a part of a policy's life against the deadline.
-    pub(super) async fn timed<F: Future>(&self, future: F) -> Timed<F::Output> {
-        deadline::run(&*self.shared.clock, self.limits.deadline, future).await
+    pub(super) async fn timed<F: Future>(&self, clock: &dyn Clock, future: F) -> Timed<F::Output> {
+        deadline::run(clock, self.limits.deadline, future).await
     }
 
     /// The failure of what did not end in time.
@@ -79,12 +58,13 @@ impl Plan {
     pub(super) async fn rehearse(&self) -> Result<Description, LoadProblem> {
         let failed = |during, source| LoadProblem::Failed { during, source };
         let starting = |failure| failed("starting", failure);
-        let _slot = self.slot().await.map_err(starting)?;
-        let mut seat = self.seat();
+        let slots = &self.shared.slots;
+        let _slot = slots.take(self.limits.deadline).await.map_err(starting)?;
+        let mut seat = self.seat(slots.clock());
         seat.begin(&self.limits, self.shared.yields())
             .map_err(starting)?;
         let timed = self
-            .timed(async {
+            .timed(&**slots.clock(), async {
                 let stopped = |during| {
                     move |error: wasmtime::Error| failed(during, CallFailure::from_wasmtime(&error))
                 };

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use super::cache::Cache;
 use super::engine::{self, Allocation, Ticker};
 use super::host::{self, Call};
+use super::slots::Slots;
 use crate::time::{Clock, SystemClock};
 
 /// How a runtime is set up.
@@ -51,9 +51,8 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Call>,
     pub(super) writing_linker: Linker<Call>,
-    pub(super) running: Arc<Semaphore>,
-    pub(super) idle: Arc<Semaphore>,
-    pub(super) clock: Arc<dyn Clock>,
+    /// Those of the process's own node.
+    pub(super) slots: Slots,
     pub(super) cache: Option<Cache>,
     allocation: Allocation,
     ticker: Option<Ticker>,
@@ -109,9 +108,7 @@ impl Runtime {
             linker: host::linker(&engine, false).map_err(failed)?,
             writing_linker: host::linker(&engine, true).map_err(failed)?,
             engine,
-            running: Arc::new(Semaphore::new(settings.slots.into())),
-            idle: Arc::new(Semaphore::new(settings.idle.into())),
-            clock: settings.clock,
+            slots: Slots::new(settings.slots, settings.idle, settings.clock),
             cache,
             allocation,
             ticker,
@@ -134,7 +131,7 @@ impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime")
             .field("allocation", &self.0.allocation)
-            .field("free_slots", &self.0.running.available_permits())
+            .field("free_slots", &self.0.slots.free())
             .finish_non_exhaustive()
     }
 }

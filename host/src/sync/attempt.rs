@@ -13,6 +13,7 @@ use super::story::{self, Story, in_short};
 use crate::contract::{Failure, Phase, Trigger};
 use crate::staging::StreamKeys;
 use crate::stream::StreamId;
+use crate::tasks::Interrupted;
 use crate::time::Timestamp;
 
 /// More steps than any attempt takes: one that goes round in circles is cut off.
@@ -67,6 +68,9 @@ pub enum AttemptError {
     /// The ledger failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A defect of ours: it panicked.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// A defect of ours.
     #[error(transparent)]
     Defect(#[from] Unexpected),

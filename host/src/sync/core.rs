@@ -10,6 +10,7 @@ use super::policy_writes::PolicyWrites;
 use crate::staging::{Layout, Staging};
 use crate::storage::Store;
 use crate::stream::NodeId;
+use crate::tasks::Tasks;
 use crate::time::{Clock, Entropy, Timestamp};
 
 /// The parts of a node's agent that its attempts work with. Everything that makes two runs differ enters here.
@@ -28,11 +29,13 @@ pub struct Core {
     /// What is remembered.
     pub journal: Arc<dyn Journal>,
     /// Which policies and rules apply.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random words.
     pub entropy: Arc<dyn Entropy>,
+    /// Where work runs.
+    pub tasks: Arc<dyn Tasks>,
     /// How the store does.
     pub health: Health,
     /// Whether it may be written to.

@@ -84,6 +84,14 @@ impl LedgerJournal {
     pub fn new(ledger: Ledger, node: NodeId) -> Self {
         Self { ledger, node }
     }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn node(&self) -> &NodeId {
+        &self.node
+    }
 }
 
 #[async_trait]

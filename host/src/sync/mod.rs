@@ -11,6 +11,7 @@ mod health;
 mod journal;
 pub mod machine;
 mod marker;
+mod memory;
 mod peers;
 mod perform;
 mod plan;
@@ -28,6 +29,7 @@ pub use gate::{Gate, Writes};
 pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub use machine::{Level, Source};
+pub use memory::Memory;
 pub use plan::{Matcher, Plan, StreamPlan};
 pub use policy_writes::PolicyWrites;
 pub use scheduler::{

@@ -39,7 +39,7 @@ impl Attempt<'_> {
             self.core.node.clone(),
             self.id.clone(),
         );
-        let read = tokio::task::spawn_blocking(move || {
+        let read = self.core.tasks.block(move || {
             staging.read_schema(&node, &id).map(|file| {
                 let (size, modified) = (file.stat.size, file.stat.modified);
                 match Schema::parse(&file.bytes) {

@@ -7,7 +7,7 @@ use globset::GlobMatcher;
 
 use super::machine::Rules;
 use crate::contract::Role;
-use crate::policy::Chain;
+use crate::policy::{Chain, Policy};
 use crate::schema::Schema;
 use crate::stream::StreamId;
 
@@ -29,6 +29,18 @@ pub struct StreamPlan {
 }
 
 impl StreamPlan {
+    fn map(&self, exchange: &mut dyn FnMut(&Policy) -> Policy) -> Self {
+        let mut chain = |chain: &Chain| chain.map(&mut *exchange);
+        Self {
+            existence: chain(&self.existence),
+            fallback: chain(&self.fallback),
+            retry: chain(&self.retry),
+            rules: self.rules.clone(),
+            defaults: self.defaults.clone(),
+            ignore_peers: self.ignore_peers.clone(),
+        }
+    }
+
     /// The chain of a role.
     pub fn chain(&self, role: Role) -> &Chain {
         match role {
@@ -74,6 +86,19 @@ impl Plan {
             .iter()
             .find(|(matcher, _)| matcher.matches(stream));
         rule.map_or(Some(&self.otherwise), |(_, plan)| plan.as_ref())
+    }
+
+    /// The same plan with each policy exchanged.
+    #[must_use]
+    pub fn map(&self, mut exchange: impl FnMut(&Policy) -> Policy) -> Self {
+        let rules = self.rules.iter().map(|(matcher, plan)| {
+            let plan = plan.as_ref().map(|plan| Arc::new(plan.map(&mut exchange)));
+            (matcher.clone(), plan)
+        });
+        Self {
+            rules: rules.collect(),
+            otherwise: Arc::new(self.otherwise.map(&mut exchange)),
+        }
     }
 
     /// Every plan, the general one last.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use object_store::path::Path;
-use tokio::task::JoinHandle;
 
 use super::attempt::Attempt;
 use super::core::Core;
@@ -18,6 +17,7 @@ use crate::policy::{WriteFailure, WriteMode};
 use crate::storage::{Fetched, Put, Store};
 use crate::stream::StreamId;
 use crate::sync::gate::Writes;
+use crate::tasks::Task;
 use crate::time::Clock;
 
 /// The writes by policies of which nobody knows whether they arrived, by stream. As many as the ledger has on record
@@ -145,7 +145,7 @@ impl PolicyWriter {
 /// The writes that policies asked for in one decision.
 #[derive(Debug, Default)]
 pub(super) struct LateWrites {
-    tasks: Mutex<Vec<JoinHandle<Option<LateWrite>>>>,
+    tasks: Mutex<Vec<Task<Option<LateWrite>>>>,
 }
 
 /// A write that ended when the call that had asked for it was over.
@@ -157,12 +157,12 @@ pub(super) struct LateWrite {
 }
 
 impl LateWrites {
-    pub(super) fn add(&self, task: JoinHandle<Option<LateWrite>>) {
+    pub(super) fn add(&self, task: Task<Option<LateWrite>>) {
         self.tasks().push(task);
     }
 
-    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<Option<LateWrite>>>> {
-        // A list of handles is never half-changed.
+    fn tasks(&self) -> MutexGuard<'_, Vec<Task<Option<LateWrite>>>> {
+        // A list of tasks is never half-changed.
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
@@ -39,7 +41,7 @@ pub struct Scheduler {
     tracker: Tracker,
     timers: BinaryHeap<Reverse<(Duration, StreamId)>>,
     ready: VecDeque<StreamId>,
-    running: JoinSet<(StreamId, Result<Outcome, AttemptError>)>,
+    running: FuturesUnordered<Running>,
     at_once: usize,
     observer: Option<Observer>,
     wanted: Option<Wanted>,
@@ -49,6 +51,9 @@ pub struct Scheduler {
     abandoned: Vec<StreamId>,
     errors: u64,
 }
+
+/// An attempt under way, on a task of its own.
+type Running = BoxFuture<'static, (StreamId, Result<Outcome, AttemptError>)>;
 
 /// How the streams of a node stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +85,7 @@ impl Scheduler {
             tracker: Tracker::default(),
             timers: BinaryHeap::new(),
             ready: VecDeque::new(),
-            running: JoinSet::new(),
+            running: FuturesUnordered::new(),
             at_once: at_once.max(1),
             observer: None,
             wanted: None,
@@ -134,7 +139,7 @@ impl Scheduler {
     /// The directory can't be listed; nothing is taken as gone then.
     pub async fn scan(&mut self) -> Result<ScanSummary, StagingError> {
         let (staging, node) = (Arc::clone(&self.core.staging), self.core.node.clone());
-        let scanned = tokio::task::spawn_blocking(move || {
+        let scanned = self.core.tasks.block(move || {
             let mut found = Vec::new();
             let summary = staging.scan(&node, &mut |staged| found.push(staged))?;
             Ok((summary, found))
@@ -176,9 +181,12 @@ impl Scheduler {
             self.core.node.clone(),
             id.clone(),
         );
-        if let Ok(Some(staged)) =
-            tokio::task::spawn_blocking(move || staging.look(&node, &stream)).await
-        {
+        let looked = self
+            .core
+            .tasks
+            .block(move || staging.look(&node, &stream))
+            .await;
+        if let Ok(Some(staged)) = looked {
             self.saw(&staged, Duration::ZERO);
         }
     }
@@ -220,12 +228,13 @@ impl Scheduler {
         trigger: Trigger,
         wanted: impl Fn(&StreamId, Phase) -> bool,
     ) -> usize {
-        let chosen: Vec<_> = self
+        let mut chosen: Vec<_> = self
             .tracker
             .iter()
             .filter(|(id, entry)| wanted(id, entry.phase))
             .map(|(id, _)| id.clone())
             .collect();
+        chosen.sort_unstable();
         let count = chosen.len();
         for id in chosen {
             self.queue(id, Work::Look(trigger));
@@ -233,9 +242,11 @@ impl Scheduler {
         count
     }
 
-    /// The streams that are known.
-    pub fn streams(&self) -> impl Iterator<Item = &StreamId> {
-        self.tracker.iter().map(|(id, _)| id)
+    /// The streams that are known, in order.
+    pub fn streams(&self) -> Vec<StreamId> {
+        let mut streams: Vec<_> = self.tracker.iter().map(|(id, _)| id.clone()).collect();
+        streams.sort_unstable();
+        streams
     }
 
     fn queue(&mut self, id: StreamId, work: Work) {
@@ -291,10 +302,12 @@ impl Scheduler {
                 Work::StagingGone => Occasion::StagingGone,
             };
             let core = Arc::clone(&self.core);
-            self.running.spawn(async move {
-                let outcome = core.attempt(&id, occasion).await;
-                (id, outcome)
-            });
+            let (tasks, of) = (Arc::clone(&self.core.tasks), id.clone());
+            let attempt = tasks.spawn(async move { core.attempt(&of, occasion).await });
+            self.running.push(Box::pin(async move {
+                let outcome = attempt.await;
+                (id, outcome.unwrap_or_else(|error| Err(error.into())))
+            }));
         }
     }
 
@@ -312,11 +325,9 @@ impl Scheduler {
             }
         };
         tokio::select! {
-            ended = self.running.join_next(), if !self.running.is_empty() => {
-                if let Some(Ok((id, result))) = ended {
-                    self.ended(&id, result);
-                }
-            }
+            // The order of two things that are ready together must not be left to chance: one seed, one run.
+            biased;
+            Some((id, result)) = self.running.next() => self.ended(&id, result),
             () = sleep => {}
         }
     }
@@ -324,10 +335,8 @@ impl Scheduler {
     /// Lets the attempts that run come to their ends, and starts no more.
     pub async fn drain(&mut self) {
         self.ready.clear();
-        while let Some(ended) = self.running.join_next().await {
-            if let Ok((id, result)) = ended {
-                self.ended(&id, result);
-            }
+        while let Some((id, result)) = self.running.next().await {
+            self.ended(&id, result);
         }
     }
 

@@ -141,13 +141,16 @@ impl Tracker {
             .entries
             .iter_mut()
             .filter(|(_, entry)| entry.generation != 0 && entry.generation != generation);
-        vanished
+        let mut vanished: Vec<_> = vanished
             .map(|(id, entry)| {
                 entry.generation = 0;
                 entry.sighting = Sighting::default();
                 id.clone()
             })
-            .collect()
+            .collect();
+        // The map's own order differs from run to run.
+        vanished.sort_unstable();
+        vanished
     }
 
     pub(super) fn get(&self, id: &StreamId) -> Option<&Entry> {

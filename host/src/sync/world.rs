@@ -20,6 +20,7 @@ use crate::policy::{
 use crate::staging::{FileError, ListError, Staging};
 use crate::storage::{Fetched, Store};
 use crate::stream::{NodeId, StreamId};
+use crate::tasks::Tasks;
 
 /// The most files of a stream's staging directory that a policy is shown.
 const MAX_FILES: usize = 10_000;
@@ -30,6 +31,7 @@ pub(super) struct PolicyWorld {
     store: Store,
     staging: Arc<dyn Staging>,
     journal: Arc<dyn Journal>,
+    tasks: Arc<dyn Tasks>,
     node: NodeId,
     stream: StreamId,
     policy: Arc<str>,
@@ -48,6 +50,7 @@ impl PolicyWorld {
             store: core.store.clone(),
             staging: Arc::clone(&core.staging),
             journal: Arc::clone(&core.journal),
+            tasks: Arc::clone(&core.tasks),
             node: core.node.clone(),
             stream: stream.clone(),
             writer: PolicyWriter::new(core, stream, Arc::clone(&policy)),
@@ -65,6 +68,16 @@ impl PolicyWorld {
             node: self.node.clone(),
             stream,
         }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StagingFailure> {
+        self.tasks
+            .block(work)
+            .await
+            .map_err(|error| StagingFailure::Failed(error.to_string()))
     }
 }
 
@@ -141,7 +154,7 @@ impl World for PolicyWorld {
         let (tell, told) = oneshot::channel();
         let (policy, key) = (Arc::clone(&self.policy), key.clone());
         // A task of its own: the decision's deadline drops this future, and the write must end all the same.
-        self.late.add(tokio::spawn(async move {
+        self.late.add(self.tasks.spawn(async move {
             let written = writer.write(key.clone(), bytes, mode).await;
             tell.send(written).err().map(|written| LateWrite {
                 policy,
@@ -155,7 +168,9 @@ impl World for PolicyWorld {
 
     async fn staged_files(&self) -> Result<Vec<StagedFile>, StagingFailure> {
         let (staging, stream) = (Arc::clone(&self.staging), self.stream.clone());
-        let listed = blocking(move || staging.list_files(&stream, MAX_FILES)).await?;
+        let listed = self
+            .blocking(move || staging.list_files(&stream, MAX_FILES))
+            .await?;
         match listed {
             Ok(files) => Ok(files
                 .into_iter()
@@ -181,7 +196,9 @@ impl World for PolicyWorld {
             self.stream.clone(),
             name.to_owned(),
         );
-        let read = blocking(move || staging.read_file(&stream, &name, offset, length)).await?;
+        let read = self
+            .blocking(move || staging.read_file(&stream, &name, offset, length))
+            .await?;
         read.map_err(|error| match error {
             FileError::NotFound => StagingFailure::NotFound,
             FileError::Failed(cause) => StagingFailure::Failed(cause),
@@ -207,14 +224,6 @@ impl World for PolicyWorld {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, StagingFailure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| StagingFailure::Failed(error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
@@ -226,6 +235,7 @@ mod tests {
     use crate::staging::{Layout, StagingDir, StagingSettings};
     use crate::storage::{Put, StoreId, StoreSettings};
     use crate::sync::LedgerJournal;
+    use crate::tasks::TokioTasks;
     use crate::time::{Clock, SystemClock};
 
     /// The worlds of one policy for a stream, in a directory of its own.
@@ -239,6 +249,7 @@ mod tests {
             store: Store::with_object_store(Arc::new(InMemory::new()), id, &settings, clock),
             staging: Arc::new(StagingDir::open_beside(staging).unwrap()),
             journal: Arc::new(LedgerJournal::new(ledger.clone(), node.clone())),
+            tasks: Arc::new(TokioTasks),
             node,
             stream: StreamId::new(stream),
             policy: "p".into(),

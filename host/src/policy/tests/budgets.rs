@@ -417,13 +417,13 @@ async fn no_slot_within_the_deadline_blames_nobody() {
     let slow = Arc::new(StillClock::racing());
     let runtime = runtime_with(1, slow);
     let holder = runtime.load(&holding).await.unwrap();
-    let _slot = holder.0.plan.slot().await.unwrap();
+    let _slot = holder.own.slots.take(Duration::ZERO).await.unwrap();
     let mut waiting = Box::pin(ask(&holder));
     assert!(futures::poll!(waiting.as_mut()).is_pending());
 
     let runtime = runtime_with(1, Arc::new(StillClock::default()));
     let policy = runtime.load(&holding).await.unwrap();
-    let _slot = policy.0.plan.slot().await.unwrap();
+    let _slot = policy.own.slots.take(Duration::ZERO).await.unwrap();
     assert_eq!(cause(&ask(&policy).await), Cause::PoolExhausted);
 }
 

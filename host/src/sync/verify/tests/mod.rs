@@ -24,6 +24,7 @@ use crate::staging::{ParseableMode, StagingDir, StagingSettings, TemplateLayout}
 use crate::storage::{StoreId, StoreSettings};
 use crate::sync::machine::{Rules, Sighting};
 use crate::sync::{Gate, Health, LedgerJournal, Occasion, Plan, Rehearsal, StreamPlan, Writes};
+use crate::tasks::TokioTasks;
 use crate::time::{SystemEntropy, Timestamp};
 
 /// After the staged files' own times, which are the system's.
@@ -105,10 +106,11 @@ impl Rig {
             staging: Arc::new(StagingDir::open_beside(staging).unwrap()),
             layout,
             journal: Arc::new(LedgerJournal::new(ledger.unwrap(), node.clone())),
-            plan: Plan {
+            plan: Arc::new(Plan {
                 rules: vec![],
                 otherwise: Arc::new(plan),
-            },
+            }),
+            tasks: Arc::new(TokioTasks),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             health: Health::default(),
