@@ -25,6 +25,11 @@ impl Guard {
     pub fn new(stop: impl FnOnce() + Send + 'static) -> Self {
         Self(Some(Box::new(stop)))
     }
+
+    /// Lets the task run on.
+    pub fn detach(mut self) {
+        self.0 = None;
+    }
 }
 
 impl Drop for Guard {

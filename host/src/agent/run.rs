@@ -71,9 +71,7 @@ impl Agent {
             let now = clock.monotonic();
             if duties.scan <= now {
                 scanned |= self.scan().await;
-                duties.scan = clock
-                    .monotonic()
-                    .saturating_add(self.settings.scan_interval);
+                duties.scan = self.next_scan();
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
@@ -214,7 +212,7 @@ impl Agent {
     }
 
     /// Asks the store again what it can do. True when it answered.
-    async fn probe(&self) -> Result<bool, AgentError> {
+    async fn probe(&mut self) -> Result<bool, AgentError> {
         let core = &self.core;
         match check_store(
             &core.store,
@@ -254,6 +252,15 @@ impl Agent {
         }
     }
 
+    /// The next scan comes after the interval, or several of them where nothing can have changed before.
+    fn next_scan(&self) -> Duration {
+        let (now, interval) = (self.core.clock.monotonic(), self.settings.scan_interval);
+        let quiet = self.core.staging.quiet_until().unwrap_or_default();
+        let idle = quiet.saturating_sub(now).as_nanos() / interval.as_nanos().max(1);
+        let idle = interval.saturating_mul(u32::try_from(idle).unwrap_or(u32::MAX));
+        now.saturating_add(idle).saturating_add(interval)
+    }
+
     async fn heed(&mut self, hints: Hints, duties: &mut Duties) {
         if hints.rescan {
             duties.scan = self.core.clock.monotonic();
@@ -263,7 +270,7 @@ impl Agent {
         }
     }
 
-    async fn watch(&self) -> Option<Watcher> {
+    async fn watch(&mut self) -> Option<Watcher> {
         if !self.settings.watch {
             return None;
         }
@@ -287,7 +294,7 @@ impl Agent {
         }
     }
 
-    async fn prune(&self) {
+    async fn prune(&mut self) {
         let now = self.core.clock.now();
         let kept = crate::time::millis(self.settings.ledger.keep_gone);
         let before = crate::time::Timestamp::from_millis(now.as_millis().saturating_sub(kept));

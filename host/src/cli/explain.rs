@@ -153,6 +153,7 @@ fn tell_story(text: &mut String, story: &Story, paint: Paint) {
                 role,
                 by,
                 verdict,
+                kind: _,
                 calls,
             } => {
                 let by = by.as_deref().unwrap_or("nobody");

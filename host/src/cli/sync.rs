@@ -42,8 +42,10 @@ impl Sync {
         .map_err(|error| located(&source, &settings, error))?;
         let (sender, outcomes) = mpsc::channel();
         agent.scheduler().observe(Box::new(move |id, outcome| {
-            // The receiver lives until the pass is over.
-            let _ = sender.send((id.clone(), outcome.clone()));
+            if let Ok(outcome) = outcome {
+                // The receiver lives until the pass is over.
+                let _ = sender.send((id.clone(), outcome));
+            }
         }));
         let wanted = selection.clone();
         let tally = agent

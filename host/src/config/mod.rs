@@ -9,6 +9,7 @@ mod locate;
 mod policies;
 mod problems;
 mod settings;
+mod simulated;
 mod size;
 mod source;
 mod store;

@@ -4,7 +4,12 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{file, locate};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{file, locate, simulated};
 
 /// The largest configuration file, in bytes.
 pub const CONFIG_MAX: u64 = 1 << 20;
@@ -81,6 +86,10 @@ impl fmt::Display for Problem {
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// The table of the file that is the configuration; the whole file where there is none.
+    table: Option<&'static str>,
+    /// Whether the places of the node's real parts are left out, since a simulated world has its own.
+    simulated: bool,
 }
 
 impl Source {
@@ -89,6 +98,27 @@ impl Source {
         Self {
             path: path.into(),
             text: text.into(),
+            table: None,
+            simulated: false,
+        }
+    }
+
+    /// The configuration that is this table of the file.
+    #[must_use]
+    pub fn table(self, table: &'static str) -> Self {
+        Self {
+            table: Some(table),
+            ..self
+        }
+    }
+
+    /// The configuration as a simulated world takes it: where the staging directory and the store really are does not
+    /// matter, and nothing is asked of the environment.
+    #[must_use]
+    pub fn simulated(self) -> Self {
+        Self {
+            simulated: true,
+            ..self
         }
     }
 
@@ -121,20 +151,42 @@ impl Source {
         &self.path
     }
 
-    /// What is written, by its shape.
+    /// The configuration that is written, by its shape.
     pub(super) fn parse(&self) -> Result<file::File, Problem> {
-        toml::from_str(&self.text).map_err(|error| {
-            let span = error.span().unwrap_or_default();
-            let message = self.explain(error.message(), &span);
-            self.at(span, message)
-        })
+        let read = || {
+            let mut root = DeTable::parse(&self.text)?;
+            if let Some(name) = self.table {
+                root = table_in(root.get_mut(), name);
+            }
+            if self.simulated {
+                simulated::replace_places(root.get_mut());
+            }
+            file::File::deserialize(toml::de::Deserializer::from(root))
+        };
+        read().map_err(|error| self.refused(&error))
+    }
+
+    /// What is written in the whole file, by a shape of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit, with its place.
+    pub fn parse_as<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        toml::from_str(&self.text).map_err(|error| self.refused(&error))
+    }
+
+    fn refused(&self, error: &toml::de::Error) -> Problem {
+        let span = error.span().unwrap_or_default();
+        let message = self.explain(error.message(), &span);
+        self.at(span, message)
     }
 
     /// A problem with the value at this path of keys and array positions (`["sync", "bounds", "min_delay"]`), or with
     /// the nearest table around it where it is not written.
     pub fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
+        let whole: Vec<_> = self.table.iter().chain(path).copied().collect();
         self.at(
-            locate::span_of(&self.text, path).unwrap_or_default(),
+            locate::span_of(&self.text, &whole).unwrap_or_default(),
             message,
         )
     }
@@ -202,6 +254,20 @@ impl Source {
                 }
             }
         }
+    }
+}
+
+/// The table of this name; an empty one where there is none.
+fn table_in<'t>(root: &mut DeTable<'t>, name: &str) -> Spanned<DeTable<'t>> {
+    match root.remove(name) {
+        Some(value) => {
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::Table(table) => Spanned::new(span, table),
+                _ => Spanned::new(span, DeTable::new()),
+            }
+        }
+        None => Spanned::new(0..0, DeTable::new()),
     }
 }
 

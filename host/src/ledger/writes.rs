@@ -30,6 +30,13 @@ pub struct PolicyWrite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteId(i64);
 
+impl WriteId {
+    /// The write of this number, in a memory that is no ledger.
+    pub fn new(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 pub(super) fn begin(
     connection: &Connection,
     node: &NodeId,

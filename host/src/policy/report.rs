@@ -47,6 +47,27 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Its name in the contract.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Verdict::Existence(Presence::Present) => "present",
+            Verdict::Existence(Presence::Absent(_)) => "absent",
+            Verdict::Existence(Presence::NotExpected(_)) => "not-expected",
+            Verdict::Existence(Presence::Unsettled(_)) => "unsettled",
+            Verdict::Fallback(Choice::Skip(_)) => "skip",
+            Verdict::Fallback(Choice::Named(_)) => "named",
+            Verdict::Fallback(Choice::Object(_)) => "object",
+            Verdict::Fallback(Choice::Peers) => "peers",
+            Verdict::Fallback(Choice::Document(_)) => "document",
+            Verdict::Retry(RetryDecision::After(_)) => "after",
+            Verdict::Retry(RetryDecision::OnChange) => "on-change",
+            Verdict::Retry(RetryDecision::Abandon(_)) => "abandon",
+            Verdict::Existence(Presence::Abstain)
+            | Verdict::Fallback(Choice::Abstain)
+            | Verdict::Retry(RetryDecision::Abstain) => "abstain",
+        }
+    }
+
     /// Whether the policy leaves it to the next one in the chain.
     pub fn is_abstain(&self) -> bool {
         matches!(

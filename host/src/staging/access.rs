@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -48,6 +49,12 @@ pub trait Staging: Debug + Send + Sync {
         offset: u64,
         length: u32,
     ) -> Result<Bytes, FileError>;
+
+    /// Until when on the monotonic clock nothing changes here, where somebody knows the future. A real directory may
+    /// change at any moment.
+    fn quiet_until(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What is staged for a stream at one moment.

@@ -25,7 +25,7 @@ pub struct Layout {
 
 /// What a name in a stream's staging directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileKind {
+pub(crate) enum FileKind {
     OwnSchema,
     ForeignSchema,
     Data,
@@ -215,7 +215,7 @@ impl Layout {
     }
 
     /// What this name in a stream's staging directory is, `own` being this node's schema.
-    pub(super) fn file_kind(&self, own: &str, name: &str) -> FileKind {
+    pub(crate) fn file_kind(&self, own: &str, name: &str) -> FileKind {
         if name == own {
             FileKind::OwnSchema
         } else if DATA_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {

@@ -23,6 +23,7 @@ pub use access::{
 pub use dir::StagingDir;
 pub use identity::{Identity, IdentityError};
 pub use keys::{KeyError, KeyForm, KeyKind, MAX_KEY, StreamKeys};
+pub(crate) use layout::FileKind;
 pub use layout::Layout;
 pub use parseable::{Marker, MarkerError, ParseableMode};
 pub use template::{TemplateError, TemplateLayout};

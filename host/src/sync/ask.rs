@@ -67,6 +67,10 @@ impl Attempt<'_> {
             self.story.tell(story::Event::Asked {
                 role,
                 by: asked.by.as_ref().map(ToString::to_string),
+                kind: asked
+                    .verdict
+                    .as_ref()
+                    .map(|verdict| verdict.kind().to_owned()),
                 verdict: asked
                     .verdict
                     .as_ref()

@@ -229,7 +229,10 @@ impl Journal for Rehearsal {
 }
 
 /// The machine's state of a record, with the documents that it names.
-fn restore(record: &StreamRecord, documents: Vec<bytes::Bytes>) -> Result<Stream, JournalError> {
+pub(crate) fn restore(
+    record: &StreamRecord,
+    documents: Vec<bytes::Bytes>,
+) -> Result<Stream, JournalError> {
     let problem = |problem: String| JournalError::Record {
         stream: record.stream.clone(),
         problem,
@@ -250,7 +253,7 @@ fn restore(record: &StreamRecord, documents: Vec<bytes::Bytes>) -> Result<Stream
 }
 
 /// The row of a stream: the columns that operators read, and the machine's whole state.
-fn record(
+pub(crate) fn record(
     node: &NodeId,
     id: &StreamId,
     stream: &Stream,

@@ -28,6 +28,7 @@ pub use core::Core;
 pub use gate::{Gate, Writes};
 pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
+pub(crate) use journal::{record, restore};
 pub use machine::{Level, Source};
 pub use memory::Memory;
 pub use plan::{Matcher, Plan, StreamPlan};

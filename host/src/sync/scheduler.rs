@@ -28,8 +28,8 @@ const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
 /// How much of the start's window each stream adds: a small node starts at once, a large one takes its time.
 pub const SPREAD_PER_STREAM: Duration = Duration::from_millis(20);
 
-/// Hears of every attempt that ended.
-pub type Observer = Box<dyn FnMut(&StreamId, &Outcome) + Send>;
+/// Hears of every attempt that ended, and of those that could not be made.
+pub type Observer = Box<dyn FnMut(&StreamId, Result<Outcome, AttemptError>) + Send>;
 
 /// Which streams are attended to.
 pub type Wanted = Box<dyn Fn(&StreamId) -> bool + Send>;
@@ -366,16 +366,13 @@ impl Scheduler {
             // The ledger knows it; memory is for streams that are there.
             self.tracker.forget(id);
         }
-        match result {
-            Ok(outcome) => {
-                if let Some(observer) = &mut self.observer {
-                    observer(id, &outcome);
-                }
-            }
-            Err(error) => {
-                self.errors += 1;
-                tracing::error!(stream = %id, "the attempt was not kept: {:#}", anyhow::Error::from(error));
-            }
+        if let Err(error) = &result {
+            self.errors += 1;
+            let causes = in_one_line(error);
+            tracing::error!(stream = %id, "the attempt was not kept: {causes}");
+        }
+        if let Some(observer) = &mut self.observer {
+            observer(id, result);
         }
     }
 
@@ -413,6 +410,12 @@ impl Scheduler {
 fn wait(core: &Core, id: &StreamId, at: Timestamp, now: Timestamp) -> Duration {
     let plan = core.plan.of(id).unwrap_or(&core.plan.otherwise);
     at.since(now).min(plan.rules.longest_wait())
+}
+
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let words: Vec<_> = causes.map(ToString::to_string).collect();
+    words.join(": ")
 }
 
 impl std::fmt::Debug for Scheduler {

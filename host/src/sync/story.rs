@@ -50,7 +50,10 @@ pub enum Event {
         role: Role,
         /// Who answered; `None` when the host's default stood in.
         by: Option<String>,
-        /// The verdict that counts.
+        /// The verdict's name in the contract; `None` when the host's default stood in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// The verdict that counts, for people.
         verdict: String,
         /// Each policy that was asked, in the chain's order.
         calls: Vec<Call>,

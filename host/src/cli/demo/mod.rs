@@ -132,9 +132,10 @@ async fn run_agent(
     let live = Live::start(Arc::clone(&clock));
     let (shown, seen) = (live.clone(), Arc::clone(progress));
     agent.scheduler().observe(Box::new(move |id, outcome| {
+        let Ok(outcome) = outcome else { return };
         let before = seen.of(&id.name).map(|seen| seen.phase);
-        shown.attempt(id, outcome, before);
-        seen.saw(id, outcome);
+        shown.attempt(id, &outcome, before);
+        seen.saw(id, &outcome);
     }));
     let tell = |stream: &str, what: &str| live.node(stream, what);
     let mut played = None;
