@@ -32,6 +32,9 @@ pub(super) const DEMO: &str =
 /// Those of `status`.
 pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage, configuration or no ledger, 3 some \
                                  stream unsettled.";
+/// Those of `policy test`.
+pub(super) const TEST: &str = "Exit codes: 0 every scenario as expected, 1 internal, 2 usage or a scenario that can't be used, 3 some \
+                               scenario not as expected, 5 policy unusable.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";

@@ -127,7 +127,7 @@ mod tests {
             tables: vec![part(0)],
             documents_missing: 0,
         };
-        insta::assert_snapshot!(told(&report, Paint::none()), @r"
+        insta::assert_snapshot!(told(&report, Paint::plain()), @r"
         TABLE    ROWS SAVED  UNREADABLE PLACES  ROWS REFUSED
         streams  7           0                  0
 
@@ -135,7 +135,7 @@ mod tests {
         ");
         report.tables = vec![part(2)];
         report.documents_missing = 3;
-        insta::assert_snapshot!(told(&report, Paint::none()), @r"
+        insta::assert_snapshot!(told(&report, Paint::plain()), @r"
         TABLE    ROWS SAVED  UNREADABLE PLACES  ROWS REFUSED
         streams  7           2                  0
 

@@ -33,8 +33,7 @@ impl Paint {
     }
 
     /// Without colour.
-    #[cfg(test)]
-    pub(super) fn none() -> Self {
+    pub(super) fn plain() -> Self {
         Self(false)
     }
 
@@ -178,7 +177,7 @@ mod tests {
             (Tone::Good, "synced".into()),
         ]);
         assert_eq!(
-            table.render(Paint::none()),
+            table.render(Paint::plain()),
             "STREAM  PHASE\näpp     synced\n"
         );
         assert!(table.render(Paint(true)).contains("\x1b[32msynced\x1b[0m"));

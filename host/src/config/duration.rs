@@ -10,6 +10,16 @@ use serde::{Deserialize, Deserializer};
 #[cfg_attr(test, derive(serde::Serialize))]
 pub struct Length(pub Duration);
 
+impl schemars::JsonSchema for Length {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Length".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "A length of time with its unit: \"250ms\", \"30s\", \"1h 30m\"." })
+    }
+}
+
 impl From<Length> for Duration {
     fn from(length: Length) -> Self {
         length.0

@@ -9,6 +9,16 @@ use serde::{Deserialize, Deserializer};
 #[cfg_attr(test, derive(serde::Serialize))]
 pub struct Size(pub u64);
 
+impl schemars::JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "integer"], "description": "A number of bytes: \"64MiB\", or a plain number." })
+    }
+}
+
 impl From<Size> for u64 {
     fn from(size: Size) -> Self {
         size.0

@@ -222,7 +222,13 @@ impl Runtime {
             let (shared, source) = (Arc::clone(&shared), settings.component.clone());
             let pin = settings.sha256;
             tokio::task::spawn_blocking(move || {
-                compile(&shared.engine, shared.cache.as_ref(), &source, pin)
+                compile(
+                    &shared.engine,
+                    &shared.known,
+                    shared.cache.as_ref(),
+                    &source,
+                    pin,
+                )
             })
             .await
             .map_err(|error| LoadProblem::Compile(error.into()))??

@@ -12,6 +12,7 @@ use super::cache::Cache;
 use super::engine::{self, Allocation, Ticker};
 use super::host::{self, Call};
 use super::slots::Slots;
+use super::source::Known;
 use crate::time::{Clock, SystemClock};
 
 /// How a runtime is set up.
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     /// Those of the process's own node.
     pub(super) slots: Slots,
     pub(super) cache: Option<Cache>,
+    pub(super) known: Known,
     allocation: Allocation,
     ticker: Option<Ticker>,
 }
@@ -110,6 +112,7 @@ impl Runtime {
             engine,
             slots: Slots::new(settings.slots, settings.idle, settings.clock),
             cache,
+            known: Known::default(),
             allocation,
             ticker,
         })))

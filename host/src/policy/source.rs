@@ -1,10 +1,11 @@
 //! From where a component comes to its compiled form.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -50,10 +51,36 @@ pub(super) struct Compiled {
     pub(super) component: Component,
 }
 
-/// Reads a component, compares it with its pin, and compiles it or takes it from the cache. Blocks for as long as the
-/// compiler takes.
+/// Components that a runtime has compiled, so that policies of the same component share its code.
+#[derive(Default)]
+pub(super) struct Known(Mutex<BTreeMap<Digest, Component>>);
+
+/// Components that are kept for further policies; more than these are compiled for each.
+const MAX_KNOWN: usize = 64;
+
+impl Known {
+    fn get(&self, digest: &Digest) -> Option<Component> {
+        self.all().get(digest).cloned()
+    }
+
+    fn add(&self, digest: Digest, component: &Component) {
+        let mut all = self.all();
+        if all.len() < MAX_KNOWN {
+            all.insert(digest, component.clone());
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Digest, Component>> {
+        // An entry is added as a whole or not at all.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads a component, compares it with its pin, and compiles it or takes it from what is known or the cache. Blocks for
+/// as long as the compiler takes.
 pub(super) fn compile(
     engine: &Engine,
+    known: &Known,
     cache: Option<&Cache>,
     source: &ComponentSource,
     pin: Option<Digest>,
@@ -67,11 +94,16 @@ pub(super) fn compile(
         });
     }
     check_header(&bytes)?;
+    if let Some(component) = known.get(&digest) {
+        return Ok(Compiled { digest, component });
+    }
     if let Some(component) = cache.and_then(|cache| cache.load(engine, &digest)) {
+        known.add(digest, &component);
         return Ok(Compiled { digest, component });
     }
     let component = Component::from_binary(engine, &bytes)
         .map_err(|error| LoadProblem::Compile(error.into()))?;
+    known.add(digest, &component);
     if let Some(cache) = cache
         && let Err(error) = cache.store(engine, &digest, &component)
     {

@@ -42,6 +42,8 @@ pub enum Event {
         stream: StreamId,
         /// What came of it.
         outcome: Box<Outcome>,
+        /// How long from its end until the stream is looked at again, whatever staging does.
+        delay: Option<Duration>,
     },
     /// An attempt could not be made: a defect of ours.
     Defect {

@@ -8,6 +8,7 @@ mod dice;
 mod executor;
 mod memory;
 mod node;
+pub mod scenario;
 mod staging;
 pub mod store;
 mod world;

@@ -168,12 +168,14 @@ impl SimulatedNode {
             self.executor.clone(),
             self.id.to_string(),
         );
+        let clock = self.clock.clone();
         agent.scheduler().observe(Box::new(move |stream, outcome| {
             let (node, stream) = (node.clone(), stream.clone());
             let event = match outcome {
                 Ok(outcome) => Event::Attempt {
                     node,
                     stream,
+                    delay: outcome.wake.map(|at| at.since(clock.now())),
                     outcome: Box::new(outcome),
                 },
                 Err(error) => Event::Defect {

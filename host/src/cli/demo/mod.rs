@@ -252,7 +252,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let scene = Scene::set(dir.path(), SystemClock::new().now()).unwrap();
         let mut text = String::new();
-        let astray = ended(&scene, &Progress::default(), Paint::none(), &mut text).unwrap();
+        let astray = ended(&scene, &Progress::default(), Paint::plain(), &mut text).unwrap();
         assert_eq!(astray, PARTS.len());
         assert!(text.contains("NOT AS IT SHOULD"), "{text}");
         assert!(

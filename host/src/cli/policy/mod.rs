@@ -1,0 +1,32 @@
+//! `tidegate policy`: what is done with policies beside running them.
+
+mod test;
+
+use clap::{Args, Subcommand};
+
+use super::{CommandError, exit, log};
+
+/// Try policies.
+#[derive(Debug, Args)]
+pub(super) struct Policy {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios: worlds that are written down, with what is expected of policies in them
+    ///
+    /// Each runs in virtual time, with the real agent and the real components, once with a fresh instance for each decision
+    /// and once with instances that live on. What is not as expected is shown with what happened around it.
+    #[command(after_help = exit::TEST)]
+    Test(test::Test),
+}
+
+impl Policy {
+    pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        match self.command {
+            Command::Test(command) => command.run(log).await,
+        }
+    }
+}

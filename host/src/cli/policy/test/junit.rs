@@ -1,0 +1,61 @@
+//! The report that CI systems read, <https://github.com/testmoapp/junitxml>.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
+
+use super::super::super::CommandError;
+use super::super::super::output::Paint;
+use super::show::described;
+use crate::sandbox::scenario::Report;
+
+/// Writes the report as a whole or not at all.
+pub(super) fn write(file: &Path, reports: &[(PathBuf, Report)]) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| {
+        CommandError::Usage(format!("can't write {}: {error}", file.display()))
+    };
+    let text = junit(reports).to_string().map_err(anyhow::Error::new)?;
+    let dir = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut whole = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    whole.write_all(text.as_bytes()).map_err(failed)?;
+    whole.persist(file).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn junit(reports: &[(PathBuf, Report)]) -> Junit {
+    let mut suite = TestSuite::new("scenarios");
+    for (path, report) in reports {
+        let file = path.display().to_string();
+        let status = match report.passed() {
+            true => TestCaseStatus::success(),
+            false => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                let mut text: String = report
+                    .failures
+                    .iter()
+                    .map(|failure| described(failure, &file, Paint::plain()))
+                    .collect();
+                text.extend(report.hidden_state.iter().map(String::as_str));
+                let message = report
+                    .failures
+                    .first()
+                    .map(|failure| format!("expected {}, but {}", failure.expected, failure.came));
+                if let Some(message) = message {
+                    status.set_message(message);
+                }
+                status.set_description(text);
+                status
+            }
+        };
+        let mut case = TestCase::new(&report.name, status);
+        case.set_classname(file);
+        suite.add_test_case(case);
+    }
+    let mut junit = Junit::new("tidegate policy test");
+    junit.add_test_suite(suite);
+    junit
+}

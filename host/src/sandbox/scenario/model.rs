@@ -1,0 +1,171 @@
+//! What a scenario means: every default filled in, every value checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+
+use super::expectation::Expectation;
+use crate::config::{Settings, Source};
+use crate::sandbox::store::StoreBehaviour;
+use crate::stream::StreamId;
+
+/// A scenario that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its file's name without what is behind the last dot.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// What it is about.
+    pub title: String,
+    /// What all that is left to chance comes from.
+    pub seed: u64,
+    /// How long it takes.
+    pub until: Duration,
+    /// Whether the seed orders what could happen at the same moment.
+    pub shuffle: bool,
+    /// Where its configuration is written.
+    pub source: Source,
+    /// The configuration under test.
+    pub settings: Settings,
+    /// How the store behaves, and what goes wrong with it.
+    pub store: StoreBehaviour,
+    /// The nodes with an agent, at least one.
+    pub nodes: Vec<NodePlan>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// What is expected.
+    pub expectations: Vec<Expectation>,
+}
+
+/// A node with an agent.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    /// Its identity.
+    pub name: String,
+    /// When its agent starts.
+    pub starts: Duration,
+    /// When it writes its identity; before everything without.
+    pub identified: Option<Duration>,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// When.
+    pub at: Duration,
+    /// On which node.
+    pub node: String,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What happens.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// The node stages this.
+    Stage(StreamId, Bytes),
+    /// The staged schema changes whenever it is read.
+    Tear(StreamId, Bytes),
+    /// The staged schema can't be read.
+    Unreadable(StreamId, String),
+    /// The node deletes the staged schema.
+    Unstage(StreamId),
+    /// So many data files wait.
+    Data(StreamId, u32),
+    /// The stream's staging directory goes.
+    Remove(StreamId),
+    /// The stream's markers come.
+    CreateStream(StreamId),
+    /// All of the stream that is in the store goes.
+    DeleteStream(StreamId),
+    /// The node writes its own object.
+    Publish(StreamId, Bytes),
+    /// Some node writes the stream's base object.
+    PublishBase(StreamId, Bytes),
+    /// Somebody writes an object.
+    Put(Path, Bytes),
+    /// Somebody deletes an object.
+    Delete(Path),
+    /// The agent starts.
+    Start,
+    /// The agent is told to stop.
+    Stop,
+    /// The agent is killed.
+    Crash,
+    /// The node's clock is set: milliseconds ahead.
+    Skew(i64),
+    /// The staging directory can't be read, for a cause; or it can again.
+    Staging(Option<String>),
+}
+
+impl Deed {
+    /// Whether it may change what a scan of the node's staging directory finds.
+    pub fn touches_staging(&self) -> bool {
+        matches!(
+            self,
+            Deed::Stage(..)
+                | Deed::Tear(..)
+                | Deed::Unreadable(..)
+                | Deed::Unstage(_)
+                | Deed::Data(..)
+                | Deed::Remove(_)
+                | Deed::Staging(_)
+        )
+    }
+
+    /// The stream that it is about.
+    pub fn stream(&self) -> Option<&StreamId> {
+        match self {
+            Deed::Stage(stream, _)
+            | Deed::Tear(stream, _)
+            | Deed::Unreadable(stream, _)
+            | Deed::Unstage(stream)
+            | Deed::Data(stream, _)
+            | Deed::Remove(stream)
+            | Deed::CreateStream(stream)
+            | Deed::DeleteStream(stream)
+            | Deed::Publish(stream, _)
+            | Deed::PublishBase(stream, _) => Some(stream),
+            Deed::Put(..)
+            | Deed::Delete(_)
+            | Deed::Start
+            | Deed::Stop
+            | Deed::Crash
+            | Deed::Skew(_)
+            | Deed::Staging(_) => None,
+        }
+    }
+
+    /// What happens, for people.
+    pub fn in_words(&self, node: &str) -> String {
+        match self {
+            Deed::Stage(stream, content) => {
+                format!("{node} stages {} bytes for {stream}", content.len())
+            }
+            Deed::Tear(stream, _) => format!("{node} is writing the staged schema of {stream}"),
+            Deed::Unreadable(stream, cause) => {
+                format!("the staged schema of {stream} can't be read on {node}: {cause}")
+            }
+            Deed::Unstage(stream) => format!("{node} deletes the staged schema of {stream}"),
+            Deed::Data(stream, files) => format!("{files} data files of {stream} wait on {node}"),
+            Deed::Remove(stream) => format!("{node} removes the staging directory of {stream}"),
+            Deed::CreateStream(stream) => format!("{stream} is created in the store"),
+            Deed::DeleteStream(stream) => format!("{stream} is deleted in the store"),
+            Deed::Publish(stream, _) => format!("{node} writes its own object of {stream}"),
+            Deed::PublishBase(stream, _) => format!("{node} writes the base schema of {stream}"),
+            Deed::Put(key, content) => format!("{} bytes are put to {key}", content.len()),
+            Deed::Delete(key) => format!("{key} is deleted"),
+            Deed::Start => format!("the agent of {node} starts"),
+            Deed::Stop => format!("the agent of {node} is told to stop"),
+            Deed::Crash => format!("the agent of {node} is killed"),
+            Deed::Skew(millis) => format!("the clock of {node} is set, {millis} ms ahead"),
+            Deed::Staging(Some(cause)) => {
+                format!("the staging directory of {node} can't be read: {cause}")
+            }
+            Deed::Staging(None) => format!("the staging directory of {node} can be read again"),
+        }
+    }
+}

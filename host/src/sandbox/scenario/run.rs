@@ -1,0 +1,104 @@
+//! Runs a scenario with fresh and with reused instances.
+
+use serde::Serialize;
+
+use super::judge::{Decision, Failure, decisions, judge};
+use super::model::Scenario;
+use super::play::{Played, play};
+use super::timeline::clock;
+use crate::agent::Loaded;
+use crate::policy::Instances;
+use crate::sandbox::Event;
+
+/// What came of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub name: String,
+    /// What it is about.
+    pub title: String,
+    /// What is not as expected, with fresh instances; with reused ones where only those fail.
+    pub failures: Vec<Failure>,
+    /// Where verdicts depend on what an instance remembers.
+    pub hidden_state: Option<String>,
+    /// Questions that policies were asked, with fresh instances.
+    pub decisions: u64,
+    /// Fuel that they used.
+    pub fuel: u64,
+    /// Requests of all agents.
+    pub requests: u64,
+}
+
+impl Report {
+    /// Whether everything is as expected.
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty() && self.hidden_state.is_none()
+    }
+}
+
+/// Runs the scenario twice: with an instance of its own for each decision, and with instances that live on.
+pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
+    let fresh = play(scenario, policies, Some(Instances::Fresh));
+    let reused = play(scenario, policies, Some(Instances::Reuse));
+    let mut failures = judge(scenario, &fresh);
+    if failures.is_empty() {
+        failures = judge(scenario, &reused);
+        for failure in &mut failures {
+            failure.came.push_str(" (with reused instances)");
+        }
+    }
+    let used = decisions(&fresh.entries).flat_map(|decision| decision.calls);
+    let requests = fresh.entries.iter().filter(|entry| {
+        matches!(&entry.event, Event::Request(request)
+            if scenario.nodes.iter().any(|node| node.name == request.by))
+    });
+    Report {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        failures,
+        hidden_state: hidden_state(&fresh, &reused),
+        decisions: decisions(&fresh.entries).count() as u64,
+        fuel: used.map(|call| call.fuel).sum(),
+        requests: requests.count() as u64,
+    }
+}
+
+/// The first decision that differs between fresh and reused instances. Both runs have the same seed, so nothing else
+/// than an instance's memory makes the first difference.
+fn hidden_state(fresh: &Played, reused: &Played) -> Option<String> {
+    let (mut fresh, mut reused) = (decisions(&fresh.entries), decisions(&reused.entries));
+    loop {
+        return match (fresh.next(), reused.next()) {
+            (None, None) => None,
+            (Some(one), Some(other)) if same(&one, &other) => continue,
+            (Some(one), Some(other)) => Some(format!(
+                "a fresh instance answers `{}`, a reused one `{}`, at {} about the {} of {} on {}",
+                one.verdict,
+                other.verdict,
+                clock(one.at),
+                one.role,
+                one.stream,
+                one.node
+            )),
+            (Some(only), None) | (None, Some(only)) => Some(format!(
+                "one kind of instances decides at {} about the {} of {} on {}, and the other never does",
+                clock(only.at),
+                only.role,
+                only.stream,
+                only.node
+            )),
+        };
+    }
+}
+
+fn same(one: &Decision<'_>, other: &Decision<'_>) -> bool {
+    (one.at, one.node, one.stream, one.role, one.by, one.verdict)
+        == (
+            other.at,
+            other.node,
+            other.stream,
+            other.role,
+            other.by,
+            other.verdict,
+        )
+}

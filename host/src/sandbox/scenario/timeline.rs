@@ -1,0 +1,127 @@
+//! What happened around a moment, for people.
+
+use std::time::Duration;
+
+use crate::sandbox::{Entry, Event};
+use crate::stream::StreamId;
+use crate::sync::{self, Level};
+use crate::time::millis;
+
+/// Lines that are shown before a moment, and behind it.
+const BEFORE: usize = 16;
+const BEHIND: usize = 6;
+
+/// What a timeline shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Focus {
+    /// This stream, and what is about none.
+    pub stream: Option<StreamId>,
+    /// This node, and what is about none.
+    pub node: Option<String>,
+}
+
+/// The lines around this moment.
+pub fn around(entries: &[Entry], focus: &Focus, moment: Duration) -> Vec<String> {
+    let shown: Vec<_> = entries
+        .iter()
+        .filter(|entry| is_shown(&entry.event, focus))
+        .collect();
+    let behind = shown.partition_point(|entry| entry.at <= moment);
+    let from = behind.saturating_sub(BEFORE);
+    let to = behind.saturating_add(BEHIND).min(shown.len());
+    let mut lines = Vec::new();
+    if from > 0 {
+        lines.push(format!("  … {from} earlier"));
+    }
+    for (at, entry) in shown.iter().enumerate().take(to).skip(from) {
+        // The last one that had happened.
+        let mark = if at + 1 == behind { '>' } else { ' ' };
+        lines.push(format!(
+            "{mark} {} {}",
+            clock(entry.at),
+            in_words(&entry.event)
+        ));
+    }
+    let rest = shown.len() - to;
+    if rest > 0 {
+        lines.push(format!("  … {rest} later"));
+    }
+    lines
+}
+
+fn is_shown(event: &Event, focus: &Focus) -> bool {
+    let about = |stream: Option<&StreamId>, node: Option<&str>| {
+        let stream_fits = match (&focus.stream, stream) {
+            (Some(wanted), Some(stream)) => wanted == stream,
+            _ => true,
+        };
+        let node_fits = match (&focus.node, node) {
+            (Some(wanted), Some(node)) => wanted == node,
+            _ => true,
+        };
+        stream_fits && node_fits
+    };
+    match event {
+        Event::World { node, stream, .. } => about(stream.as_ref(), node.as_deref()),
+        Event::Defect { node, stream, .. } => about(stream.as_ref(), Some(node)),
+        Event::Request(request) => {
+            let name = focus.stream.as_ref().map(|stream| &*stream.name);
+            !request.key.starts_with(".tidegate/")
+                && about(None, Some(&request.by))
+                && name.is_none_or(|name| request.key.split('/').any(|part| part == name))
+        }
+        Event::Attempt { node, stream, .. } => about(Some(stream), Some(node)),
+        Event::Ended { node, .. } => about(None, Some(node)),
+    }
+}
+
+/// One entry in one line.
+pub fn in_words(event: &Event) -> String {
+    match event {
+        Event::World { text, .. } => format!("· {text}"),
+        Event::Request(request) => format!(
+            "  {} → store: {} {}: {}",
+            request.by, request.operation, request.key, request.outcome
+        ),
+        Event::Attempt {
+            node,
+            stream,
+            outcome,
+            ..
+        } => {
+            let story = &outcome.story;
+            let mut parts = vec![match story.before == story.after {
+                true => format!("{node} {stream}: {}", story.after),
+                false => format!("{node} {stream}: {} → {}", story.before, story.after),
+            }];
+            parts.extend(story.steps.iter().filter_map(step));
+            parts.push(format!("next look {}", story.why));
+            parts.join("; ")
+        }
+        Event::Defect { node, text, .. } => format!("! {node}: {text}"),
+        Event::Ended { node, reason } => format!("! the agent of {node} ended: {reason}"),
+    }
+}
+
+fn step(step: &sync::Event) -> Option<String> {
+    match step {
+        sync::Event::Staged { found } => Some(format!("staged: {found}")),
+        sync::Event::Asked {
+            role, by, verdict, ..
+        } => Some(match by {
+            Some(by) => format!("{role} ({by}): {verdict}"),
+            None => format!("{role}: {verdict}"),
+        }),
+        sync::Event::Note { level, text } if *level > Level::Info => Some(format!("warns: {text}")),
+        // The store's own records tell requests better.
+        sync::Event::Request { .. } | sync::Event::Note { .. } => None,
+    }
+}
+
+/// A moment as `1:02:03.250`.
+pub fn clock(at: Duration) -> String {
+    let all = millis(at);
+    let (hours, minutes) = (all / 3_600_000, all / 60_000 % 60);
+    let (seconds, rest) = (all / 1_000 % 60, all % 1_000);
+    format!("{hours}:{minutes:02}:{seconds:02}.{rest:03}")
+}
