@@ -32,6 +32,9 @@ mod tests;
 mod verdict;
 mod world;
 
+#[cfg(test)]
+pub(crate) use tests::remembering;
+
 pub use builtin::builtin_names;
 pub use cause::{CallFailure, Cause};
 pub use chain::{Asked, Chain, WrongRole};

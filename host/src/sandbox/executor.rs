@@ -464,8 +464,7 @@ mod tests {
                 })
                 .collect();
             executor.run(futures::future::join_all(running)).unwrap();
-            let seen = seen.lock().unwrap().clone();
-            seen
+            std::mem::take(&mut *seen.lock().unwrap())
         };
         assert_eq!(order(None), [0, 1, 2, 3, 4, 5]);
         assert_eq!(order(Some(7)), order(Some(7)));

@@ -1,5 +1,6 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod schema;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -21,12 +22,16 @@ enum Command {
     /// and once with instances that live on. What is not as expected is shown with what happened around it.
     #[command(after_help = exit::TEST)]
     Test(test::Test),
+    /// Print the JSON Schema of scenario files, for editors
+    #[command(after_help = "Exit codes: 0 always.")]
+    Schema(schema::Schema),
 }
 
 impl Policy {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
         match self.command {
             Command::Test(command) => command.run(log).await,
+            Command::Schema(command) => command.run(),
         }
     }
 }

@@ -23,6 +23,11 @@ use crate::time::Timestamp;
 use guest::Guest;
 use world::{Memory, StillClock};
 
+/// A component whose existence verdict tells how often its instance was asked, as a number of milliseconds.
+pub(crate) fn remembering() -> Vec<u8> {
+    reuse::counter("").component()
+}
+
 /// A runtime of few slots on a clock that stands still.
 fn runtime() -> Runtime {
     runtime_with(4, Arc::new(StillClock::default()))

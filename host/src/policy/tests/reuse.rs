@@ -4,7 +4,7 @@ use super::guest::{HEAD, SWAP};
 use super::*;
 
 /// Answers with how often this instance was asked; traps at the third time when told so.
-fn counter(extra: &str) -> Guest {
+pub(super) fn counter(extra: &str) -> Guest {
     let mut guest = Guest::checking(format!(
         "(global.set $asked (i32.add (global.get $asked) (i32.const 1))) {extra} (call $number (global.get $asked))"
     ));

@@ -8,7 +8,18 @@ mod model;
 mod play;
 mod read;
 mod run;
+#[cfg(test)]
+mod tests;
 mod timeline;
+
+/// The JSON Schema of scenario files, as pretty JSON with a newline at its end.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(File);
+    // Its keys are texts and nothing in it fails to become JSON.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
 
 pub use expectation::{Bounds, Expectation, Expected, ExpectedContent, Scope, When};
 pub use file::{File, RequestOutcome};

@@ -4,6 +4,8 @@ mod faults;
 mod latency;
 mod rates;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

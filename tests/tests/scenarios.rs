@@ -1,0 +1,181 @@
+//! `tidegate policy test` as authors use it: the bundled policies' scenarios, reports, and the mistakes that people make.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tidegate_tests::command::{Ran, tidegate};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// `tidegate policy …` in this directory.
+fn policy(dir: &Path, arguments: &[&str]) -> Result<Ran> {
+    tidegate(dir, &[&["policy"], arguments].concat())
+}
+
+const GOOD: &str = r#"
+title = "A staged schema is published"
+until = "10m"
+[config.staging]
+layout = "plain"
+[[timeline]]
+at = "0s"
+do = "stage"
+stream = "app"
+fields = { id = "Int64" }
+[[expect]]
+stream = "app"
+phase = "synced"
+by = "1m"
+"#;
+
+#[test]
+fn the_bundled_policies_live_through_their_scenarios() -> Result<()> {
+    let mut directories = vec!["tests/scenarios".to_owned()];
+    for plugin in fs::read_dir(root().join("plugins"))? {
+        let name = plugin?.file_name();
+        let scenarios = format!("plugins/{}/scenarios", name.to_string_lossy());
+        if root().join(&scenarios).is_dir() {
+            directories.push(scenarios);
+        }
+    }
+    let directories: Vec<_> = directories.iter().map(String::as_str).collect();
+    let ran = policy(
+        &root(),
+        &[&["test", "--json"], directories.as_slice()].concat(),
+    )?;
+    let report: Value = serde_json::from_str(&ran.stdout)?;
+    let failed: Vec<_> = report["scenarios"]
+        .as_array()
+        .context("scenarios")?
+        .iter()
+        .filter(|scenario| scenario["passed"] != true)
+        .map(|scenario| format!("{scenario:#}"))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(
+        report["passed"].as_u64() >= Some(60),
+        "{}",
+        report["passed"]
+    );
+    assert_eq!(ran.code, Some(0));
+    Ok(())
+}
+
+#[test]
+fn the_same_scenarios_are_the_same_bytes() -> Result<()> {
+    let run = || policy(&root(), &["test", "--json", "plugins/backoff/scenarios"]);
+    let first = run()?;
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(first, run()?);
+    Ok(())
+}
+
+#[test]
+fn a_failure_shows_what_came_and_what_happened_around_it() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    let bad = GOOD.replace("\"synced\"", "\"provisional\"");
+    fs::write(dir.path().join("bad.toml"), bad)?;
+    let ran = policy(dir.path(), &["test", "."])?;
+    assert_eq!(ran.code, Some(3));
+    insta::assert_snapshot!(ran.stdout);
+
+    let ran = policy(dir.path(), &["test", ".", "--filter", "good"])?;
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(
+        ran.stdout,
+        "ok     good  A staged schema is published\n1 scenario: 1 as expected, 0 not\n"
+    );
+
+    let ran = policy(dir.path(), &["test", ".", "--junit", "report.xml"])?;
+    assert_eq!(ran.code, Some(3));
+    let junit = fs::read_to_string(dir.path().join("report.xml"))?;
+    assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
+    assert!(
+        junit.contains("expected app to be provisional by 0:01:00.000, but it was synced"),
+        "{junit}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_component_takes_the_place_of_a_configured_one() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    let never = root().join("plugins/bundled/never.wasm");
+    let never = format!("presence={}", never.display());
+    let ran = policy(dir.path(), &["test", "good.toml", "--policy", &never])?;
+    assert_eq!(
+        ran.code,
+        Some(5),
+        "never fills no role of presence: {}",
+        ran.stderr
+    );
+    let breaker = root().join("plugins/bundled/circuit-breaker.wasm");
+    let breaker = format!("backoff={}", breaker.display());
+    let ran = policy(dir.path(), &["test", "good.toml", "--policy", &breaker])?;
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    Ok(())
+}
+
+#[test]
+fn mistakes_are_told_with_their_places_and_nothing_runs() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    fs::write(dir.path().join("key.toml"), format!("colour = 1{GOOD}"))?;
+    fs::write(
+        dir.path().join("late.toml"),
+        GOOD.replace("\"0s\"", "\"1h\""),
+    )?;
+    fs::create_dir(dir.path().join("empty"))?;
+    for (arguments, told) in [
+        (
+            &["test", "."][..],
+            &[
+                "./key.toml:1:1: unknown key `colour`",
+                "./late.toml:7:6: happens after the end",
+            ][..],
+        ),
+        (&["test", "nowhere.toml"], &["can't read nowhere.toml"]),
+        (&["test", "empty"], &["there is no scenario"]),
+        (
+            &["test", "good.toml", "--filter", "xyz"],
+            &["no scenario has `xyz`"],
+        ),
+        (
+            &["test", "good.toml", "--policy", "mine=x.wasm"],
+            &["no scenario has a policy named `mine`"],
+        ),
+        (
+            &["test", "good.toml", "--policy", "mine"],
+            &["write NAME=FILE.wasm"],
+        ),
+        (
+            &["test", "good.toml", "--junit", "nowhere/x.xml"],
+            &["can't write nowhere/x.xml"],
+        ),
+        (&["test"], &["required"]),
+    ] {
+        let ran = policy(dir.path(), arguments)?;
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        for told in told {
+            assert!(ran.stderr.contains(told), "{arguments:?}: {}", ran.stderr);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_published_json_schema_is_the_programs() -> Result<()> {
+    let file = root().join("host/docs/scenario.schema.json");
+    let schema = policy(&root(), &["schema"])?.stdout;
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|wanted| wanted == "always") {
+        fs::write(&file, &schema)?;
+    }
+    assert_eq!(fs::read_to_string(&file)?, schema);
+    Ok(())
+}
