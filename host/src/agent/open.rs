@@ -14,7 +14,7 @@ use crate::storage::Store;
 use crate::stream::NodeId;
 use crate::sync::{
     Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, Memory, PolicyWrites,
-    Rehearsal, Scheduler, Writes,
+    Rehearsal, Scheduler, Seen, Writes,
 };
 use crate::tasks::{Tasks, TokioTasks};
 use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -121,7 +121,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         Some(memory) => memory,
         None => open_memory(settings, rehearse, &node, &store, &*clock)?,
     };
-    let node_seen = memory.first_seen(clock.now()).await?;
+    let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
     let writes = if rehearse || !settings.write {
         Writes::Rehearsed
     } else {

@@ -6,7 +6,7 @@ use super::core::Core;
 use super::gate::Writes;
 use super::journal::JournalError;
 use super::machine::{
-    Effect, Event, Level, Mode, Moment, Note, Sighting, Source, Stream, Unexpected,
+    Effect, Event, Level, Mode, Moment, Note, Rules, Sighting, Source, Stream, Unexpected,
 };
 use super::plan::StreamPlan;
 use super::story::{self, Story, in_short};
@@ -84,6 +84,7 @@ pub(super) struct Attempt<'a> {
     pub(super) core: &'a Core,
     pub(super) id: &'a StreamId,
     pub(super) plan: Arc<StreamPlan>,
+    rules: Rules,
     pub(super) keys: StreamKeys,
     pub(super) stream: Stream,
     pub(super) trigger: Trigger,
@@ -123,10 +124,15 @@ impl Core {
                     .await;
             }
         };
+        let plan = Arc::clone(self.plan.of(id).unwrap_or(&self.plan.otherwise));
         let mut attempt = Attempt {
             core: self,
             id,
-            plan: Arc::clone(self.plan.of(id).unwrap_or(&self.plan.otherwise)),
+            rules: Rules {
+                internal: self.layout.is_internal(id),
+                ..plan.rules.clone()
+            },
+            plan,
             keys,
             stream,
             trigger,
@@ -176,7 +182,7 @@ impl Attempt<'_> {
             let moment = Moment {
                 now: self.core.clock.now(),
                 entropy: self.core.entropy.word(),
-                rules: &self.plan.rules,
+                rules: &self.rules,
             };
             let effects = self.stream.step(event, moment)?;
             for effect in effects {

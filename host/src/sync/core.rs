@@ -1,6 +1,7 @@
 //! What all attempts of a node share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::gate::Gate;
 use super::health::Health;
@@ -13,13 +14,36 @@ use crate::stream::NodeId;
 use crate::tasks::Tasks;
 use crate::time::{Clock, Entropy, Timestamp};
 
+/// When something was seen, on a wall clock that may be set: then it moves along, so that the time since stays true.
+#[derive(Debug)]
+pub struct Seen(AtomicU64);
+
+impl Seen {
+    /// Seen at this moment.
+    pub fn new(at: Timestamp) -> Self {
+        Self(AtomicU64::new(at.as_millis()))
+    }
+
+    /// When, by the clock as it goes now.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// The clock was set, this many milliseconds ahead.
+    pub(super) fn shift(&self, millis: i64) {
+        // One task alone heeds the clock.
+        self.0
+            .store(self.at().shifted(millis).as_millis(), Ordering::Relaxed);
+    }
+}
+
 /// The parts of a node's agent that its attempts work with. Everything that makes two runs differ enters here.
 #[derive(Debug)]
 pub struct Core {
     /// The node.
     pub node: NodeId,
     /// When the host first saw it.
-    pub node_seen: Timestamp,
+    pub node_seen: Seen,
     /// Where schemas are published.
     pub store: Store,
     /// Where they are staged.

@@ -32,7 +32,7 @@ impl Core {
             stream: id.clone(),
             node: self.node.clone(),
             now: self.clock.now(),
-            node_seen: self.node_seen,
+            node_seen: self.node_seen.at(),
             phase: stream.phase,
             trigger,
             attempts: stream.attempts,

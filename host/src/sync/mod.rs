@@ -24,7 +24,7 @@ pub mod verify;
 mod world;
 
 pub use attempt::{AttemptError, Occasion, Outcome, Planned};
-pub use core::Core;
+pub use core::{Core, Seen};
 pub use gate::{Gate, Writes};
 pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};

@@ -25,6 +25,10 @@ pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
 /// How long a stream rests when the ledger could not keep what became of it.
 const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
 
+/// A wall clock that runs away from the monotonic one by more than this was set, in milliseconds. Slower drift is left
+/// to the clock.
+const CLOCK_STEP: u64 = 1_000;
+
 /// How much of the start's window each stream adds: a small node starts at once, a large one takes its time.
 pub const SPREAD_PER_STREAM: Duration = Duration::from_millis(20);
 
@@ -50,6 +54,8 @@ pub struct Scheduler {
     /// The streams that were abandoned when the agent started; the first scan queues them.
     abandoned: Vec<StreamId>,
     errors: u64,
+    /// How many milliseconds the wall clock is ahead of the monotonic one.
+    ahead: i64,
 }
 
 /// An attempt under way, on a task of its own.
@@ -92,8 +98,10 @@ impl Scheduler {
             spread: None,
             abandoned: Vec::new(),
             errors: 0,
+            ahead: 0,
             core,
         };
+        scheduler.ahead = scheduler.clock_ahead();
         let (now, monotonic) = (scheduler.core.clock.now(), scheduler.core.clock.monotonic());
         let core = Arc::clone(&scheduler.core);
         let due = |id: &StreamId, at: Timestamp| monotonic.saturating_add(wait(&core, id, at, now));
@@ -153,6 +161,7 @@ impl Scheduler {
                 });
             }
         };
+        self.heed_clock();
         self.tracker.begin_scan();
         let streams = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let window = self.spread.take().map_or(Duration::ZERO, |window| {
@@ -267,8 +276,27 @@ impl Scheduler {
         }
     }
 
+    fn clock_ahead(&self) -> i64 {
+        let clock = &self.core.clock;
+        let signed = |millis| i64::try_from(millis).unwrap_or(i64::MAX);
+        signed(clock.now().as_millis()).saturating_sub(signed(millis(clock.monotonic())))
+    }
+
+    /// What was watched since some time was watched as long as before when somebody sets the clock.
+    fn heed_clock(&mut self) {
+        let ahead = self.clock_ahead();
+        let step = ahead.saturating_sub(self.ahead);
+        if step.unsigned_abs() > CLOCK_STEP {
+            tracing::info!("the clock was set by {step} ms");
+            self.ahead = ahead;
+            self.tracker.shift(step);
+            self.core.node_seen.shift(step);
+        }
+    }
+
     /// Starts what is due, as far as there is room.
     pub fn start_due(&mut self) {
+        self.heed_clock();
         let now = self.core.clock.monotonic();
         while let Some(Reverse((at, _))) = self.timers.peek()
             && *at <= now

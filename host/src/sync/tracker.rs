@@ -134,6 +134,15 @@ impl Tracker {
         (changed || data_came).then_some(Trigger::Changed)
     }
 
+    /// The wall clock was set, this many milliseconds ahead: for how long streams were watched does not change by that.
+    pub(super) fn shift(&mut self, millis: i64) {
+        for entry in self.entries.values_mut() {
+            let sighting = &mut entry.sighting;
+            sighting.stable_since = sighting.stable_since.shifted(millis);
+            sighting.data_since = sighting.data_since.map(|since| since.shifted(millis));
+        }
+    }
+
     /// Ends a scan: the streams that it saw before and not this time.
     pub(super) fn end_scan(&mut self) -> Vec<StreamId> {
         let generation = self.generation;

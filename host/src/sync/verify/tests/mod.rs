@@ -23,7 +23,9 @@ use crate::schema::Schema;
 use crate::staging::{ParseableMode, StagingDir, StagingSettings, TemplateLayout};
 use crate::storage::{StoreId, StoreSettings};
 use crate::sync::machine::{Rules, Sighting};
-use crate::sync::{Gate, Health, LedgerJournal, Occasion, Plan, Rehearsal, StreamPlan, Writes};
+use crate::sync::{
+    Gate, Health, LedgerJournal, Occasion, Plan, Rehearsal, Seen, StreamPlan, Writes,
+};
 use crate::tasks::TokioTasks;
 use crate::time::{SystemEntropy, Timestamp};
 
@@ -101,7 +103,7 @@ impl Rig {
             ignore_peers: BTreeSet::from(["dead".to_owned()]),
         };
         let core = Core {
-            node_seen: clock.now(),
+            node_seen: Seen::new(clock.now()),
             store,
             staging: Arc::new(StagingDir::open_beside(staging).unwrap()),
             layout,
