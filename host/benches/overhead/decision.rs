@@ -88,7 +88,13 @@ pub(crate) async fn run() {
                 each(count, move || async move {
                     let values = GrantValues::new("app", facts);
                     let asked = chain
-                        .ask(Question::Existence, facts, &|_| Arc::new(Nowhere), &values)
+                        .ask(
+                            Question::Existence,
+                            facts,
+                            &|_| Arc::new(Nowhere),
+                            &values,
+                            None,
+                        )
                         .await;
                     assert_eq!(asked.verdict, Some(Verdict::Existence(Presence::Present)));
                 })

@@ -8,6 +8,7 @@ use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
 use crate::config::Settings;
 use crate::ledger::{Ledger, LedgerReader};
+use crate::policy::Recorder;
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::NodeId;
@@ -28,6 +29,8 @@ pub struct Opening {
     pub clock: Arc<dyn Clock>,
     /// Random words.
     pub entropy: Arc<dyn Entropy>,
+    /// What keeps every decision.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Default for Opening {
@@ -37,6 +40,7 @@ impl Default for Opening {
             store: None,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
+            recorder: None,
         }
     }
 }
@@ -79,6 +83,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         store,
         clock,
         entropy,
+        recorder,
     } = opening;
     let staging = open_staging(settings, rehearse).await?;
     let node = identify(&*staging, settings)?;
@@ -146,6 +151,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         entropy,
         health: Health::default(),
         gate: Gate::new(writes),
+        recorder,
         policy_writes: Arc::new(PolicyWrites::new(open_writes)),
         max_schema_size: settings.staging.max_schema_size,
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call::Idle;
 use super::cause::shown;
+use super::engine;
 use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::inspect;
@@ -101,6 +102,7 @@ pub(super) struct Loaded {
     pub(super) instances: Instances,
     pub(super) idle: Mutex<Vec<Idle>>,
     guard: Guard,
+    settings: PolicySettings,
     sha256: Digest,
     description: Description,
 }
@@ -109,6 +111,21 @@ impl Policy {
     /// Its name in the configuration.
     pub fn name(&self) -> &Arc<str> {
         &self.0.name
+    }
+
+    /// What it was loaded by.
+    pub fn settings(&self) -> &PolicySettings {
+        &self.0.settings
+    }
+
+    /// What its fuel can be compared by, as [`Runtime::engine_hash`].
+    pub fn engine_hash(&self) -> u64 {
+        engine::compatibility(&self.0.plan.shared.engine)
+    }
+
+    /// Whether two handles are of one policy, loaded once.
+    pub fn is(&self, other: &Policy) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The digest of its component.
@@ -209,6 +226,7 @@ impl Runtime {
             instances: settings.instances,
             idle: Mutex::default(),
             guard: Guard::new(settings.quarantine_after, settings.quarantine_for),
+            settings: settings.clone(),
             sha256: compiled.digest,
             description,
         })))

@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod load_error;
 mod plan;
+mod record;
 mod report;
 mod runtime;
 mod source;
@@ -42,6 +43,9 @@ pub use limits::{
 };
 pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
+pub use record::{
+    Answer, Ask, AskedFor, Content, Decision, MAX_RECORDED_CALLS, Recorder, WorldCall,
+};
 pub use report::{
     CallReport, HostCallNote, HostCallOutcome, LogLevel, LogLine, MAX_NOTES, Question, Usage,
     Verdict,

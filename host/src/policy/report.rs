@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::CallFailure;
 use super::state::StateSwap;
 use crate::contract::{Choice, Failure, Presence, RetryDecision, Role};
@@ -36,7 +38,8 @@ impl Question<'_> {
 }
 
 /// What a policy answered, within the contract's bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// An existence policy's.
     Existence(Presence),
@@ -146,7 +149,8 @@ pub enum HostCallOutcome {
 }
 
 /// How loud a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the usual levels")]
 pub enum LogLevel {
     Trace,
@@ -157,7 +161,7 @@ pub enum LogLevel {
 }
 
 /// A line that a policy wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// How loud it is.
     pub level: LogLevel,

@@ -47,6 +47,8 @@ pub(super) const LIST: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \
 pub(super) const PUT: &str = "(import \"tidegate:policy/object-writer@0.1.0\" \"put\" (func $put (param i32 i32 i32 i32 i32 i32 i32 i32)))";
 pub(super) const READ_FILE: &str = "(import \"tidegate:policy/staging@0.1.0\" \"read-file\" (func $read (param i32 i32 i64 i32 i32)))";
 pub(super) const SWAP: &str = "(import \"tidegate:policy/state@0.1.0\" \"swap\" (func $swap (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))";
+/// Sets the key of the text's first byte, of the stream's state, from absent to the two bytes behind it.
+pub(super) const CREATE_STATE: &str = "(call $swap (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2049) (i32.const 2) (i32.const 3072))";
 pub(super) const LOAD: &str =
     "(import \"tidegate:policy/state@0.1.0\" \"load\" (func $load (param i32 i32 i32 i32)))";
 pub(super) const LOG: &str =

@@ -9,6 +9,7 @@ mod guest;
 mod hostile;
 mod imports;
 mod load;
+mod record;
 mod reuse;
 mod state;
 mod world;
