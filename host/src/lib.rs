@@ -10,6 +10,7 @@ pub mod contract;
 pub mod digest;
 pub mod ledger;
 pub mod policy;
+pub mod sandbox;
 pub mod schema;
 pub mod staging;
 pub mod storage;

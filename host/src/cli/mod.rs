@@ -8,6 +8,8 @@ mod ledger;
 mod log;
 mod output;
 mod place;
+mod policy;
+mod record;
 mod run;
 mod select;
 mod status;
@@ -23,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use place::Placed;
 
-pub use exit::{CommandError, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
+pub use exit::{CommandError, DIFFERENT, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
 
 use crate::config::{ConfigError, Settings, Source};
 
@@ -93,6 +95,8 @@ enum Command {
     /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
     #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
+    /// Try policies: make recorded decisions again
+    Policy(policy::Policy),
     /// Look after the agent's own state
     Ledger(ledger::Ledger),
     /// Show the program's version, the contracts it speaks, and its engine
@@ -193,6 +197,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Demo(command) => command.run(&log).await,
         Command::Check(command) => command.run(&log).await,
         Command::Ledger(command) => command.run(),
+        Command::Policy(command) => command.run(&log).await,
         Command::Version(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::call::Idle;
 use super::cause::shown;
 use super::engine;
@@ -27,7 +29,8 @@ pub const MAX_DESCRIPTION: u64 = 64 << 10;
 const METADATA_COST: usize = 16;
 
 /// Whether a policy's instances live for one decision or for many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Instances {
     /// Each decision has an instance of its own.
     #[default]

@@ -28,7 +28,7 @@ mod runtime;
 mod source;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verdict;
 mod world;
 

@@ -96,7 +96,7 @@ impl CallReport {
 }
 
 /// What a call used of its [`Limits`](super::Limits).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Fuel. Comparable only between runtimes of the same [`engine_hash`](super::Runtime::engine_hash), and not exact
     /// after a trap or a deadline.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes that went into a policy or came out of it. As JSON they are `{"text": …}` where they are UTF-8, as schemas are,
-/// and else `{"base64": …}`.
+/// Bytes that went into a policy or came out of it. As JSON they are `{"text": …}` where they are text, as schemas are, and
+/// else `{"base64": …}`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content(pub Bytes);
 
@@ -21,12 +21,19 @@ enum Written<'a> {
 
 impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => Written::Text(text.into()),
-            Err(_) => Written::Base64(STANDARD.encode(&self.0).into()),
+        match text(&self.0) {
+            Some(text) => Written::Text(text.into()),
+            None => Written::Base64(STANDARD.encode(&self.0).into()),
         }
         .serialize(serializer)
     }
+}
+
+/// The bytes as text; `None` where they hold control characters, which JSON would write with six bytes each.
+fn text(bytes: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    let text = std::str::from_utf8(bytes).ok()?;
+    bytes.iter().all(plain).then_some(text)
 }
 
 impl<'de> Deserialize<'de> for Content {
@@ -54,6 +61,7 @@ mod tests {
         for (bytes, json) in [
             (&b"{\"a\": 1}"[..], r#"{"text":"{\"a\": 1}"}"#),
             (&[0xff, 0x00, 0x80][..], r#"{"base64":"/wCA"}"#),
+            (&[0x00][..], r#"{"base64":"AA=="}"#),
             (&[][..], r#"{"text":""}"#),
         ] {
             let content = Content(Bytes::copy_from_slice(bytes));
