@@ -188,7 +188,7 @@ impl Raw {
 }
 
 /// A staged schema that has stood for a minute, in the parseable layout.
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let now = Timestamp::from_millis(1_800_000_000_000);
     let before = Timestamp::from_millis(1_799_999_940_000);
     Facts {
@@ -267,7 +267,7 @@ fn record(facts: &Facts) -> wit::StreamFacts<'_> {
 }
 
 /// Nothing is asked of it here.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 fn unreachable() -> StoreFailure {
     StoreFailure::new(FailureKind::Unavailable, "there is no world here")
