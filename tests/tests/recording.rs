@@ -73,7 +73,7 @@ fn an_agents_decisions_come_out_the_same_without_its_node() -> Result<()> {
     let place = recorded()?;
     assert_eq!(files(&place)?, [place.path(FIRST)]);
     // Nothing of the node is left for a replay to look at.
-    for folder in ["staging", "store", "state"] {
+    for folder in ["staging", "store", ".tidegate-store", "state"] {
         fs::remove_dir_all(place.path(folder))?;
     }
     fs::remove_file(place.path("tidegate.toml"))?;
