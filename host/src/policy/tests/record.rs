@@ -9,23 +9,23 @@ use crate::policy::record::RecordingWorld;
 
 /// Keeps decisions in memory.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<Box<Decision>>>);
+struct Kept(Mutex<Vec<Decision>>);
 
 impl Recorder for Kept {
     fn record(&self, decision: Box<Decision>) {
-        self.0.lock().unwrap().push(decision);
+        self.0.lock().unwrap().push(*decision);
     }
 }
 
 /// What is recorded of one decision of a chain with this guest alone, which may read the stream's peers.
-async fn recorded(guest: &Guest, world: Memory) -> Vec<Box<Decision>> {
+async fn recorded(guest: &Guest, world: Memory) -> Vec<Decision> {
     let mut settings = settings(guest);
     settings.grants.read = vec!["{root}/.stream/".to_owned()];
     let policy = runtime().load(&settings).await.unwrap();
     ask_times(policy, world, 1).await
 }
 
-async fn ask_times(policy: Policy, world: Memory, times: u32) -> Vec<Box<Decision>> {
+async fn ask_times(policy: Policy, world: Memory, times: u32) -> Vec<Decision> {
     let chain = Chain::new(Role::Existence, vec![policy]).unwrap();
     let (kept, world) = (Kept::default(), Arc::new(world));
     for _ in 0..times {

@@ -156,6 +156,9 @@ impl Read for Metered {
     }
 }
 
+/// What gzip files begin with.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// The lines of one file.
 pub(super) struct FileReader {
     path: PathBuf,
@@ -187,20 +190,22 @@ impl FileReader {
             read: progress,
         });
         let start = file.fill_buf().map_err(failed)?;
-        const MAGIC: [u8; 2] = [0x1f, 0x8b];
-        if !start.starts_with(&MAGIC) && !(start.is_empty() && ending == Ending::Open) {
-            return Err(match start.is_empty() {
-                true => BadRecording::Truncated {
+        let (is_empty, is_gzip) = (start.is_empty(), start.starts_with(&MAGIC));
+        match ending {
+            _ if is_gzip => {}
+            Ending::Open if is_empty => {}
+            Ending::Sealed if is_empty => {
+                return Err(BadRecording::Truncated {
                     path: path.to_owned(),
                     line: 1,
-                },
-                false => BadRecording::NotGzip(path.to_owned()),
-            });
+                });
+            }
+            _ => return Err(BadRecording::NotGzip(path.to_owned())),
         }
         Ok(Self {
             path: path.to_owned(),
             ending,
-            over: start.is_empty(),
+            over: is_empty,
             input: BufReader::new(GzDecoder::new(file)),
             text: Vec::new(),
             digest: Sha256::new(),

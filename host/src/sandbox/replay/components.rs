@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::error::ReplayError;
+use super::error::{ReplayError, Unfit};
 use crate::contract::v0_1;
 use crate::digest::Digest;
 use crate::policy::{ComponentSource, LoadProblem, Policy, PolicySettings, Runtime};
@@ -46,7 +46,7 @@ impl Components {
     }
 
     /// The policy that makes this decision again. Its instances are fresh: what reused ones remembered is not recorded.
-    pub(super) async fn of(&mut self, recorded: &Recorded) -> Result<Policy, ReplayError> {
+    pub(super) async fn of(&mut self, recorded: &Recorded) -> Result<Policy, Unfit> {
         let line = &*recorded.policy;
         let known = self.loaded.iter().find(|(known, _)| is_same(known, line));
         let policy = match known {
@@ -63,7 +63,7 @@ impl Components {
         let role = recorded.decision.question.role();
         match policy.roles().contains(&role) {
             true => Ok(policy),
-            false => Err(ReplayError::Role {
+            false => Err(Unfit::Role {
                 path: recorded.path.to_path_buf(),
                 line: recorded.line,
                 policy: line.name.clone(),
@@ -72,18 +72,18 @@ impl Components {
         }
     }
 
-    async fn load(&self, recorded: &Recorded) -> Result<Policy, ReplayError> {
+    async fn load(&self, recorded: &Recorded) -> Result<Policy, Unfit> {
         let line = &*recorded.policy;
         let path = || recorded.path.to_path_buf();
         if line.contract != v0_1::VERSION {
-            return Err(ReplayError::Contract {
+            return Err(Unfit::Contract {
                 path: path(),
                 line: recorded.line,
                 policy: line.name.clone(),
                 found: line.contract.clone(),
             });
         }
-        let unlike = |why: String| ReplayError::Component {
+        let unlike = |why: String| Unfit::Component {
             path: path(),
             line: recorded.line,
             policy: line.name.clone(),
@@ -124,7 +124,7 @@ impl Components {
             LoadProblem::UnknownBuiltin(_) if pin.is_some() => {
                 unlike("this tidegate does not have it".to_owned())
             }
-            _ => ReplayError::Load {
+            _ => Unfit::Load {
                 path: path(),
                 line: recorded.line,
                 source: Box::new(error),

@@ -14,6 +14,36 @@ pub enum ReplayError {
     /// This machine runs no policies.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A policy can't decide again.
+    #[error(transparent)]
+    Policy(#[from] Box<Unfit>),
+    /// A replacement for a policy that made no decision.
+    #[error("the recording has no decision of a policy `{name}`: it has {there}")]
+    NoSuchPolicy {
+        /// The name.
+        name: String,
+        /// The policies that made some, in words.
+        there: String,
+    },
+    /// There is nothing to replay.
+    #[error("the recording has no decision yet: let `tidegate run --record` go on for a while")]
+    NoDecisions,
+    /// Not one decision could be compared.
+    #[error("none of {decisions} recorded decisions can be compared: {why}")]
+    NothingCompared {
+        /// How many there are.
+        decisions: u64,
+        /// Why.
+        why: String,
+    },
+    /// A task ended by a defect.
+    #[error("a replayed decision ended by a defect of the host")]
+    Defect(#[source] tokio::task::JoinError),
+}
+
+/// Why a policy can't make its decisions again. The words begin with the first of them, by file and line.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
     /// The component that was recorded is not here.
     #[error(
         "{}:{line}: policy `{policy}` was {component} of SHA-256 {sha256} when it was recorded, and {why}: name one by \
@@ -73,26 +103,4 @@ pub enum ReplayError {
         /// The recorded contract.
         found: String,
     },
-    /// A replacement for a policy that made no decision.
-    #[error("the recording has no decision of a policy `{name}`: it has {there}")]
-    NoSuchPolicy {
-        /// The name.
-        name: String,
-        /// The policies that made some, in words.
-        there: String,
-    },
-    /// There is nothing to replay.
-    #[error("the recording has no decision yet: let `tidegate run --record` go on for a while")]
-    NoDecisions,
-    /// Not one decision could be compared.
-    #[error("none of {decisions} recorded decisions can be compared: {why}")]
-    NothingCompared {
-        /// How many there are.
-        decisions: u64,
-        /// Why.
-        why: String,
-    },
-    /// A task ended by a defect.
-    #[error("a replayed decision ended by a defect of the host")]
-    Defect(#[source] tokio::task::JoinError),
 }

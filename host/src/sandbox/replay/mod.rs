@@ -15,6 +15,6 @@ mod words;
 mod world;
 
 pub use components::Replacement;
-pub use error::ReplayError;
+pub use error::{ReplayError, Unfit};
 pub use report::{Aspect, Example, FuelUsed, Group, Left, Replaced, Report};
 pub use run::{Progress, replay};

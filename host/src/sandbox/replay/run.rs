@@ -75,7 +75,7 @@ pub async fn replay(
                 let judgement = match incomparable(&recorded) {
                     Some(why) => Judgement::Left(why),
                     None => {
-                        let policy = components.of(&recorded).await?;
+                        let policy = components.of(&recorded).await.map_err(Box::new)?;
                         let same_engine = recorded.header.engine == engine;
                         let again = decide(policy, Arc::clone(&recorded), same_engine);
                         Judgement::Made(tokio::spawn(again))
