@@ -35,6 +35,13 @@ impl fmt::Debug for Digest {
     }
 }
 
+impl From<Sha256> for Digest {
+    /// Of all that was fed to it.
+    fn from(fed: Sha256) -> Self {
+        Self(fed.finalize().into())
+    }
+}
+
 impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
         digest.to_string()

@@ -88,7 +88,13 @@ pub(crate) async fn run() {
                 each(count, move || async move {
                     let values = GrantValues::new("app", facts);
                     let asked = chain
-                        .ask(Question::Existence, facts, &|_| Arc::new(Nowhere), &values)
+                        .ask(
+                            Question::Existence,
+                            facts,
+                            &|_| Arc::new(Nowhere),
+                            &values,
+                            None,
+                        )
                         .await;
                     assert_eq!(asked.verdict, Some(Verdict::Existence(Presence::Present)));
                 })
@@ -182,7 +188,7 @@ impl Raw {
 }
 
 /// A staged schema that has stood for a minute, in the parseable layout.
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let now = Timestamp::from_millis(1_800_000_000_000);
     let before = Timestamp::from_millis(1_799_999_940_000);
     Facts {
@@ -261,7 +267,7 @@ fn record(facts: &Facts) -> wit::StreamFacts<'_> {
 }
 
 /// Nothing is asked of it here.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 fn unreachable() -> StoreFailure {
     StoreFailure::new(FailureKind::Unavailable, "there is no world here")

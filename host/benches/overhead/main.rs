@@ -11,6 +11,7 @@
 mod decision;
 mod node;
 mod passes;
+mod recorded;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -30,6 +31,9 @@ async fn main() {
     );
     if wanted("decision") {
         decision::run().await;
+    }
+    if wanted("recorded") {
+        recorded::run().await;
     }
     if wanted("changed") {
         passes::changed().await;

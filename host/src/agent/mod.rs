@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use error::AgentError;
 pub use open::{Opening, identify, open_parts};
-pub use place::check_ledger_place;
+pub use place::{check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};
 pub use probe::{check_store, verdict};
 pub use run::Until;

@@ -8,7 +8,7 @@ use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
 use crate::config::Settings;
 use crate::ledger::{Ledger, LedgerReader};
-use crate::policy::Runtime;
+use crate::policy::{Recorder, Runtime};
 use crate::staging::{Identity, Staging, StagingDir, StagingError};
 use crate::storage::Store;
 use crate::stream::NodeId;
@@ -38,6 +38,8 @@ pub struct Opening {
     pub entropy: Arc<dyn Entropy>,
     /// Where work runs.
     pub tasks: Arc<dyn Tasks>,
+    /// What keeps every decision.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Default for Opening {
@@ -51,6 +53,7 @@ impl Default for Opening {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
             tasks: Arc::new(TokioTasks),
+            recorder: None,
         }
     }
 }
@@ -97,6 +100,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         clock,
         entropy,
         tasks,
+        recorder,
     } = opening;
     let staging = match staging {
         Some(staging) => staging,
@@ -150,6 +154,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         tasks,
         health: Health::default(),
         gate: Gate::new(writes),
+        recorder,
         policy_writes: Arc::new(PolicyWrites::new(open_writes)),
         max_schema_size: settings.staging.max_schema_size,
     });

@@ -1,4 +1,4 @@
-//! Where the ledger may lie.
+//! Where the agent may keep files of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -14,23 +14,29 @@ use crate::config::Settings;
 ///
 /// [`AgentError::LedgerInside`].
 pub fn check_ledger_place(settings: &Settings) -> Result<(), AgentError> {
-    let ledger = resolved(&settings.ledger.path);
+    match node_directory_of(&settings.ledger.path, settings) {
+        Some((what, dir)) => Err(AgentError::LedgerInside {
+            ledger: settings.ledger.path.display().to_string(),
+            what,
+            dir: dir.display().to_string(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The directory of the node that the path lies in, with its name in words: the staging directory, or a store of local
+/// files.
+pub fn node_directory_of(path: &Path, settings: &Settings) -> Option<(&'static str, PathBuf)> {
+    let path = resolved(path);
     let store = Url::parse(&settings.store.url)
         .ok()
         .filter(|url| url.scheme() == "file")
         .and_then(|url| url.to_file_path().ok());
     let staging = ("the staging directory", settings.staging.dir.clone());
     let store = store.map(|dir| ("the store", dir));
-    for (what, dir) in std::iter::once(staging).chain(store) {
-        if ledger.starts_with(resolved(&dir)) {
-            return Err(AgentError::LedgerInside {
-                ledger: settings.ledger.path.display().to_string(),
-                what,
-                dir: dir.display().to_string(),
-            });
-        }
-    }
-    Ok(())
+    std::iter::once(staging)
+        .chain(store)
+        .find(|(_, dir)| path.starts_with(resolved(dir)))
 }
 
 /// The path without links, as far as it exists.

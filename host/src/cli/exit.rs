@@ -5,6 +5,8 @@ use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
+use crate::sandbox::record::RecordError;
+use crate::sandbox::replay::ReplayError;
 use crate::sync::Tally;
 
 /// All settled: synced, idle, gone; provisional with a warning.
@@ -35,6 +37,11 @@ pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage,
 /// Those of `policy test`.
 pub(super) const TEST: &str = "Exit codes: 0 every scenario as expected, 1 internal, 2 usage or a scenario that can't be used, 3 some \
                                scenario not as expected, 5 policy unusable.";
+/// Those of `policy replay`.
+pub(super) const REPLAY: &str = "Exit codes: 0 every decision came out the same, 1 internal, 2 usage, a bad recording, or a \
+                                 component that does not fit it, 3 some decision differs.";
+/// What tells that decisions came out differently.
+pub const DIFFERENT: u8 = 3;
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
@@ -60,6 +67,12 @@ pub enum CommandError {
     /// The output.
     #[error("can't write the output")]
     Output(#[from] std::io::Error),
+    /// Recording decisions.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Making recorded decisions again.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -73,6 +86,10 @@ impl CommandError {
             CommandError::Agent(error) => of_agent(error),
             CommandError::Placed(placed) => of_agent(&placed.error),
             CommandError::Ledger(error) => of_ledger(error),
+            CommandError::Record(RecordError::Thread(_)) => INTERNAL,
+            CommandError::Record(_) => USAGE,
+            CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
+            CommandError::Replay(_) => USAGE,
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
     }

@@ -9,6 +9,7 @@ mod log;
 mod output;
 mod place;
 mod policy;
+mod record;
 mod run;
 mod select;
 mod status;
@@ -24,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use place::Placed;
 
-pub use exit::{CommandError, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
+pub use exit::{CommandError, DIFFERENT, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
 
 use crate::config::{ConfigError, Settings, Source};
 

@@ -3,8 +3,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::place::located;
+use super::record::Record;
 use super::{CommandError, Config, exit, log};
-use crate::agent::{Agent, AgentError, Until};
+use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
+use crate::config::{Settings, Source};
 use crate::staging::StagingError;
 use crate::sync::Writes;
 
@@ -19,12 +21,34 @@ pub(super) struct Run {
     /// Exit after this long
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     for_long: Option<Duration>,
+    #[command(flatten)]
+    record: Record,
 }
 
 impl Run {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
         let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "info")?;
+        let opening = Opening::default();
+        let recording = self.record.start(&settings, &opening)?;
+        let opening = Opening {
+            recorder: recording.clone().map(|recording| recording as _),
+            ..opening
+        };
+        let ended = self.attend(&source, &settings, opening).await;
+        if let Some(recording) = recording {
+            // It waits for the disk. A defect in there is told by its own thread.
+            let _ = tokio::task::spawn_blocking(move || recording.finish()).await;
+        }
+        ended
+    }
+
+    async fn attend(
+        self,
+        source: &Source,
+        settings: &Settings,
+        opening: Opening,
+    ) -> Result<u8, CommandError> {
         let limit = self.for_long;
         let told = told_to_stop();
         let stop = async move {
@@ -34,16 +58,16 @@ impl Run {
             }
         };
         tokio::pin!(stop);
-        let mut agent = loop {
+        let mut agent: Agent = loop {
             let opened = tokio::select! {
-                opened = Agent::open(&settings) => opened,
+                opened = open_parts(settings, opening.clone()) => opened,
                 () = &mut stop => return Ok(exit::UNSETTLED),
             };
             match opened {
                 Ok(agent) => break agent,
                 // Sidecars start before their node does.
                 Err(error) if is_early(&error) => tracing::info!("waiting for the node: {error}"),
-                Err(error) => return Err(located(&source, &settings, error)),
+                Err(error) => return Err(located(source, settings, error)),
             }
             tokio::select! {
                 () = &mut stop => return Ok(exit::UNSETTLED),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cause::{CallFailure, Cause};
 use super::grants::GrantValues;
 use super::load::Policy;
+use super::record::Recorder;
 use super::report::{CallReport, Question, Verdict};
 use super::world::World;
 use crate::contract::{Facts, Role};
@@ -84,18 +85,26 @@ impl Chain {
     }
 
     /// Asks one policy after another until one decides. One that fails or is quarantined counts as abstaining. Each
-    /// has a world of its own, by its name: its state is nobody else's.
+    /// has a world of its own, by its name: its state is nobody else's. The recorder is given every decision of a
+    /// policy that was really asked.
     pub async fn ask(
         &self,
         question: Question<'_>,
         facts: &Facts,
         world: &(dyn Fn(&Arc<str>) -> Arc<dyn World> + Sync),
         values: &GrantValues,
+        recorder: Option<&dyn Recorder>,
     ) -> Asked {
         let mut reports = Vec::with_capacity(self.policies.len());
         for policy in &self.policies {
             let report = policy
-                .ask_guarded(question, facts, world(policy.name()), values.clone())
+                .ask_guarded(
+                    question,
+                    facts,
+                    world(policy.name()),
+                    values.clone(),
+                    recorder,
+                )
                 .await;
             let verdict = report.verdict.as_ref().ok();
             let verdict = verdict.filter(|verdict| !verdict.is_abstain()).cloned();
@@ -124,6 +133,7 @@ impl Policy {
         facts: &Facts,
         world: Arc<dyn World>,
         values: GrantValues,
+        recorder: Option<&dyn Recorder>,
     ) -> CallReport {
         let clock = self.clock();
         let Some(pass) = self.guard().admit(clock.monotonic()) else {
@@ -133,7 +143,9 @@ impl Policy {
             );
             return CallReport::unasked(Arc::clone(self.name()), question.role(), failure);
         };
-        let report = self.ask(question, facts, world, values).await;
+        let report = self
+            .ask_recorded(question, facts, world, values, recorder)
+            .await;
         let failure = report.verdict.as_ref().err();
         let cause = failure.map(|failure| failure.cause);
         if pass.settle(cause, clock.monotonic())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::Facts;
 use crate::stream::{NodeId, StreamId};
@@ -11,7 +12,7 @@ use crate::stream::{NodeId, StreamId};
 ///
 /// `{root}` is the stream's own root with its tenant and stands at the start, `{tenant}`, `{stream}` and `{node}` are
 /// one segment or a part of one. A template with `{tenant}` grants nothing for a stream without one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants {
     /// Prefixes that `object-reader` may read.
     pub read: Vec<String>,
@@ -20,7 +21,7 @@ pub struct Grants {
 }
 
 /// What the templates stand for in one decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantValues {
     /// The stream's own root in the store: every segment of it, the tenant's too, without a trailing `/`.
     pub root: Arc<str>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
 use super::cause::{CallFailure, Cause};
@@ -19,7 +20,7 @@ pub const MAX_INSTANCES: u32 = 64;
 pub const MAX_MEMORY: u64 = 4 << 30;
 
 /// What one decision of a policy may use. A decision is everything from making the instance to its verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Computation, in Wasmtime's fuel: about one unit an instruction, the same on every machine. A bundled policy
     /// takes some 4,000.

@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::call::Idle;
 use super::cause::shown;
+use super::engine;
 use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::inspect;
@@ -28,7 +31,8 @@ pub const MAX_DESCRIPTION: u64 = 64 << 10;
 const METADATA_COST: usize = 16;
 
 /// Whether a policy's instances live for one decision or for many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Instances {
     /// Each decision has an instance of its own.
     #[default]
@@ -132,6 +136,16 @@ impl Policy {
     /// Its name in the configuration.
     pub fn name(&self) -> &Arc<str> {
         &self.loaded.name
+    }
+
+    /// What its fuel can be compared by, as [`Runtime::engine_hash`].
+    pub fn engine_hash(&self) -> u64 {
+        engine::compatibility(&self.loaded.plan.shared.engine)
+    }
+
+    /// Whether two handles are of one policy, loaded once.
+    pub fn is(&self, other: &Policy) -> bool {
+        Arc::ptr_eq(&self.loaded, &other.loaded)
     }
 
     /// The digest of its component.

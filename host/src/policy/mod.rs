@@ -22,13 +22,14 @@ mod limits;
 mod load;
 mod load_error;
 mod plan;
+mod record;
 mod report;
 mod runtime;
 mod slots;
 mod source;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verdict;
 mod world;
 
@@ -46,6 +47,9 @@ pub use limits::{
 };
 pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
+pub use record::{
+    Answer, Ask, AskedFor, Content, Decision, MAX_RECORDED_CALLS, Recorder, WorldCall,
+};
 pub use report::{
     CallReport, HostCallNote, HostCallOutcome, LogLevel, LogLine, MAX_NOTES, Question, Usage,
     Verdict,

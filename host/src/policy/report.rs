@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::CallFailure;
 use super::state::StateSwap;
 use crate::contract::{Choice, Failure, Presence, RetryDecision, Role};
@@ -36,7 +38,8 @@ impl Question<'_> {
 }
 
 /// What a policy answered, within the contract's bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// An existence policy's.
     Existence(Presence),
@@ -114,7 +117,7 @@ impl CallReport {
 }
 
 /// What a call used of its [`Limits`](super::Limits).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Fuel. Comparable only between runtimes of the same [`engine_hash`](super::Runtime::engine_hash), and not exact
     /// after a trap or a deadline.
@@ -167,7 +170,8 @@ pub enum HostCallOutcome {
 }
 
 /// How loud a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the usual levels")]
 pub enum LogLevel {
     Trace,
@@ -178,7 +182,7 @@ pub enum LogLevel {
 }
 
 /// A line that a policy wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// How loud it is.
     pub level: LogLevel,

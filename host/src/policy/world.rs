@@ -1,9 +1,12 @@
 //! The seam between a policy's imports and what stands behind them: the executor's real store, staging and ledger, or
 //! the sandbox's simulated ones.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::{ObjectInfo, StoreFailure, Version};
 use crate::time::Timestamp;
@@ -63,7 +66,8 @@ pub trait World: Send + Sync {
 }
 
 /// Why a read gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReadFailure {
     /// Nothing stands there.
     NotFound,
@@ -74,7 +78,7 @@ pub enum ReadFailure {
 }
 
 /// A page of a listing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The objects, in byte order of their keys.
     pub entries: Vec<Entry>,
@@ -83,7 +87,7 @@ pub struct Page {
 }
 
 /// An object as a listing shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its whole key.
     pub key: String,
@@ -94,7 +98,8 @@ pub struct Entry {
 }
 
 /// The condition of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WriteMode {
     /// Nothing stands there.
     Create,
@@ -103,7 +108,8 @@ pub enum WriteMode {
 }
 
 /// Why nothing was written, as far as the host can tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WriteFailure {
     /// The condition did not hold. Carries what stands there, where that is known.
     Stale(Option<ObjectInfo>),
@@ -112,7 +118,7 @@ pub enum WriteFailure {
 }
 
 /// A file in the stream's staging directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
     /// Its name, without a directory.
     pub name: String,
@@ -123,7 +129,8 @@ pub struct StagedFile {
 }
 
 /// Why nothing was read from staging.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StagingFailure {
     /// No such file.
     NotFound,
@@ -134,10 +141,20 @@ pub enum StagingFailure {
 }
 
 /// Whose state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StateScope {
     /// The stream that the decision is about.
     Stream,
     /// All streams of the node that the policy decides about.
     Node,
+}
+
+impl fmt::Display for StateScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StateScope::Stream => "stream",
+            StateScope::Node => "node",
+        })
+    }
 }

@@ -8,6 +8,8 @@ mod dice;
 mod executor;
 mod memory;
 mod node;
+pub mod record;
+pub mod replay;
 pub mod scenario;
 mod staging;
 pub mod store;

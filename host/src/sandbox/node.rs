@@ -223,6 +223,7 @@ impl SimulatedNode {
             clock,
             entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
             tasks: Arc::new(self.executor.clone()),
+            recorder: None,
         };
         open_parts(settings, opening).await
     }

@@ -59,7 +59,13 @@ impl Attempt<'_> {
             };
             let asked = plan
                 .chain(role)
-                .ask(question, &facts, &world, &values)
+                .ask(
+                    question,
+                    &facts,
+                    &world,
+                    &values,
+                    self.core.recorder.as_deref(),
+                )
                 .await;
             self.story.facts.get_or_insert_with(|| Box::new(facts));
             self.report(role, &asked.reports);

@@ -8,6 +8,7 @@ use super::health::Health;
 use super::journal::Journal;
 use super::plan::Plan;
 use super::policy_writes::PolicyWrites;
+use crate::policy::Recorder;
 use crate::staging::{Layout, Staging};
 use crate::storage::Store;
 use crate::stream::NodeId;
@@ -64,6 +65,8 @@ pub struct Core {
     pub health: Health,
     /// Whether it may be written to.
     pub gate: Gate,
+    /// What keeps every decision, where decisions are recorded.
+    pub recorder: Option<Arc<dyn Recorder>>,
     /// What policies wrote, as far as nobody knows whether it arrived.
     pub policy_writes: Arc<PolicyWrites>,
     /// The largest schema that is read, staged or stored, in bytes.

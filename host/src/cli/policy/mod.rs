@@ -1,5 +1,6 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod replay;
 mod schema;
 mod test;
 
@@ -25,6 +26,13 @@ enum Command {
     /// Print the JSON Schema of scenario files, for editors
     #[command(after_help = "Exit codes: 0 always.")]
     Schema(schema::Schema),
+    /// Make recorded decisions again, and tell where they come out differently
+    ///
+    /// Runs every decision that `tidegate run --record` kept through the same component, or another one, with the
+    /// settings, limits, grants and facts of then. Calls are answered from the recording: no store, staging directory or
+    /// ledger is touched. What a component asks beyond that is told as "diverged here".
+    #[command(after_help = exit::REPLAY)]
+    Replay(replay::Replay),
 }
 
 impl Policy {
@@ -32,6 +40,7 @@ impl Policy {
         match self.command {
             Command::Test(command) => command.run(log).await,
             Command::Schema(command) => command.run(),
+            Command::Replay(command) => command.run(log).await,
         }
     }
 }

@@ -27,6 +27,7 @@ async fn asked(chain: &Chain) -> Asked {
             &facts(),
             &|_| Arc::clone(&world) as Arc<dyn World>,
             &values(),
+            None,
         )
         .await
 }

@@ -8,18 +8,18 @@ use wit_parser::Resolve;
 /// A guest, by the bodies of its functions in the text format. Memory is zero at 1024, which reads as `Ok` of the first
 /// case: `describe` gives empty strings, `configure` agrees, `check` says `present`.
 #[derive(Clone)]
-pub(super) struct Guest {
+pub(crate) struct Guest {
     /// Fields of the module: imports come first.
-    pub(super) imports: String,
+    pub(crate) imports: String,
     /// Functions, globals, data.
-    pub(super) fields: String,
-    pub(super) memory: &'static str,
-    pub(super) describe: String,
-    pub(super) configure: String,
-    pub(super) check: String,
-    pub(super) choose: String,
-    pub(super) decide: String,
-    pub(super) world: &'static str,
+    pub(crate) fields: String,
+    pub(crate) memory: &'static str,
+    pub(crate) describe: String,
+    pub(crate) configure: String,
+    pub(crate) check: String,
+    pub(crate) choose: String,
+    pub(crate) decide: String,
+    pub(crate) world: &'static str,
 }
 
 impl Default for Guest {
@@ -40,40 +40,42 @@ impl Default for Guest {
 }
 
 /// The functions that guests import, as a core module sees them.
-pub(super) const HEAD: &str =
+pub(crate) const HEAD: &str =
     "(import \"tidegate:policy/object-reader@0.1.0\" \"head\" (func $head (param i32 i32 i32)))";
-pub(super) const GET: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"get\" (func $get (param i32 i32 i64 i32 i32)))";
-pub(super) const LIST: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"list-objects\" (func $list (param i32 i32 i32 i32 i32 i32 i32)))";
-pub(super) const PUT: &str = "(import \"tidegate:policy/object-writer@0.1.0\" \"put\" (func $put (param i32 i32 i32 i32 i32 i32 i32 i32)))";
-pub(super) const READ_FILE: &str = "(import \"tidegate:policy/staging@0.1.0\" \"read-file\" (func $read (param i32 i32 i64 i32 i32)))";
-pub(super) const SWAP: &str = "(import \"tidegate:policy/state@0.1.0\" \"swap\" (func $swap (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))";
-pub(super) const LOAD: &str =
+pub(crate) const GET: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"get\" (func $get (param i32 i32 i64 i32 i32)))";
+pub(crate) const LIST: &str = "(import \"tidegate:policy/object-reader@0.1.0\" \"list-objects\" (func $list (param i32 i32 i32 i32 i32 i32 i32)))";
+pub(crate) const PUT: &str = "(import \"tidegate:policy/object-writer@0.1.0\" \"put\" (func $put (param i32 i32 i32 i32 i32 i32 i32 i32)))";
+pub(crate) const READ_FILE: &str = "(import \"tidegate:policy/staging@0.1.0\" \"read-file\" (func $read (param i32 i32 i64 i32 i32)))";
+pub(crate) const SWAP: &str = "(import \"tidegate:policy/state@0.1.0\" \"swap\" (func $swap (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))";
+/// Sets the key of the text's first byte, of the stream's state, from absent to the two bytes behind it.
+pub(crate) const CREATE_STATE: &str = "(call $swap (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2049) (i32.const 2) (i32.const 3072))";
+pub(crate) const LOAD: &str =
     "(import \"tidegate:policy/state@0.1.0\" \"load\" (func $load (param i32 i32 i32 i32)))";
-pub(super) const LOG: &str =
+pub(crate) const LOG: &str =
     "(import \"tidegate:policy/log@0.1.0\" \"write\" (func $log (param i32 i32 i32)))";
 
 impl Guest {
     /// A guest whose `check` is this.
-    pub(super) fn checking(check: impl Into<String>) -> Self {
+    pub(crate) fn checking(check: impl Into<String>) -> Self {
         Self {
             check: check.into(),
             ..Self::default()
         }
     }
 
-    pub(super) fn importing(mut self, imports: &[&str]) -> Self {
+    pub(crate) fn importing(mut self, imports: &[&str]) -> Self {
         self.imports = imports.concat();
         self
     }
 
     /// Text at 2048, for keys and the like.
-    pub(super) fn with_text(mut self, text: &str) -> Self {
+    pub(crate) fn with_text(mut self, text: &str) -> Self {
         let bytes: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
         self.fields += &format!("(data (i32.const 2048) \"{bytes}\")");
         self
     }
 
-    pub(super) fn component(&self) -> Vec<u8> {
+    pub(crate) fn component(&self) -> Vec<u8> {
         let exports = [
             ("existence-policy", "existence", "check", &self.check),
             ("fallback-policy", "fallback", "choose", &self.choose),

@@ -5,13 +5,14 @@ mod budgets;
 mod builtin;
 mod cache;
 mod chain;
-mod guest;
+pub(crate) mod guest;
 mod hostile;
 mod imports;
 mod load;
+mod record;
 mod reuse;
 mod state;
-mod world;
+pub(crate) mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ async fn load(guest: &Guest) -> Policy {
     runtime().load(&settings(guest)).await.unwrap()
 }
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         stream: StreamId::new("app"),
         node: NodeId::new("n1"),
@@ -81,7 +82,7 @@ fn facts() -> Facts {
     }
 }
 
-fn values() -> GrantValues {
+pub(crate) fn values() -> GrantValues {
     GrantValues::new("app", &facts())
 }
 

@@ -1,10 +1,8 @@
 //! A policy's state, as one decision sees and leaves it.
 
-use super::guest::{LOAD, SWAP};
+use super::guest::{CREATE_STATE as CREATE, LOAD, SWAP};
 use super::*;
 
-/// Sets `k` of the stream from absent to the two bytes `hi`.
-const CREATE: &str = "(call $swap (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2049) (i32.const 2) (i32.const 3072))";
 /// Reads `k` of the stream.
 const READ: &str = "(call $load (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 3072))";
 

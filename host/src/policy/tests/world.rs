@@ -17,15 +17,15 @@ use crate::time::{Clock, Timestamp};
 
 /// Objects by key, a staged file named `file`, and state. A store that hangs never answers.
 #[derive(Default)]
-pub(super) struct Memory {
-    pub(super) objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    pub(super) state: Mutex<BTreeMap<(StateScope, String), Vec<u8>>>,
-    pub(super) failing: Option<StoreFailure>,
-    pub(super) hangs: bool,
+pub(crate) struct Memory {
+    pub(crate) objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(crate) state: Mutex<BTreeMap<(StateScope, String), Vec<u8>>>,
+    pub(crate) failing: Option<StoreFailure>,
+    pub(crate) hangs: bool,
 }
 
 impl Memory {
-    pub(super) fn holding(objects: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn holding(objects: &[(&str, &[u8])]) -> Self {
         let objects = objects
             .iter()
             .map(|(key, bytes)| ((*key).to_owned(), bytes.to_vec()))
@@ -147,7 +147,7 @@ impl World for Memory {
 
 /// Stands still but for sleeps, which are over at once and move it; `step` moves it at each look besides.
 #[derive(Debug, Default)]
-pub(super) struct StillClock {
+pub(crate) struct StillClock {
     millis: AtomicU64,
     step: u64,
     never_wakes: bool,
@@ -155,7 +155,7 @@ pub(super) struct StillClock {
 
 impl StillClock {
     /// A machine on which every look at the clock finds a second gone, and no alarm ever rings.
-    pub(super) fn racing() -> Self {
+    pub(crate) fn racing() -> Self {
         Self {
             step: 1000,
             never_wakes: true,
@@ -163,7 +163,7 @@ impl StillClock {
         }
     }
 
-    pub(super) fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap();
         self.millis.fetch_add(by, Ordering::SeqCst);
     }

@@ -117,6 +117,7 @@ impl Rig {
             entropy: Arc::new(SystemEntropy),
             health: Health::default(),
             gate: Gate::new(Writes::Conditional),
+            recorder: None,
             policy_writes: Arc::default(),
             max_schema_size: 1 << 20,
             node,

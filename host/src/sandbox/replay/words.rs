@@ -1,0 +1,59 @@
+//! Outcomes in words: by kind, and whole.
+
+use std::time::Duration;
+
+use crate::contract::{Choice, Presence, RetryDecision};
+use crate::policy::Verdict;
+use crate::sandbox::record::Outcome;
+
+/// The kind of an outcome, as groups are named by it: the verdict's name in the contract, or the cause of a failure.
+pub(super) fn kind(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Verdict(verdict) => name(verdict).to_owned(),
+        Outcome::Failed { cause, .. } => format!("failed: {cause}"),
+    }
+}
+
+/// The outcome with all that it carries. Delays are told exactly, since they are compared so.
+pub(super) fn whole(outcome: &Outcome) -> String {
+    let verdict = match outcome {
+        Outcome::Failed { cause, message } => return format!("failed: {cause}: {message}"),
+        Outcome::Verdict(verdict) => verdict,
+    };
+    let name = name(verdict);
+    match verdict {
+        Verdict::Existence(Presence::Absent(text) | Presence::NotExpected(text))
+        | Verdict::Fallback(Choice::Skip(text) | Choice::Named(text) | Choice::Object(text))
+        | Verdict::Retry(RetryDecision::Abandon(text)) => format!("{name}: {text}"),
+        Verdict::Existence(Presence::Unsettled(delay))
+        | Verdict::Retry(RetryDecision::After(delay)) => format!("{name} {}", exact(*delay)),
+        Verdict::Fallback(Choice::Document(text)) => format!("{name} of {} bytes", text.len()),
+        Verdict::Existence(Presence::Present | Presence::Abstain)
+        | Verdict::Fallback(Choice::Peers | Choice::Abstain)
+        | Verdict::Retry(RetryDecision::OnChange | RetryDecision::Abstain) => name.to_owned(),
+    }
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Existence(Presence::Present) => "present",
+        Verdict::Existence(Presence::Absent(_)) => "absent",
+        Verdict::Existence(Presence::NotExpected(_)) => "not-expected",
+        Verdict::Existence(Presence::Unsettled(_)) => "unsettled",
+        Verdict::Fallback(Choice::Skip(_)) => "skip",
+        Verdict::Fallback(Choice::Named(_)) => "named",
+        Verdict::Fallback(Choice::Object(_)) => "object",
+        Verdict::Fallback(Choice::Peers) => "peers",
+        Verdict::Fallback(Choice::Document(_)) => "document",
+        Verdict::Retry(RetryDecision::After(_)) => "after",
+        Verdict::Retry(RetryDecision::OnChange) => "on-change",
+        Verdict::Retry(RetryDecision::Abandon(_)) => "abandon",
+        Verdict::Existence(Presence::Abstain)
+        | Verdict::Fallback(Choice::Abstain)
+        | Verdict::Retry(RetryDecision::Abstain) => "abstain",
+    }
+}
+
+fn exact(delay: Duration) -> String {
+    humantime::format_duration(delay).to_string()
+}
