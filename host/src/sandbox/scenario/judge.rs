@@ -89,7 +89,7 @@ pub struct Decision<'a> {
 }
 
 /// Every decision, in order.
-pub fn decisions(entries: &[Entry]) -> impl Iterator<Item = Decision<'_>> {
+pub fn decisions(entries: &[Entry]) -> impl Iterator<Item = Decision<'_>> + Clone {
     entries.iter().flat_map(|entry| {
         let attempt = match &entry.event {
             Event::Attempt {

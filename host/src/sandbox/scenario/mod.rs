@@ -27,5 +27,5 @@ pub use judge::{Decision, Failure, decisions, judge};
 pub use model::{Deed, NodePlan, Scenario, Step};
 pub use play::{Played, play};
 pub use read::MAX_LENGTH;
-pub use run::{Report, run};
+pub use run::{Most, Report, run};
 pub use timeline::{Focus, around, clock, in_words};

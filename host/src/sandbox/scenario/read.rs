@@ -512,6 +512,7 @@ impl<'a> Reader<'a> {
         };
         let (at, by) = (moment("at", written.at)?, moment("by", written.by)?);
         moment("from", written.from)?;
+        moment("until", written.until)?;
         let when = match (at, by) {
             (Some(_), Some(_)) => {
                 return Err(problem("by", "either `at` or `by` says when, not both"));
@@ -627,6 +628,7 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
+        self.only_what_narrows(&number, written, &what)?;
         if matches!(what, Expected::Phase(..) | Expected::Never(_)) && scope.stream.is_none() {
             return Err(self
                 .source
@@ -634,6 +636,51 @@ impl<'a> Reader<'a> {
         }
         let line = self.source.problem(&["expect", &number], "").line;
         Ok(Expectation { line, scope, what })
+    }
+
+    /// Refuses keys that say nothing about what is expected.
+    fn only_what_narrows(
+        &self,
+        number: &str,
+        written: &file::Expect,
+        what: &Expected,
+    ) -> Result<(), Problem> {
+        use Expected::{Budget, Delays, Ends, FailedCalls, Object, Phase, Requests, Verdicts};
+        let moment = matches!(what, Phase(..) | Object { .. });
+        let by = matches!(what, Phase(..));
+        let window = !matches!(what, Phase(..) | Object { .. } | Ends(_));
+        let decided = matches!(
+            what,
+            Verdicts { .. } | Delays { .. } | Budget { .. } | FailedCalls(_)
+        );
+        let streamed = !matches!(what, Object { .. } | Ends(_));
+        let of_node = !matches!(what, Object { .. });
+        for (key, is_written, has_a_meaning) in [
+            ("at", written.at.is_some(), moment),
+            ("by", written.by.is_some(), by),
+            ("from", written.from.is_some(), window),
+            ("until", written.until.is_some(), window),
+            ("role", written.role.is_some(), decided),
+            ("policy", written.policy.is_some(), decided),
+            ("stream", written.stream.is_some(), streamed),
+            ("node", written.node.is_some(), of_node),
+        ] {
+            if is_written && !has_a_meaning {
+                let message = format!("`{key}` means nothing for this expectation");
+                return Err(self.source.problem(&["expect", number, key], message));
+            }
+        }
+        let bounds = match what {
+            Delays { count, .. } | Requests { count, .. } | FailedCalls(count) => *count,
+            _ => Bounds::default(),
+        };
+        if let (Some(min), Some(max)) = (bounds.min, bounds.max)
+            && min > max
+        {
+            let message = format!("no number is at least {min} and at most {max}");
+            return Err(self.source.problem(&["expect", number], message));
+        }
+        Ok(())
     }
 
     fn scope(

@@ -1,5 +1,7 @@
 //! Runs a scenario with fresh and with reused instances.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::judge::{Decision, Failure, decisions, judge};
@@ -9,6 +11,7 @@ use super::timeline::clock;
 use crate::agent::Loaded;
 use crate::policy::Instances;
 use crate::sandbox::Event;
+use crate::sync::Call;
 
 /// What came of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +28,8 @@ pub struct Report {
     pub decisions: u64,
     /// Fuel that they used.
     pub fuel: u64,
+    /// The most that a call of each policy used.
+    pub most: BTreeMap<String, Most>,
     /// Requests of all agents.
     pub requests: u64,
 }
@@ -34,6 +39,17 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.failures.is_empty() && self.hidden_state.is_none()
     }
+}
+
+/// The most that a call of a policy used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Most {
+    /// Fuel.
+    pub fuel: u64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Host calls.
+    pub host_calls: u64,
 }
 
 /// Runs the scenario twice: with an instance of its own for each decision, and with instances that live on.
@@ -58,9 +74,21 @@ pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
         failures,
         hidden_state: hidden_state(&fresh, &reused),
         decisions: decisions(&fresh.entries).count() as u64,
-        fuel: used.map(|call| call.fuel).sum(),
+        fuel: used.clone().map(|call| call.fuel).sum(),
+        most: most(used),
         requests: requests.count() as u64,
     }
+}
+
+fn most<'a>(calls: impl Iterator<Item = &'a Call>) -> BTreeMap<String, Most> {
+    let mut most = BTreeMap::<String, Most>::new();
+    for call in calls {
+        let of = most.entry(call.policy.clone()).or_default();
+        of.fuel = of.fuel.max(call.fuel);
+        of.memory = of.memory.max(call.peak_memory);
+        of.host_calls = of.host_calls.max(call.host_calls.len() as u64);
+    }
+    most
 }
 
 /// The first decision that differs between fresh and reused instances. Both runs have the same seed, so nothing else

@@ -337,6 +337,18 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
             "5:6: lies after the end",
         ),
         (
+            "[[expect]]\nsilent = true\nby = \"1m\"",
+            "5:6: `by` means nothing for this expectation",
+        ),
+        (
+            "[[expect]]\nends = \"x\"\nrole = \"retry\"",
+            "5:8: `role` means nothing for this expectation",
+        ),
+        (
+            "[[expect]]\nfailed_calls = { min = 3, max = 1 }",
+            "no number is at least 3 and at most 1",
+        ),
+        (
             "[[faults]]\neffect = \"fail\"",
             "4:10: say how it fails with `kind`",
         ),

@@ -299,8 +299,7 @@ impl Step<'_, '_> {
             Phase::Unseen if self.owes_captured() => self.publish_captured(),
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.stream.phase = Phase::Awaiting;
-                self.stream.absent_since.get_or_insert(self.moment.now);
-                self.stream.absences = self.stream.absences.saturating_add(1);
+                self.count_absence();
                 self.perform(Activity::AskingFallback, Effect::AskFallback(reason))
             }
             _ => self.check(),
@@ -313,6 +312,7 @@ impl Step<'_, '_> {
             Phase::Unseen if self.owes_captured() => return self.publish_captured(),
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
+                self.count_absence();
                 let reason = "the stored object is missing; `tidegate verify --repair` restores it";
                 return self.stay_absent(reason.to_owned());
             }
@@ -320,6 +320,12 @@ impl Step<'_, '_> {
             _ => {}
         }
         self.rest()
+    }
+
+    /// The schema is owed and not there, once more.
+    fn count_absence(&mut self) {
+        self.stream.absent_since.get_or_insert(self.moment.now);
+        self.stream.absences = self.stream.absences.saturating_add(1);
     }
 
     /// Whether the store was never known to hold what was captured. A stream that begins again is so.
