@@ -67,6 +67,8 @@ impl Step<'_, '_> {
     /// A policy's delay is over and staging is as it was.
     fn go_on(&mut self, trigger: Trigger) -> Option<()> {
         match self.stream.phase {
+            // It was too early to tell what is staged now: that is not what was captured.
+            _ if self.stream.is_unsettled() => self.read_staged(trigger),
             Phase::Pending | Phase::Conflicted if self.stream.captured.is_some() => self.publish(),
             Phase::Conflicted => self.check(),
             _ => self.read_staged(trigger),

@@ -312,7 +312,7 @@ impl Step<'_, '_> {
             version: object.version.clone(),
             source,
         });
-        self.stream.wake = None;
+        self.stream.end_delay();
         self.stream.look = None;
         self.succeed();
         self.stream.last_success = Some(self.moment.now);

@@ -65,7 +65,7 @@ impl Step<'_, '_> {
             version,
             source: intent.source,
         });
-        self.stream.wake = None;
+        self.stream.end_delay();
         // The node writes the same key without conditions, so what was just confirmed can be overwritten.
         self.stream.look = Some(now.plus(self.moment.rules.look_again));
         self.succeed();

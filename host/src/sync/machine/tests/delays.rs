@@ -91,3 +91,17 @@ fn restaging_the_same_schema_does_not_cut_a_delay_short() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Synced);
 }
+
+#[test]
+fn what_it_was_too_early_to_tell_of_is_asked_about_again_though_something_older_waits() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::After(Duration::from_secs(60)));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Pending);
+    world.presence = Presence::Unsettled(Duration::from_secs(1));
+    world.restage("a:Utf8 b:Int64");
+    world.look(Trigger::Changed);
+    (world.reachable, world.presence) = (true, Presence::Present);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
+}
