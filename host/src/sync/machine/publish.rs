@@ -74,7 +74,13 @@ impl Step<'_, '_> {
                 self.stream.wake = Some(self.now().plus(self.moment.rules.recheck));
                 self.rest()
             }
-            _ => self.look_later(&failure),
+            _ => {
+                // The look after a Create is still owed. An object of no known version is looked at by way of the marker.
+                if let (Purpose::Created, Some(confirmed)) = (purpose, &mut self.stream.confirmed) {
+                    confirmed.version = None;
+                }
+                self.look_later(&failure)
+            }
         }
     }
 
