@@ -299,12 +299,17 @@ impl Step<'_, '_> {
             Phase::Unseen if self.owes_captured() => self.publish_captured(),
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.stream.phase = Phase::Awaiting;
-                self.stream.absent_since.get_or_insert(self.moment.now);
-                self.stream.absences = self.stream.absences.saturating_add(1);
+                self.count_absence();
                 self.perform(Activity::AskingFallback, Effect::AskFallback(reason))
             }
             _ => self.check(),
         }
+    }
+
+    /// Retry policies wait longer the more often a schema was absent.
+    fn count_absence(&mut self) {
+        self.stream.absent_since.get_or_insert(self.moment.now);
+        self.stream.absences = self.stream.absences.saturating_add(1);
     }
 
     fn not_expected(&mut self) -> Option<()> {
@@ -314,6 +319,7 @@ impl Step<'_, '_> {
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
                 let reason = "the stored object is missing; `tidegate verify --repair` restores it";
+                self.count_absence();
                 return self.stay_absent(reason.to_owned());
             }
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),

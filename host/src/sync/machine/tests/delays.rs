@@ -105,3 +105,16 @@ fn what_it_was_too_early_to_tell_of_is_asked_about_again_though_something_older_
     world.look(Trigger::Scheduled);
     assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
 }
+
+#[test]
+fn a_lost_object_is_waited_for_ever_longer() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    (world.staged, world.stored) = (None, None);
+    world.presence = Presence::NotExpected("nothing is staged".into());
+    world.look(Trigger::Verification);
+    assert_eq!(world.stream.phase, Phase::Awaiting);
+    let before = world.stream.absences;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.absences, before + 1, "policies count with it");
+}
