@@ -146,7 +146,10 @@ impl Step<'_, '_> {
             Staged::Torn => {
                 // Zero is no file's signature: whatever the next scan sees counts as changed.
                 self.stream.sighting.signature = 0;
-                self.stream.wake = Some(self.now().plus(self.moment.rules.min_delay));
+                let again = self.now().plus(self.moment.rules.min_delay);
+                self.stream.wake = Some(again);
+                // A look at the stored object that is due waits as well, or the file would be read again at once.
+                self.stream.look = self.stream.look.map(|look| look.max(again));
                 return self.rest();
             }
             Staged::Missing => LocalState::Missing,

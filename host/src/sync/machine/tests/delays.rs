@@ -118,3 +118,17 @@ fn a_lost_object_is_waited_for_ever_longer() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.absences, before + 1, "policies count with it");
 }
+
+#[test]
+fn a_torn_file_is_not_read_again_at_once_though_the_stored_object_is_to_be_looked_at() {
+    let mut stream = doing(Phase::Synced, Activity::ReadingStaged(Trigger::Scheduled));
+    stream.look = Some(NOW);
+    let rules = Rules::default();
+    let moment = Moment {
+        now: NOW,
+        entropy: 1,
+        rules: &rules,
+    };
+    stream.step(Event::Read(Staged::Torn), moment).unwrap();
+    assert_eq!(stream.next_wake(), Some(NOW.plus(rules.min_delay)));
+}
