@@ -3,6 +3,7 @@
 use super::stream::{Activity, Document, Ended, Purpose, Stream};
 use super::{Effect, Level, Sighting, Staged, Step};
 use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
+use crate::planted::{self, Defect};
 use crate::schema::Schema;
 use crate::time::{Timestamp, millis};
 
@@ -13,6 +14,9 @@ impl Step<'_, '_> {
         let latest = self.now().plus(self.moment.rules.longest_wait());
         for timer in [&mut self.stream.wake, &mut self.stream.look] {
             *timer = timer.map(|at| at.min(latest));
+        }
+        if planted::is(Defect::ForgetsIntent) {
+            self.stream.intent = None;
         }
         match self.stream.intent {
             Some(_) => self.read_back(Ended::Interrupted),
@@ -108,6 +112,9 @@ impl Step<'_, '_> {
         self.must_rest()?;
         self.stream.sighting = Sighting::default();
         self.stream.local = LocalState::Missing;
+        if planted::is(Defect::ForgetsCaptured) {
+            self.stream.captured = None;
+        }
         if self.stream.intent.is_some() {
             return self.read_back(Ended::Interrupted);
         }
@@ -249,7 +256,9 @@ impl Step<'_, '_> {
             Presence::Unsettled(delay) => {
                 let delay = self.moment.rules.clamp(delay);
                 self.stream.unsettled = self.stream.unsettled.saturating_add(delay);
-                if self.stream.unsettled > self.moment.rules.max_unsettled {
+                if self.stream.unsettled > self.moment.rules.max_unsettled
+                    && !planted::is(Defect::UnsettledForever)
+                {
                     let limit = self.moment.rules.max_unsettled;
                     self.stream.unsettled = std::time::Duration::ZERO;
                     self.note(
@@ -290,6 +299,13 @@ impl Step<'_, '_> {
             return self.fail(Failure::SchemaInvalid(reason));
         };
         self.stream.captured = Some(Document::new(schema));
+        if self.stream.phase == Phase::Provisional && planted::is(Defect::KeepsFallback) {
+            return self.rest();
+        }
+        if planted::is(Defect::LosesPending) {
+            self.stream.phase = Phase::Idle;
+            return self.rest();
+        }
         self.stream.phase = Phase::Pending;
         self.stream.lost_races = 0;
         self.stream.phantom_refusals = 0;
@@ -322,7 +338,9 @@ impl Step<'_, '_> {
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
                 let reason = "the stored object is missing; `tidegate verify --repair` restores it";
-                self.count_absence();
+                if !planted::is(Defect::CountsNoAbsence) {
+                    self.count_absence();
+                }
                 return self.stay_absent(reason.to_owned());
             }
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
