@@ -32,6 +32,9 @@ pub(super) const DEMO: &str =
 /// Those of `status`.
 pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage, configuration or no ledger, 3 some \
                                  stream unsettled.";
+/// Those of `policy explore`.
+pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal, 2 usage or configuration, 3 some \
+                                  property does not hold, 5 policy unusable.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";

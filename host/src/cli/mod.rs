@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 mod output;
 mod place;
+mod policy;
 mod run;
 mod select;
 mod status;
@@ -93,6 +94,8 @@ enum Command {
     /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
     #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
+    /// Try policies in simulated worlds
+    Policy(policy::Policy),
     /// Look after the agent's own state
     Ledger(ledger::Ledger),
     /// Show the program's version, the contracts it speaks, and its engine
@@ -197,5 +200,6 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(&log).await,
+        Command::Policy(command) => command.run(&log).await,
     }
 }
