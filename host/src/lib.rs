@@ -9,6 +9,7 @@ pub mod config;
 pub mod contract;
 pub mod digest;
 pub mod ledger;
+mod planted;
 pub mod policy;
 pub mod sandbox;
 pub mod schema;

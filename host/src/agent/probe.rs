@@ -3,6 +3,7 @@
 use super::AgentError;
 use crate::contract::StoreFailure;
 use crate::ledger::ProbeRecord;
+use crate::planted::{self, Defect};
 use crate::storage::{ConditionalSupport, ConditionalWrites, Store, probe};
 use crate::stream::NodeId;
 use crate::sync::{JournalError, Memory, Writes};
@@ -21,7 +22,8 @@ pub fn verdict(
     found: ConditionalSupport,
     wanted: ConditionalWrites,
 ) -> Result<Writes, AgentError> {
-    match (found.honoured(), wanted) {
+    let honoured = found.honoured() || planted::is(Defect::AcceptsIgnoredConditions);
+    match (honoured, wanted) {
         (true, _) => Ok(Writes::Conditional),
         (false, ConditionalWrites::BestEffort) => {
             tracing::warn!(

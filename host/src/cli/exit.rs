@@ -42,6 +42,9 @@ pub(super) const REPLAY: &str = "Exit codes: 0 every decision came out the same,
                                  component that does not fit it, 3 some decision differs.";
 /// What tells that decisions came out differently.
 pub const DIFFERENT: u8 = 3;
+/// Those of `policy explore`.
+pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal, 2 usage or configuration, 3 some \
+                                  property does not hold, 5 policy unusable.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";

@@ -90,6 +90,16 @@ impl Chronicle {
         (std::mem::take(&mut entries.kept), entries.omitted)
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries().kept.len()
+    }
+
+    /// Whether nothing happened yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         // An entry is added as a whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

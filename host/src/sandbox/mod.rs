@@ -6,6 +6,7 @@ mod chronicle;
 mod clock;
 mod dice;
 mod executor;
+pub mod explore;
 mod memory;
 mod node;
 pub mod record;

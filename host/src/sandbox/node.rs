@@ -48,6 +48,8 @@ pub struct SimulatedNode {
     chronicle: Chronicle,
     entropy: Arc<Dice>,
     life: Mutex<Option<Life>>,
+    /// The agent before it, which was told to stop.
+    ending: Mutex<Option<Guard>>,
 }
 
 /// An agent that runs.
@@ -84,6 +86,7 @@ impl SimulatedNode {
             blueprint,
             chronicle,
             life: Mutex::new(None),
+            ending: Mutex::new(None),
         }
     }
 
@@ -92,12 +95,13 @@ impl SimulatedNode {
         &self.blueprint.settings.staging.layout
     }
 
-    /// Starts the agent, unless it runs.
+    /// Starts the agent, unless it runs. What is left of one that was told to stop ends first: there is one at a time.
     pub fn start(self: &Arc<Self>) {
         let mut life = self.life();
         if life.is_some() {
             return;
         }
+        self.cut_off();
         let (stop, stopped) = oneshot::channel();
         let node = Arc::clone(self);
         let task = self
@@ -111,7 +115,7 @@ impl SimulatedNode {
         if let Some(Life { stop, task }) = self.life().take() {
             // It may have ended by itself.
             let _ = stop.send(());
-            task.detach();
+            *self.ending() = Some(task);
         }
     }
 
@@ -119,6 +123,13 @@ impl SimulatedNode {
     pub fn crash(&self) {
         let life = self.life().take();
         drop(life);
+        self.cut_off();
+    }
+
+    /// Ends what is left of an agent that was told to stop. Whatever begins next knows no more than a ledger would.
+    fn cut_off(&self) {
+        let ending = self.ending().take();
+        drop(ending);
         if let Err(error) = self.memory.restart() {
             self.defect(error.to_string());
         }
@@ -126,7 +137,8 @@ impl SimulatedNode {
 
     /// Ends the agent for good.
     pub(super) fn end(&self) {
-        drop(self.life().take());
+        let (life, ending) = (self.life().take(), self.ending().take());
+        drop((life, ending));
     }
 
     /// Whether an agent runs.
@@ -235,6 +247,11 @@ impl SimulatedNode {
             text,
         };
         self.chronicle.tell(self.executor.now(), event);
+    }
+
+    fn ending(&self) -> MutexGuard<'_, Option<Guard>> {
+        // It is set or taken as a whole.
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn life(&self) -> MutexGuard<'_, Option<Life>> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::clock::BEGINNING;
 use super::executor::Executor;
+use crate::planted::{self, Defect};
 use crate::staging::{
     FileEntry, FileError, FileKind, Identity, IdentityError, Layout, ListError, MAX_FOREIGN,
     ReadError, ScanSummary, SchemaStat, Staged, StagedFile, Staging, StagingError, Stat,
@@ -257,14 +258,14 @@ impl Staging for SimulatedStaging {
             .ok_or(ReadError::Missing)?;
         match &file.content {
             Content::Unreadable(cause) => Err(ReadError::Unreadable(cause.clone())),
-            Content::Torn(_) => Err(ReadError::Torn),
+            Content::Torn(_) if !planted::is(Defect::TrustsTornFile) => Err(ReadError::Torn),
             Content::Whole(bytes) if bytes.len() as u64 > self.max_schema_size => {
                 Err(ReadError::TooLarge {
                     size: bytes.len() as u64,
                     limit: self.max_schema_size,
                 })
             }
-            Content::Whole(bytes) => Ok(StagedFile {
+            Content::Whole(bytes) | Content::Torn(bytes) => Ok(StagedFile {
                 bytes: bytes.clone(),
                 stat: stat(file),
             }),

@@ -148,4 +148,31 @@ mod tests {
         assert_eq!(run, digest_of(7, &blueprint));
         assert_ne!(run, digest_of(8, &blueprint));
     }
+
+    #[tokio::test]
+    async fn a_world_that_is_dropped_leaves_nothing() {
+        let blueprint = blueprint("[staging]\nlayout = \"plain\"\n").await;
+        for crashes in [false, true] {
+            let mut world = World::new(1, true, StoreBehaviour::default());
+            let node = world.add_node("n1", blueprint.clone());
+            node.staging
+                .put_schema(&StreamId::new("app"), Content::Whole(SCHEMA.into()));
+            node.start();
+            world.run_until(Duration::from_secs(20)).unwrap();
+            if crashes {
+                node.crash();
+                node.start();
+                world.run_until(Duration::from_secs(30)).unwrap();
+            }
+            let left = (Arc::downgrade(&node), Arc::downgrade(&world.store));
+            let executor = world.executor.watch();
+            drop((node, world));
+            assert_eq!(
+                (left.0.strong_count(), left.1.strong_count()),
+                (0, 0),
+                "{crashes}"
+            );
+            assert_eq!(executor.strong_count(), 0, "{crashes}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutResult};
 
 use crate::contract::{FailureKind, ObjectInfo, StoreFailure, Version};
+use crate::planted::{self, Defect};
 use crate::time::Clock;
 
 use super::classify::{self, Answer, Trouble};
@@ -231,7 +232,13 @@ impl Store {
     /// Writes the whole object where nothing stands.
     pub async fn create(&self, key: &Path, bytes: Bytes) -> Put {
         let size = bytes.len();
-        match self.put(key, "create", bytes, PutMode::Create).await {
+        let mode = match planted::is(Defect::CreatesByOverwriting)
+            && !key.as_ref().starts_with(".tidegate")
+        {
+            true => PutMode::Overwrite,
+            false => PutMode::Create,
+        };
+        match self.put(key, "create", bytes, mode).await {
             Ok(result) => self.done(size, &result),
             Err(Trouble { answer, failure }) => match answer {
                 Answer::Exists | Answer::Stale | Answer::Unchanged => Put::Exists,

@@ -1,6 +1,7 @@
 //! One attempt of one stream: steps the machine and performs its effects until it rests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::core::Core;
 use super::gate::Writes;
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub phase: Phase,
     /// When it wants to be looked at next.
     pub wake: Option<Timestamp>,
+    /// In how long the policies are asked again, whatever happens before.
+    pub again: Option<Duration>,
     /// Whether a policy said that it is too early to tell.
     pub unsettled: bool,
     /// What was last wrong with it.
@@ -163,10 +166,9 @@ impl Core {
             text: problem,
         });
         story.why = "never: the stream needs another name".to_owned();
-        self.journal
-            .save(id, &stream, Some(&story), self.clock.now())
-            .await?;
-        Ok(outcome(&stream, None, story))
+        let now = self.clock.now();
+        self.journal.save(id, &stream, Some(&story), now).await?;
+        Ok(outcome(&stream, now, None, story))
     }
 }
 
@@ -252,7 +254,8 @@ impl Attempt<'_> {
             let (before, after) = (self.story.before, self.stream.phase);
             tracing::info!(stream = %self.id, "{before} → {after}; next look {}", self.story.why);
         }
-        Ok(outcome(&self.stream, self.planned, self.story))
+        let now = self.core.clock.now();
+        Ok(outcome(&self.stream, now, self.planned, self.story))
     }
 
     /// Why the stream is looked at next when it is.
@@ -268,7 +271,7 @@ impl Attempt<'_> {
         };
         let delay = in_short(next.since(self.core.clock.now()));
         match (&stream.last_failure, stream.phase) {
-            _ if stream.unsettled > std::time::Duration::ZERO => {
+            _ if stream.is_unsettled() => {
                 format!("in {delay}: it is too early to tell")
             }
             _ if Some(next) == stream.look => {
@@ -281,11 +284,12 @@ impl Attempt<'_> {
     }
 }
 
-fn outcome(stream: &Stream, planned: Option<Planned>, story: Story) -> Outcome {
+fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Story) -> Outcome {
     Outcome {
         phase: stream.phase,
         wake: stream.next_wake(),
-        unsettled: stream.unsettled > std::time::Duration::ZERO,
+        again: stream.wake.map(|wake| wake.since(now)),
+        unsettled: stream.is_unsettled(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

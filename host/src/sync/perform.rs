@@ -7,6 +7,7 @@ use super::marker::Search;
 use super::publishers::read_schema;
 use super::story;
 use crate::contract::{ObjectInfo, StoreFailure};
+use crate::planted::{self, Defect};
 use crate::schema::Schema;
 use crate::staging::ReadError;
 use crate::storage::Put;
@@ -134,7 +135,10 @@ impl Attempt<'_> {
         let Some(intent) = self.stream.intent.clone() else {
             return Err(AttemptError::Endless(self.id.clone()));
         };
-        let (key, bytes) = (self.keys.schema.clone(), intent.document.bytes());
+        let (key, mut bytes) = (self.keys.schema.clone(), intent.document.bytes());
+        if planted::is(Defect::UploadsHalf) {
+            bytes.truncate(bytes.len() / 2);
+        }
         let (method, put) = match &intent.mode {
             Mode::Create => ("CREATE", self.core.store.create(&key, bytes).await),
             Mode::Update(version) => ("UPDATE", self.core.store.update(&key, bytes, version).await),

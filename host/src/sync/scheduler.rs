@@ -15,6 +15,7 @@ use super::core::Core;
 use super::tracker::{Tracker, Work};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
+use crate::planted::{self, Defect};
 use crate::staging::{ScanSummary, Staged, StagingError};
 use crate::stream::StreamId;
 use crate::time::{Timestamp, millis};
@@ -270,7 +271,7 @@ impl Scheduler {
             Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
             _ => Some(work),
         };
-        if !entry.busy {
+        if !entry.busy || planted::is(Defect::DoublesAttempts) {
             entry.busy = true;
             self.ready.push_back(id);
         }
@@ -313,7 +314,11 @@ impl Scheduler {
                 self.queue(id, Work::Look(Trigger::Scheduled));
             }
         }
-        while self.running.len() < self.at_once {
+        let at_once = match planted::is(Defect::OneStreamAtOnce) {
+            true => 1,
+            false => self.at_once,
+        };
+        while self.running.len() < at_once {
             let Some(id) = self.ready.pop_front() else {
                 break;
             };

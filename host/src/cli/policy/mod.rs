@@ -1,5 +1,6 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod explore;
 mod replay;
 mod schema;
 mod test;
@@ -33,6 +34,13 @@ enum Command {
     /// ledger is touched. What a component asks beyond that is told as "diverged here".
     #[command(after_help = exit::REPLAY)]
     Replay(replay::Replay),
+    /// Look for worlds in which a documented property does not hold
+    ///
+    /// Makes a world from each seed: nodes, streams, faults, crashes, other writers; runs the real agents and the real
+    /// components in it, in virtual time; and checks what happened. What it finds is made as small as it gets, and
+    /// written as a scenario.
+    #[command(after_help = exit::EXPLORE)]
+    Explore(explore::Explore),
 }
 
 impl Policy {
@@ -41,6 +49,7 @@ impl Policy {
             Command::Test(command) => command.run(log).await,
             Command::Schema(command) => command.run(),
             Command::Replay(command) => command.run(log).await,
+            Command::Explore(command) => command.run(log).await,
         }
     }
 }

@@ -131,6 +131,7 @@ pub(super) struct Arrival<'a> {
 /// What a request goes through, all rules together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Course {
+    pub(super) sent: Duration,
     pub(super) delay: Duration,
     pub(super) late: Duration,
     pub(super) failure: Option<StoreFailure>,

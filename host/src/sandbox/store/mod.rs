@@ -43,6 +43,9 @@ use crate::tasks::Tasks;
 /// The store's name in messages.
 const NAME: &str = "simulated store";
 
+/// Who puts something there in the middle of somebody else's request, by rule.
+pub const ANOTHER_WRITER: &str = "another writer";
+
 /// How a simulated store behaves when nothing goes wrong.
 #[derive(Clone, Debug)]
 pub struct StoreBehaviour {
@@ -148,6 +151,7 @@ impl SimulatedStore {
         let before = state.set(key, Some(bytes.clone()), now);
         state.tell(Request {
             at: now,
+            sent: now,
             by: by.to_owned(),
             operation: Operation::Overwrite,
             key: key.to_string(),
@@ -168,6 +172,7 @@ impl SimulatedStore {
             let before = state.set(key, None, now);
             state.tell(Request {
                 at: now,
+                sent: now,
                 by: by.to_owned(),
                 operation: Operation::Delete,
                 key: key.to_string(),
@@ -188,6 +193,7 @@ impl SimulatedStore {
         let before = state.set(key, None, now);
         state.tell(Request {
             at: now,
+            sent: now,
             by: by.to_owned(),
             operation: Operation::Delete,
             key: key.to_string(),
@@ -295,6 +301,7 @@ impl Port {
             key: key.as_ref(),
         };
         let mut course = Course::chart(&mut state.rules, &arrival, &state.dice);
+        course.sent = now;
         if let Some(limits) = state.limits
             && !state.rates.admit(limits, key, operation.writes(), now)
             && !course.hangs
@@ -331,8 +338,10 @@ impl Port {
     ) -> Served<T> {
         let now = self.store.executor.now();
         let mut state = self.store.state();
+        let sent = course.sent;
         let told = |outcome, change| Request {
             at: now,
+            sent,
             by: self.by.clone(),
             operation,
             key: key.to_string(),
@@ -356,7 +365,8 @@ impl Port {
             let before = state.set(key, Some(content.clone()), now);
             let after = Some(content.clone());
             state.tell(Request {
-                by: "another writer".to_owned(),
+                by: ANOTHER_WRITER.to_owned(),
+                sent: now,
                 operation: Operation::Overwrite,
                 ..told(Outcome::Done, Some(Change { before, after }))
             });

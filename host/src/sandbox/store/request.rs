@@ -116,6 +116,8 @@ impl fmt::Display for Outcome {
 pub struct Request {
     /// When the store took it up, after the world's beginning.
     pub at: Duration,
+    /// When it was sent.
+    pub sent: Duration,
     /// Whose it was: a node's agent, or a writer of the world's.
     pub by: String,
     /// What for.

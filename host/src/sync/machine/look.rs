@@ -3,6 +3,7 @@
 use super::stream::{Activity, Document, Ended, Purpose, Stream};
 use super::{Effect, Level, Sighting, Staged, Step};
 use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
+use crate::planted::{self, Defect};
 use crate::schema::Schema;
 use crate::time::{Timestamp, millis};
 
@@ -13,6 +14,9 @@ impl Step<'_, '_> {
         let latest = self.now().plus(self.moment.rules.longest_wait());
         for timer in [&mut self.stream.wake, &mut self.stream.look] {
             *timer = timer.map(|at| at.min(latest));
+        }
+        if planted::is(Defect::ForgetsIntent) {
+            self.stream.intent = None;
         }
         match self.stream.intent {
             Some(_) => self.read_back(Ended::Interrupted),
@@ -67,8 +71,8 @@ impl Step<'_, '_> {
     /// A policy's delay is over and staging is as it was.
     fn go_on(&mut self, trigger: Trigger) -> Option<()> {
         match self.stream.phase {
-            // What is staged is newer than what was captured, and was too fresh to be judged.
-            _ if !self.stream.unsettled.is_zero() => self.read_staged(trigger),
+            // It was too early to tell what is staged now: that is not what was captured.
+            _ if self.stream.is_unsettled() => self.read_staged(trigger),
             Phase::Pending | Phase::Conflicted if self.stream.captured.is_some() => self.publish(),
             Phase::Conflicted => self.check(),
             _ => self.read_staged(trigger),
@@ -108,6 +112,9 @@ impl Step<'_, '_> {
         self.must_rest()?;
         self.stream.sighting = Sighting::default();
         self.stream.local = LocalState::Missing;
+        if planted::is(Defect::ForgetsCaptured) {
+            self.stream.captured = None;
+        }
         if self.stream.intent.is_some() {
             return self.read_back(Ended::Interrupted);
         }
@@ -146,7 +153,10 @@ impl Step<'_, '_> {
             Staged::Torn => {
                 // Zero is no file's signature: whatever the next scan sees counts as changed.
                 self.stream.sighting.signature = 0;
-                self.stream.wake = Some(self.now().plus(self.moment.rules.min_delay));
+                let again = self.now().plus(self.moment.rules.min_delay);
+                self.stream.wake = Some(again);
+                // A look at the stored object that is due waits as well, or the file would be read again at once.
+                self.stream.look = self.stream.look.map(|look| look.max(again));
                 return self.rest();
             }
             Staged::Missing => LocalState::Missing,
@@ -246,7 +256,9 @@ impl Step<'_, '_> {
             Presence::Unsettled(delay) => {
                 let delay = self.moment.rules.clamp(delay);
                 self.stream.unsettled = self.stream.unsettled.saturating_add(delay);
-                if self.stream.unsettled > self.moment.rules.max_unsettled {
+                if self.stream.unsettled > self.moment.rules.max_unsettled
+                    && !planted::is(Defect::UnsettledForever)
+                {
                     let limit = self.moment.rules.max_unsettled;
                     self.stream.unsettled = std::time::Duration::ZERO;
                     self.note(
@@ -287,6 +299,13 @@ impl Step<'_, '_> {
             return self.fail(Failure::SchemaInvalid(reason));
         };
         self.stream.captured = Some(Document::new(schema));
+        if self.stream.phase == Phase::Provisional && planted::is(Defect::KeepsFallback) {
+            return self.rest();
+        }
+        if planted::is(Defect::LosesPending) {
+            self.stream.phase = Phase::Idle;
+            return self.rest();
+        }
         self.stream.phase = Phase::Pending;
         self.stream.lost_races = 0;
         self.stream.phantom_refusals = 0;
@@ -306,26 +325,28 @@ impl Step<'_, '_> {
         }
     }
 
+    /// Retry policies wait longer the more often a schema was absent.
+    fn count_absence(&mut self) {
+        self.stream.absent_since.get_or_insert(self.moment.now);
+        self.stream.absences = self.stream.absences.saturating_add(1);
+    }
+
     fn not_expected(&mut self) -> Option<()> {
         match self.stream.phase {
             Phase::Pending if self.stream.captured.is_some() => return self.publish(),
             Phase::Unseen if self.owes_captured() => return self.publish_captured(),
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
-                self.count_absence();
                 let reason = "the stored object is missing; `tidegate verify --repair` restores it";
+                if !planted::is(Defect::CountsNoAbsence) {
+                    self.count_absence();
+                }
                 return self.stay_absent(reason.to_owned());
             }
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
             _ => {}
         }
         self.rest()
-    }
-
-    /// The schema is owed and not there, once more.
-    fn count_absence(&mut self) {
-        self.stream.absent_since.get_or_insert(self.moment.now);
-        self.stream.absences = self.stream.absences.saturating_add(1);
     }
 
     /// Whether the store was never known to hold what was captured. A stream that begins again is so.

@@ -35,6 +35,7 @@ pub use stream::{
 };
 
 use crate::contract::Trigger;
+use crate::planted::{self, Defect};
 use crate::time::Timestamp;
 
 /// What a step may depend on besides the stream and the event: everything that could make two runs differ.
@@ -121,7 +122,10 @@ impl Step<'_, '_> {
 
     /// Nothing more to do until the next look, unless the last one had to wait for the outcome of a write.
     fn rest(&mut self) -> Option<()> {
-        if self.stream.intent.is_none() && std::mem::take(&mut self.stream.unread) {
+        if self.stream.intent.is_none()
+            && std::mem::take(&mut self.stream.unread)
+            && !planted::is(Defect::ForgetsUnread)
+        {
             return self.read_staged(Trigger::Changed);
         }
         self.stream.activity = Activity::Resting;

@@ -7,6 +7,7 @@ use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Step};
 use crate::contract::{
     Failure, FailureKind, LocalState, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
 };
+use crate::planted::{self, Defect};
 use crate::schema::Schema;
 use crate::time::millis;
 
@@ -43,8 +44,13 @@ impl Step<'_, '_> {
             Err(failure) => return self.marker_unknown(purpose, failure),
         };
         match seen {
+            MarkerSeen::Gone
+                if purpose == Purpose::Write && planted::is(Defect::WritesThoughGone) => {}
             MarkerSeen::Gone => return self.gone(),
             MarkerSeen::Present(marker) => {
+                if revived && planted::is(Defect::NeverRevives) {
+                    return self.rest();
+                }
                 if revived || self.is_anew(&marker) {
                     return self.begin_anew(marker);
                 }
@@ -74,11 +80,20 @@ impl Step<'_, '_> {
                 self.stream.wake = Some(self.now().plus(self.moment.rules.recheck));
                 self.rest()
             }
-            _ => self.look_later(&failure),
+            _ => {
+                // The look after a Create is still owed. An object of no known version is looked at by way of the marker.
+                if let (Purpose::Created, Some(confirmed)) = (purpose, &mut self.stream.confirmed) {
+                    confirmed.version = None;
+                }
+                self.look_later(&failure)
+            }
         }
     }
 
     fn is_anew(&self, marker: &Marker) -> bool {
+        if planted::is(Defect::KeepsOldIncarnation) {
+            return false;
+        }
         self.stream
             .incarnation
             .as_ref()
@@ -169,6 +184,9 @@ impl Step<'_, '_> {
                 self.synced(schema, &object, Source::Store)
             }
             RemoteSeen::WellFormed { object, schema } => match schema.merge(&captured.schema) {
+                Ok(_) if planted::is(Defect::SkipsMerge) => {
+                    self.swap(&object, captured.schema, Source::Local)
+                }
                 Ok(merged) => self.swap(&object, merged, Source::Local),
                 Err(_) if self.is_own_fallback(&object) => {
                     let remote = Box::new(Remote { object, schema });
@@ -312,7 +330,7 @@ impl Step<'_, '_> {
             version: object.version.clone(),
             source,
         });
-        self.stream.wake = None;
+        self.stream.end_delay();
         self.stream.look = None;
         self.succeed();
         self.stream.last_success = Some(self.moment.now);
@@ -367,6 +385,13 @@ impl Step<'_, '_> {
 
     pub(super) fn lost_race(&mut self, remote: RemoteSeen) -> Option<()> {
         self.stream.intent = None;
+        if let (true, RemoteSeen::WellFormed { object, .. }, Some(captured)) = (
+            planted::is(Defect::LosesRaceAndOverwrites),
+            &remote,
+            self.stream.captured.clone(),
+        ) {
+            return self.swap(object, captured.schema, Source::Local);
+        }
         self.stream.lost_races = self.stream.lost_races.saturating_add(1);
         if self.stream.lost_races > self.moment.rules.max_lost_races {
             let lost = self.stream.lost_races;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::stream::Activity;
 use super::{Effect, Level, Step};
 use crate::contract::{Failure, Phase, RetryDecision, StoreFailure};
+use crate::planted::{self, Defect};
 use crate::time::millis;
 
 impl Step<'_, '_> {
@@ -47,9 +48,15 @@ impl Step<'_, '_> {
         let rules = self.moment.rules;
         match &decision {
             RetryDecision::After(delay) => {
-                let delay = rules.clamp(*delay);
+                let delay = match planted::is(Defect::ForgetsClamp) {
+                    true => *delay,
+                    false => rules.clamp(*delay),
+                };
                 self.stream.previous_delay = Some(delay);
                 self.stream.wake = Some(self.now().plus(delay));
+                if planted::is(Defect::DropsRetry) {
+                    self.stream.wake = None;
+                }
             }
             RetryDecision::OnChange => self.stream.wake = Some(self.now().plus(rules.recheck)),
             RetryDecision::Abandon(reason) => {

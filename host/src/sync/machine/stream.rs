@@ -303,6 +303,18 @@ impl<D> Stream<D> {
         }
     }
 
+    /// Whether the policies last said of the staged schema that it is too early to tell.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled > Duration::ZERO
+    }
+
+    /// Nothing is tried again any more. The policies are still asked about what it was too early to tell of.
+    pub(super) fn end_delay(&mut self) {
+        if !self.is_unsettled() {
+            self.wake = None;
+        }
+    }
+
     /// Where the content that stands in the store came from.
     pub fn source(&self) -> Option<&Source> {
         self.confirmed.as_ref().map(|confirmed| &confirmed.source)

@@ -3,6 +3,7 @@
 use super::stream::{Activity, Confirmed, Document, Purpose, Source};
 use super::{HeadSeen, Level, RemoteSeen, Step};
 use crate::contract::{Failure, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger};
+use crate::planted::{self, Defect};
 use crate::schema::Schema;
 
 impl Step<'_, '_> {
@@ -19,6 +20,10 @@ impl Step<'_, '_> {
         let now = self.moment.now;
         match seen {
             Err(failure) => self.look_later(&failure),
+            Ok(HeadSeen::Missing) if planted::is(Defect::IgnoresMissing) => {
+                self.stream.look = None;
+                self.rest()
+            }
             Ok(HeadSeen::Missing) => {
                 self.stream.remote = RemoteState::Missing { seen: now };
                 self.check_marker(Purpose::Missing)
@@ -29,7 +34,8 @@ impl Step<'_, '_> {
                     .confirmed
                     .as_ref()
                     .and_then(|confirmed| confirmed.version.as_ref());
-                let same = known.is_some() && known == object.version.as_ref();
+                let same = known.is_some() && known == object.version.as_ref()
+                    || planted::is(Defect::TrustsAnyVersion);
                 self.stream.remote = RemoteState::Found { object, seen: now };
                 if !same || self.stream.phase == Phase::Abandoned {
                     // The object may be another incarnation's.
@@ -164,6 +170,9 @@ impl Step<'_, '_> {
                     _ => {
                         self.stream.phase = Phase::Awaiting;
                         self.stream.look = None;
+                        if planted::is(Defect::ForgetsConfirmed) {
+                            (self.stream.confirmed, self.stream.captured) = (None, None);
+                        }
                         if self.stream.source().is_some_and(Source::is_fallback) {
                             self.stream.confirmed = None;
                         }

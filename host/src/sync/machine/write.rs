@@ -3,6 +3,7 @@
 use super::stream::{Activity, Confirmed, Ended, Intent, Mode, Purpose, Source};
 use super::{Effect, RemoteSeen, Step};
 use crate::contract::{Failure, FailureKind, ObjectInfo, Phase, RemoteState, StoreFailure};
+use crate::planted::{self, Defect};
 use crate::storage::Put;
 
 impl Step<'_, '_> {
@@ -10,6 +11,9 @@ impl Step<'_, '_> {
     /// enter the store again. After that look, an object that someone replaces has another version.
     pub(super) fn begin_write(&mut self, intent: Intent) -> Option<()> {
         self.stream.intent = Some(intent);
+        if planted::is(Defect::SkipsMarkerBeforeWrite) {
+            return self.perform(Activity::Writing, Effect::Write);
+        }
         self.check_marker(Purpose::Write)
     }
 
@@ -26,6 +30,17 @@ impl Step<'_, '_> {
             // A store that tells no version is asked for it: the next write needs one.
             Put::Done(object) if object.version.is_none() => self.read_back(Ended::Interrupted),
             Put::Done(object) => self.confirm(object),
+            Put::Exists if planted::is(Defect::TakesExistsForDone) => {
+                let intent = self.stream.intent.as_ref()?;
+                self.confirm(ObjectInfo {
+                    size: intent.document.bytes.len() as u64,
+                    modified: self.now(),
+                    version: None,
+                })
+            }
+            Put::Ambiguous(_) if planted::is(Defect::WritesAgainBlindly) => {
+                self.perform(Activity::Writing, Effect::Write)
+            }
             Put::Exists => self.read_back(Ended::Exists),
             Put::Stale => self.read_back(Ended::Stale),
             Put::Ambiguous(failure) => self.read_back(Ended::Unknown(failure)),
@@ -65,12 +80,15 @@ impl Step<'_, '_> {
             version,
             source: intent.source,
         });
-        self.stream.wake = None;
+        self.stream.end_delay();
         // The node writes the same key without conditions, so what was just confirmed can be overwritten.
         self.stream.look = Some(now.plus(self.moment.rules.look_again));
+        if planted::is(Defect::NeverLooksAgain) {
+            self.stream.look = None;
+        }
         self.succeed();
         self.stream.last_success = Some(now);
-        if intent.mode == Mode::Create {
+        if intent.mode == Mode::Create && !planted::is(Defect::SkipsMarkerAfterCreate) {
             self.check_marker(Purpose::Created)
         } else {
             self.rest()

@@ -91,3 +91,44 @@ fn restaging_the_same_schema_does_not_cut_a_delay_short() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Synced);
 }
+
+#[test]
+fn what_it_was_too_early_to_tell_of_is_asked_about_again_though_something_older_waits() {
+    let mut world = World::new().stage("a:Utf8");
+    (world.reachable, world.decision) = (false, RetryDecision::After(Duration::from_secs(60)));
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Pending);
+    world.presence = Presence::Unsettled(Duration::from_secs(1));
+    world.restage("a:Utf8 b:Int64");
+    world.look(Trigger::Changed);
+    (world.reachable, world.presence) = (true, Presence::Present);
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
+}
+
+#[test]
+fn a_lost_object_is_waited_for_ever_longer() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    (world.staged, world.stored) = (None, None);
+    world.presence = Presence::NotExpected("nothing is staged".into());
+    world.look(Trigger::Verification);
+    assert_eq!(world.stream.phase, Phase::Awaiting);
+    let before = world.stream.absences;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.absences, before + 1, "policies count with it");
+}
+
+#[test]
+fn a_torn_file_is_not_read_again_at_once_though_the_stored_object_is_to_be_looked_at() {
+    let mut stream = doing(Phase::Synced, Activity::ReadingStaged(Trigger::Scheduled));
+    stream.look = Some(NOW);
+    let rules = Rules::default();
+    let moment = Moment {
+        now: NOW,
+        entropy: 1,
+        rules: &rules,
+    };
+    stream.step(Event::Read(Staged::Torn), moment).unwrap();
+    assert_eq!(stream.next_wake(), Some(NOW.plus(rules.min_delay)));
+}

@@ -170,3 +170,24 @@ fn a_stream_created_anew_behind_our_back_ends_a_conflict() {
         );
     }
 }
+
+#[test]
+fn a_look_after_a_create_that_fails_is_made_up_for() {
+    let rules = Rules::default();
+    let moment = || Moment {
+        now: NOW,
+        entropy: 1,
+        rules: &rules,
+    };
+    let mut stream = doing(Phase::Synced, Activity::CheckingMarker(Purpose::Created));
+    let failure = StoreFailure::new(FailureKind::Timeout, "no answer");
+    stream.step(Event::Marker(Err(failure)), moment()).unwrap();
+    let looked = Event::Looked {
+        trigger: Trigger::Verification,
+        sighting: sighting(7),
+    };
+    assert_eq!(stream.step(looked, moment()).unwrap(), [Effect::Head]);
+    let found = Event::Headed(Ok(HeadSeen::Found(object("v1"))));
+    let effects = stream.step(found, moment()).unwrap();
+    assert_eq!(effects, [Effect::CheckMarker(Purpose::Verify)]);
+}

@@ -17,7 +17,7 @@ mod writes;
 use std::time::Duration;
 
 use super::fixtures::*;
-use super::stream::{Document, Intent, Mode, Source, Stream};
+use super::stream::{Document, Intent, Mode, Purpose, Source, Stream};
 use super::{
     Activity, Effect, Event, HeadSeen, Level, Marker, MarkerSeen, Moment, Note, Peer, Peers,
     Proposal, RemoteSeen, Rules, Sighting, Staged,

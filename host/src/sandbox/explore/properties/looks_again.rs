@@ -1,0 +1,74 @@
+//! The node itself writes the same keys without conditions, so what was written is soon looked at again.
+
+use std::time::Duration;
+
+use super::Found;
+use crate::contract::Phase;
+use crate::sandbox::explore::history::{History, Write};
+use crate::sandbox::explore::plan::Action;
+use crate::sandbox::store::Operation;
+
+/// How late the look may be: the stream may be busy.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Requests that may come before it.
+const REQUESTS_BEFORE: u32 = 8;
+
+pub(super) fn judge(found: &mut Found<'_, '_>) {
+    let history = found.history();
+    let [.., longest] = history.plan.store.latency;
+    // Where requests time out by themselves, looks are put off.
+    if longest.duration() * 2 >= history.settings().store.request_timeout {
+        return;
+    }
+    for write in &history.writes {
+        let request = write.request;
+        if request.change.is_none() || !history.was_told(request) {
+            continue;
+        }
+        let look_again = history.rules(write.stream).look_again;
+        let from = request.at;
+        let until = from + look_again + LATE + longest.duration() * REQUESTS_BEFORE;
+        if until >= history.plan.until.duration() || was_disturbed(history, write, until) {
+            continue;
+        }
+        let settled = history
+            .attempts_of(write.node, write.stream)
+            .find(|attempt| attempt.index > write.index)
+            .is_some_and(|attempt| {
+                matches!(attempt.outcome.phase, Phase::Synced | Phase::Provisional)
+            });
+        let looked = history.requests_of(write.node).any(|(_, later)| {
+            later.key == request.key
+                && matches!(later.operation, Operation::Head | Operation::Get)
+                && later.sent > from
+                && later.sent <= until
+        });
+        if settled && !looked {
+            let text = format!(
+                "nobody looked again at what was written within {:?}",
+                until - from
+            );
+            found.tell(until, write.node, write.stream, text);
+        }
+    }
+}
+
+/// Whether something may have kept the agent from it.
+fn was_disturbed(history: &History<'_>, write: &Write<'_>, until: Duration) -> bool {
+    let from = write.request.sent;
+    let faults = history.plan.faults.iter();
+    let troubled = faults
+        .map(|fault| (fault.from.duration(), fault.until.duration()))
+        .any(|(began, ended)| began <= until && ended >= from);
+    let acted = history.actions.iter().any(|(_, at, action)| {
+        let down = matches!(
+            action,
+            Action::Crash { .. } | Action::Stop { .. } | Action::Start { .. } | Action::Skew { .. }
+        );
+        let of_node = down && action.node() == Some(write.node);
+        let deleted = matches!(action, Action::DeleteStream { stream } if stream == write.stream);
+        (of_node || deleted) && *at >= from && *at <= until
+    });
+    troubled || acted
+}

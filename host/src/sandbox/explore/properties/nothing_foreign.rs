@@ -1,0 +1,71 @@
+//! Nothing of an earlier incarnation of a stream enters a later one, and no field is written that nobody published or
+//! staged in this one.
+
+use super::Found;
+use crate::contract::Phase;
+use crate::sandbox::explore::history::{History, Write};
+use crate::schema::Schema;
+
+pub(super) fn judge(found: &mut Found<'_, '_>) {
+    let history = found.history();
+    for write in &history.writes {
+        let change = write.request.change.as_ref();
+        let Some(written) = change.and_then(|change| history.schema(change.after.as_ref()?)) else {
+            continue;
+        };
+        if history.rules(write.stream).allow_new_fields {
+            continue;
+        }
+        if let Err(stray) = written.subset_of_union(&known(history, write)) {
+            let text =
+                format!("wrote what nobody staged or published since the stream began: {stray}");
+            found.tell(write.request.at, write.node, write.stream, text);
+        }
+    }
+}
+
+/// What could be known of the stream since the life of it began that the agent saw before it wrote.
+fn known(history: &History<'_>, write: &Write<'_>) -> Vec<Schema> {
+    // A stream that is deleted and created again between that look and the write can't be told from one that was not.
+    let seen = write.look.map_or(write.index, |look| look.index);
+    let began = history.era_at(write.stream, seen);
+    let mut known = stored_since(history, write, began);
+    // Where the agent never saw that life of the stream, it takes what it captured for the present one's.
+    let knew_of_it = history
+        .attempts_of(write.node, write.stream)
+        .any(|attempt| {
+            attempt.index < began
+                && !matches!(
+                    attempt.outcome.phase,
+                    Phase::Unseen | Phase::Pending | Phase::Idle
+                )
+        });
+    for staged in history.stagings(write.node, write.stream) {
+        // What was staged between a deletion and the next creation is held where the agent knew of the deletion.
+        if staged.index < write.index && (staged.index >= began || !knew_of_it) {
+            known.extend(
+                staged
+                    .content
+                    .as_ref()
+                    .and_then(|bytes| history.schema(bytes)),
+            );
+        }
+    }
+    known
+}
+
+/// The schemas that stood anywhere under the stream's prefix since then.
+pub(super) fn stored_since(history: &History<'_>, write: &Write<'_>, began: usize) -> Vec<Schema> {
+    let Some(keys) = history.keys(write.node, write.stream) else {
+        return Vec::new();
+    };
+    let within = history.all_keys().filter(|key| key.starts_with(&keys.root));
+    within
+        .flat_map(|key| {
+            let log = history.contents(key).iter();
+            log.filter(|(index, _)| *index >= began && *index < write.index)
+                .filter_map(|(_, content)| history.schema((*content)?))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! Verdicts that it is too early to tell add up to the operator's bound at most, then the schema counts as not expected.
+
+use std::time::Duration;
+
+use super::Found;
+use crate::contract::Role;
+use crate::sync::Event as Step;
+
+pub(super) fn judge(found: &mut Found<'_, '_>) {
+    let history = found.history();
+    for (node, stream, _) in history.pairs() {
+        let limit = history.rules(stream).max_unsettled;
+        let mut sum = Duration::ZERO;
+        for attempt in history.attempts_of(node, stream) {
+            if !attempt.outcome.unsettled {
+                sum = Duration::ZERO;
+                continue;
+            }
+            let asked =
+                attempt.outcome.story.steps.iter().any(
+                    |step| matches!(step, Step::Asked { role, .. } if *role == Role::Existence),
+                );
+            if asked {
+                sum = sum.saturating_add(attempt.outcome.again.unwrap_or_default());
+            }
+            // An attempt that was asked about earlier may have been cut off, so less may have been counted here.
+            if sum > limit {
+                let text = format!("too early to tell for {sum:?}, over {limit:?}");
+                found.tell(attempt.at, node, stream, text);
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Tries seeds, on as many threads as there are processors.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Plan, Violation, examine, generate};
+use crate::agent::{AgentError, load_policies, runtime_settings};
+use crate::config::Settings;
+use crate::policy::{Runtime, RuntimeSettings};
+use crate::sandbox::{Blueprint, Executor, VirtualClock};
+
+/// A seed in whose world something did not hold.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The plan of the seed.
+    pub plan: Plan,
+    /// What did not hold; at least one.
+    pub violations: Vec<Violation>,
+}
+
+/// What is looked through.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The seeds.
+    pub seeds: Range<u64>,
+    /// How many worlds run side by side.
+    pub threads: usize,
+    /// No seed is begun once so many have been found.
+    pub enough: usize,
+}
+
+impl Search {
+    /// Looks through the seeds; `tried` hears of each. What is found, in order of the seeds.
+    pub fn run(&self, blueprint: &Blueprint, tried: &(dyn Fn() + Sync)) -> Vec<Finding> {
+        let next = AtomicU64::new(self.seeds.start);
+        let found = Mutex::new(Vec::new());
+        let work = || {
+            loop {
+                let count = found.lock().unwrap_or_else(PoisonError::into_inner).len();
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if count >= self.enough || seed >= self.seeds.end {
+                    return;
+                }
+                if let Some(finding) = try_seed(seed, blueprint) {
+                    found
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(finding);
+                }
+                tried();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads.max(1) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|finding: &Finding| finding.plan.seed);
+        found
+    }
+}
+
+/// The world of one seed.
+pub(super) fn try_seed(seed: u64, blueprint: &Blueprint) -> Option<Finding> {
+    let plan = generate(seed, blueprint);
+    let violations = examine(&plan, blueprint);
+    (!violations.is_empty()).then_some(Finding { plan, violations })
+}
+
+/// What nodes of simulated worlds are made from, for these settings.
+///
+/// # Errors
+///
+/// A policy can't be loaded.
+pub async fn blueprint(settings: Settings) -> Result<Blueprint, AgentError> {
+    let clock = Arc::new(VirtualClock::new(Executor::new(None)));
+    let runtime = Runtime::new(RuntimeSettings {
+        // A decision gives way to nobody in a world of one thread.
+        yield_every: None,
+        ..runtime_settings(&settings, clock)
+    })?;
+    let policies = load_policies(runtime, &settings).await?;
+    Ok(Blueprint {
+        settings: Arc::new(Settings {
+            watch: false,
+            ..settings
+        }),
+        policies,
+        instances: None,
+    })
+}
