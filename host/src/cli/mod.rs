@@ -10,6 +10,7 @@ mod output;
 mod place;
 mod run;
 mod select;
+mod simulate;
 mod status;
 mod sync;
 mod verify;
@@ -93,6 +94,13 @@ enum Command {
     /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
     #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
+    /// Play a whole fleet in virtual time, and report how the store and the streams fare
+    ///
+    /// The agents, the policies and the engine are the real ones; time, the store and the staging directories are
+    /// simulated. Clusters of nodes share streams, the fleet shares one store. With `--compare`, a second configuration
+    /// goes through the same, and the report shows both side by side. Asks nothing of any store.
+    #[command(after_help = exit::SIMULATE)]
+    Simulate(simulate::Simulate),
     /// Look after the agent's own state
     Ledger(ledger::Ledger),
     /// Show the program's version, the contracts it speaks, and its engine
@@ -192,6 +200,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Sync(command) => command.run(&log).await,
         Command::Demo(command) => command.run(&log).await,
         Command::Check(command) => command.run(&log).await,
+        Command::Simulate(command) => command.run(&log).await,
         Command::Ledger(command) => command.run(),
         Command::Version(command) => command.run(),
         Command::Status(command) => command.run(),

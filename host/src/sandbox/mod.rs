@@ -6,13 +6,14 @@ mod chronicle;
 mod clock;
 mod dice;
 mod executor;
+pub mod fleet;
 mod memory;
 mod node;
 mod staging;
 pub mod store;
 mod world;
 
-pub use chronicle::{Chronicle, Entry, Event, MAX_ENTRIES};
+pub use chronicle::{Chronicle, Entry, Event, MAX_ENTRIES, Witness};
 pub use clock::{BEGINNING, VirtualClock, since_beginning};
 pub use dice::Dice;
 pub use executor::{Executor, Sleep, Stuck};
