@@ -9,6 +9,7 @@
 )]
 
 mod decision;
+mod fleet;
 mod node;
 mod passes;
 
@@ -30,6 +31,9 @@ async fn main() {
     );
     if wanted("decision") {
         decision::run().await;
+    }
+    if wanted("fleet") {
+        fleet::run().await;
     }
     if wanted("changed") {
         passes::changed().await;
