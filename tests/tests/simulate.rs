@@ -26,12 +26,13 @@ fn said(dir: &Path, arguments: &[&str]) -> Result<String> {
 
 macro_rules! assert_said {
     ($name:literal, $said:expr) => {
+        let said = $said;
         insta::with_settings!({filters => vec![
             // A build of the bundled policies with another compiler may take another instruction.
             (r#""fuel": \d+"#, "\"fuel\": N"),
             (r"(\nfuel +)[\d,.]+[^\n]*", "${1}N"),
         ]}, {
-            assert_snapshot!($name, $said);
+            assert_snapshot!($name, said);
         });
     };
 }
@@ -92,7 +93,7 @@ fn what_cannot_be_simulated_is_refused_before_anything_is() -> Result<()> {
     fs::write(dir.join("bad.toml"), "about = \"x\"\nclusters = 7\n")?;
     fs::write(
         dir.join("policy.toml"),
-        "[policies.backoff]\nsettings = { tempo = 7 }\n",
+        "[policies.backoff]\ncomponent = \"builtin:backoff\"\nsettings = { tempo = 7 }\n",
     )?;
     let refused = |arguments: &[&str]| -> Result<String> {
         let ran = tidegate(dir, &[&["simulate"], arguments].concat())?;

@@ -255,11 +255,14 @@ impl Page {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
             _ => Path::new("."),
         };
+        if !dir.is_dir() {
+            return Err(refused(format!("there is no directory {}", dir.display())));
+        }
         // A report is for whoever may read files of this user's, as any other output.
         let file = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(dir)
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| refused(error.kind().to_string()))?;
         Ok(Self {
             file,
             path: path.to_owned(),

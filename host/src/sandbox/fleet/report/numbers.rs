@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::sandbox::fleet::{Counts, Ended, Fleet};
 use crate::sandbox::store::Operation;
@@ -44,10 +44,12 @@ pub struct Numbers {
     /// Requests.
     pub requests: u64,
     /// Requests by how they ended.
+    #[serde(serialize_with = "by_name")]
     pub outcomes: Vec<(&'static str, u64)>,
     /// Requests that were throttled, failed or never answered.
     pub failed: u64,
     /// Requests by operation.
+    #[serde(serialize_with = "by_name")]
     pub operations: Vec<(&'static str, u64)>,
     /// What S3 would ask for them, in US dollars.
     pub cost_usd: f64,
@@ -134,6 +136,11 @@ impl Numbers {
             ended: counts.ended,
         }
     }
+}
+
+/// One key each, in the order in which they are told.
+fn by_name<S: Serializer>(counts: &[(&'static str, u64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(counts.iter().copied())
 }
 
 /// When faults end, each time once.
