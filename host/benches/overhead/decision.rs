@@ -105,7 +105,7 @@ pub(crate) async fn run() {
 }
 
 /// Wasmtime, and nothing else.
-struct Raw {
+pub(crate) struct Raw {
     engine: Engine,
     policy: InstancePre<()>,
     lifecycle: lifecycle::GuestIndices,
@@ -113,7 +113,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(80)
             .total_core_instances(80 * 32)
@@ -178,6 +178,12 @@ impl Raw {
         store.set_epoch_deadline(1);
         let verdict = instance.call_check(store, record(facts)).await.unwrap();
         assert!(matches!(verdict, Ok(existence::Presence::Present)));
+    }
+
+    /// How long one of so many decisions takes, each by an instance of its own.
+    pub(crate) async fn each_fresh(&self, count: u32) -> std::time::Duration {
+        let facts = facts();
+        each(count, || self.decide_fresh(&facts)).await
     }
 
     async fn decide_fresh(&self, facts: &Facts) {

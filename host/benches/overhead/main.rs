@@ -9,6 +9,7 @@
 )]
 
 mod decision;
+mod fleet;
 mod node;
 mod passes;
 mod recorded;
@@ -34,6 +35,9 @@ async fn main() {
     }
     if wanted("recorded") {
         recorded::run().await;
+    }
+    if wanted("fleet") {
+        fleet::run().await;
     }
     if wanted("changed") {
         passes::changed().await;

@@ -12,7 +12,7 @@ use super::probe::{check_store, verdict};
 use super::{Agent, AgentError};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
-use crate::policy::Standing;
+use crate::policy::{GuardStatus, Policy, Standing};
 use crate::staging::{Hints, Watcher, watch};
 use crate::stream::StreamId;
 use crate::sync::{Tally, Writes};
@@ -308,13 +308,13 @@ impl Agent {
     /// Keeps in the ledger how the policies do, for `status`, when it changed.
     pub(super) async fn report_policies(&mut self) {
         let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
-        let status = |policy: &crate::policy::Policy| {
+        // The loop comes by here for every attempt, and policies rarely fail: nothing is put into words for nothing.
+        if self.policies_are_as_reported(monotonic) {
+            return;
+        }
+        let status = |policy: &Policy| {
             let guard = policy.guard().status(monotonic);
-            let health = match guard.standing {
-                Standing::Trusted => PolicyHealth::Healthy,
-                Standing::Quarantined(_) => PolicyHealth::Quarantined,
-                Standing::HalfOpen => PolicyHealth::HalfOpen,
-            };
+            let health = health(&guard);
             let known = self
                 .reported
                 .iter()
@@ -330,13 +330,29 @@ impl Agent {
             }
         };
         let current: Vec<_> = self.policies.iter().map(status).collect();
-        if current == self.reported {
-            return;
-        }
         match self.memory.set_policies(current.clone()).await {
             Ok(()) => self.reported = current,
             Err(error) => tracing::error!("{:#}", anyhow::Error::from(error)),
         }
+    }
+
+    fn policies_are_as_reported(&self, monotonic: Duration) -> bool {
+        let as_reported = |(policy, known): (&Policy, &PolicyStatus)| {
+            let guard = policy.guard().status(monotonic);
+            known.health == health(&guard)
+                && known.failures == guard.failures
+                && known.cause.as_deref() == guard.last.map(|cause| cause.name())
+        };
+        let mut pairs = self.policies.iter().zip(&self.reported);
+        self.policies.len() == self.reported.len() && pairs.all(as_reported)
+    }
+}
+
+fn health(guard: &GuardStatus) -> PolicyHealth {
+    match guard.standing {
+        Standing::Trusted => PolicyHealth::Healthy,
+        Standing::Quarantined(_) => PolicyHealth::Quarantined,
+        Standing::HalfOpen => PolicyHealth::HalfOpen,
     }
 }
 

@@ -31,6 +31,9 @@ pub(super) const CHECK: &str = "Exit codes: 0 usable, 1 internal, 2 configuratio
 /// Those of `demo`.
 pub(super) const DEMO: &str =
     "Exit codes: 0 every stream ended as told, 1 one did not, or the demo was stopped, 2 usage.";
+/// Those of `simulate`.
+pub(super) const SIMULATE: &str =
+    "Exit codes: 0 simulated, 1 internal, 2 usage, configuration or scenario, 5 policy unusable.";
 /// Those of `status`.
 pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage, configuration or no ledger, 3 some \
                                  stream unsettled.";

@@ -12,6 +12,7 @@ mod policy;
 mod record;
 mod run;
 mod select;
+mod simulate;
 mod status;
 mod sync;
 mod verify;
@@ -97,6 +98,13 @@ enum Command {
     Verify(verify::Verify),
     /// Try policies before they meet production
     Policy(policy::Policy),
+    /// Play a whole fleet in virtual time, and report how the store and the streams fare
+    ///
+    /// The agents, the policies and the engine are the real ones; time, the store and the staging directories are
+    /// simulated. Clusters of nodes share streams, the fleet shares one store. With `--compare`, a second configuration
+    /// goes through the same, and the report shows both side by side. Asks nothing of any store.
+    #[command(after_help = exit::SIMULATE)]
+    Simulate(simulate::Simulate),
     /// Look after the agent's own state
     Ledger(ledger::Ledger),
     /// Show the program's version, the contracts it speaks, and its engine
@@ -197,6 +205,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Demo(command) => command.run(&log).await,
         Command::Check(command) => command.run(&log).await,
         Command::Policy(command) => command.run(&log).await,
+        Command::Simulate(command) => command.run(&log).await,
         Command::Ledger(command) => command.run(),
         Command::Version(command) => command.run(),
         Command::Status(command) => command.run(),

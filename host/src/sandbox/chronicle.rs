@@ -63,6 +63,9 @@ pub enum Event {
     },
 }
 
+/// Hears of everything that happens, in order.
+pub type Witness = Box<dyn FnMut(Duration, Event) + Send>;
+
 /// The entries so far. Clones are the same chronicle.
 #[derive(Clone, Default)]
 pub struct Chronicle(Arc<Mutex<Entries>>);
@@ -71,13 +74,24 @@ pub struct Chronicle(Arc<Mutex<Entries>>);
 struct Entries {
     kept: Vec<Entry>,
     omitted: u64,
+    witness: Option<Witness>,
 }
 
 impl Chronicle {
+    /// A chronicle that keeps nothing: the witness makes of it what it likes.
+    pub fn told_to(witness: Witness) -> Self {
+        Self(Arc::new(Mutex::new(Entries {
+            witness: Some(witness),
+            ..Entries::default()
+        })))
+    }
+
     /// Adds an entry.
     pub fn tell(&self, at: Duration, event: Event) {
         let mut entries = self.entries();
-        if entries.kept.len() < MAX_ENTRIES {
+        if let Some(witness) = &mut entries.witness {
+            witness(at, event);
+        } else if entries.kept.len() < MAX_ENTRIES {
             entries.kept.push(Entry { at, event });
         } else {
             entries.omitted += 1;

@@ -7,6 +7,7 @@ mod clock;
 mod dice;
 mod executor;
 pub mod explore;
+pub mod fleet;
 mod memory;
 mod node;
 pub mod record;
@@ -16,7 +17,7 @@ mod staging;
 pub mod store;
 mod world;
 
-pub use chronicle::{Chronicle, Entry, Event, MAX_ENTRIES};
+pub use chronicle::{Chronicle, Entry, Event, MAX_ENTRIES, Witness};
 pub use clock::{BEGINNING, VirtualClock, since_beginning};
 pub use dice::Dice;
 pub use executor::{Executor, Sleep, Stuck};

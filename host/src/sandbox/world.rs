@@ -29,9 +29,18 @@ impl World {
     /// A world with an empty store and no node. With `shuffled`, what could happen at the same moment happens in an order
     /// of the seed's, else in the order in which it was begun.
     pub fn new(seed: u64, shuffled: bool, behaviour: StoreBehaviour) -> Self {
+        Self::told(seed, shuffled, behaviour, Chronicle::default())
+    }
+
+    /// A world whose chronicle is the caller's.
+    pub fn told(
+        seed: u64,
+        shuffled: bool,
+        behaviour: StoreBehaviour,
+        chronicle: Chronicle,
+    ) -> Self {
         let executor = Executor::new(shuffled.then(|| Dice::of(seed, "order")));
         let store = SimulatedStore::new(executor.clone(), behaviour, Dice::of(seed, "store"));
-        let chronicle = Chronicle::default();
         let told = chronicle.clone();
         store.listen(Box::new(move |request| {
             told.tell(request.at, Event::Request(request));

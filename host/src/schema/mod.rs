@@ -82,6 +82,11 @@ impl Schema {
         &self.arrow
     }
 
+    /// Whether the other one is a clone of this one, or the reverse. Cheap; equal schemas need not be clones.
+    pub fn is_shared(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.arrow, &other.arrow)
+    }
+
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.arrow.fields().is_empty()

@@ -37,7 +37,11 @@ impl Latency {
 
     /// The latency of one request.
     pub fn draw(&self, dice: &Dice) -> Duration {
-        let part = dice.below(PARTS + 1);
+        self.quantile(dice.below(PARTS + 1))
+    }
+
+    /// The latency that as many of a million requests are not over.
+    pub fn quantile(&self, part: u64) -> Duration {
         let behind = self.points.partition_point(|(at, _)| *at < part);
         let at = |index: usize| self.points.get(index).copied().unwrap_or_default();
         let ((from, low), (to, high)) = (at(behind.saturating_sub(1)), at(behind));

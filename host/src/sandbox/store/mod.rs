@@ -122,6 +122,11 @@ impl SimulatedStore {
         self.state().listener = Some(listener);
     }
 
+    /// Takes this many requests a second from now on; all there are without limits.
+    pub fn set_limits(&self, limits: Option<RateLimits>) {
+        self.state().limits = limits;
+    }
+
     /// The store as one node reaches it.
     pub fn port(self: &Arc<Self>, by: impl Into<String>) -> Arc<Port> {
         Arc::new(Port {

@@ -28,6 +28,7 @@ impl Step<'_, '_> {
         self.must_rest()?;
         let file_changed = sighting.signature != self.stream.sighting.signature;
         let data_came = sighting.data_files > 0 && self.stream.sighting.data_files == 0;
+        let is_staged = sighting.signature != 0;
         self.stream.sighting = sighting;
         if self.stream.phase == Phase::Gone {
             return self.perform(
@@ -43,6 +44,10 @@ impl Step<'_, '_> {
             return self.read_back(Ended::Interrupted);
         }
         match trigger {
+            // A verification may take the place of the look that a change had asked for: nobody asks for it again.
+            Trigger::Verification if is_staged && (file_changed || data_came) => {
+                self.read_staged(trigger)
+            }
             Trigger::Verification => self.check(),
             Trigger::FirstSeen | Trigger::Requested => self.read_staged(trigger),
             Trigger::Changed | Trigger::Scheduled if file_changed || data_came => {

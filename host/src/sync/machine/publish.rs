@@ -407,7 +407,13 @@ impl Step<'_, '_> {
 
 /// The first clash with a peer, in words.
 fn conflict_with(schema: &Schema, peers: &Peers) -> Option<String> {
+    // A stream's nodes mostly publish one schema, which was fetched once: merging with it once tells all.
+    let mut compared: Vec<&Schema> = Vec::new();
     peers.schemas.iter().find_map(|peer| {
+        if compared.iter().any(|known| known.is_shared(&peer.schema)) {
+            return None;
+        }
+        compared.push(&peer.schema);
         schema
             .merge(&peer.schema)
             .err()

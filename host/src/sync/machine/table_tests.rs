@@ -387,6 +387,8 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             (
                 Stream {
                     captured,
+                    // What changed in staging would be read first.
+                    sighting: sighting(7),
                     ..stream(phase)
                 },
                 looked(Trigger::Verification, sighting(7)),

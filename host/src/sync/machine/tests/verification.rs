@@ -15,6 +15,16 @@ fn a_verification_downloads_only_what_changed() {
 }
 
 #[test]
+fn a_change_that_a_verification_comes_upon_first_is_published() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.restage("a:Utf8 b:Int64");
+    world.look(Trigger::Verification);
+    world.look(Trigger::Changed);
+    assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));
+}
+
+#[test]
 fn a_verification_keeps_a_conflict_with_what_was_staged_since() {
     let mut world = World::new().stage("a:Utf8");
     world.look(Trigger::FirstSeen);
