@@ -47,6 +47,15 @@ pub(crate) enum Defect {
 }
 
 #[cfg(test)]
+pub(crate) use switch::{is, with};
+
+/// Whether this defect is planted on this thread.
+#[cfg(not(test))]
+pub(crate) const fn is(_: Defect) -> bool {
+    false
+}
+
+#[cfg(test)]
 mod switch {
     use std::cell::Cell;
 
@@ -107,13 +116,4 @@ mod switch {
         PLANTED.set(None);
         done
     }
-}
-
-#[cfg(test)]
-pub(crate) use switch::{is, with};
-
-/// Whether this defect is planted on this thread.
-#[cfg(not(test))]
-pub(crate) const fn is(_: Defect) -> bool {
-    false
 }

@@ -347,7 +347,10 @@ impl<'p> History<'p> {
         let deletions = self.actions.iter().filter(|(at, _, action)| {
             *at < index && matches!(action, Action::DeleteStream { stream: of } if of == stream)
         });
-        deletions.map(|(at, _, _)| *at).last().unwrap_or_default()
+        deletions
+            .map(|(at, _, _)| *at)
+            .next_back()
+            .unwrap_or_default()
     }
 
     /// When the stream was last created before this, and how often it had been.
@@ -355,7 +358,7 @@ impl<'p> History<'p> {
         let creations = self.actions.iter().filter(|(at, _, action)| {
             *at < index && matches!(action, Action::CreateStream { stream: of, .. } if of == stream)
         });
-        creations.map(|(_, at, _)| *at).last()
+        creations.map(|(_, at, _)| *at).next_back()
     }
 
     /// When the node's agent started, crashed or was told to stop.
