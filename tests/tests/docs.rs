@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use tidegate::config::{Settings, Source};
 use tidegate::policy::{ComponentSource, PolicySettings, Runtime, RuntimeSettings, builtin_names};
+use tidegate::sandbox::scenario::Scenario;
 
 const ROOT: &str = "..";
 const DOCS: &str = "host/docs";
@@ -16,6 +17,9 @@ const REQUIRED: [(&str, &str); 2] = [
     ("staging", "[staging]\ndir = \"staging\"\n"),
     ("store", "[store]\nurl = \"memory:///\"\n"),
 ];
+
+/// The same for a scenario.
+const SCENARIO: [(&str, &str); 2] = [("title", "title = \"x\"\n"), ("until", "until = \"1h\"\n")];
 
 struct Page {
     /// Relative to the repository.
@@ -192,13 +196,25 @@ fn parseable_env(name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn configurations_load() -> Result<()> {
+async fn configurations_and_scenarios_load() -> Result<()> {
     let runtime = Runtime::new(RuntimeSettings::default())?;
     let mut problems = Vec::new();
     let mut loaded = 0;
     for page in Page::all()? {
         for (place, mut text) in page.blocks("toml") {
             loaded += 1;
+            if text.contains("config.") {
+                // A scenario, or a part of one.
+                for (key, line) in SCENARIO {
+                    if !text.contains(&format!("{key} = ")) {
+                        text.insert_str(0, line);
+                    }
+                }
+                if let Err(error) = Scenario::from_source(Source::new(&place, text)) {
+                    problems.push(error.to_string());
+                }
+                continue;
+            }
             for (table, lines) in REQUIRED {
                 if !text.contains(&format!("[{table}]")) {
                     text.push_str(lines);
