@@ -4,10 +4,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+/// Directories whose files go into no component: what a build makes, and what a policy is tested by.
+const NO_SOURCES: [&str; 2] = ["target", "scenarios"];
+
 /// The digest of a guest's sources: every file below the given files and directories, sorted by path.
 ///
 /// It covers each file's path relative to the repository (with `/`), its length and its content, with line ends as `\n`
-/// so that a checkout on another system agrees. Hidden files and `target` directories are left out.
+/// so that a checkout on another system agrees. Hidden files and the directories [`NO_SOURCES`] are left out.
 pub(crate) fn digest(root: &Path, places: &[impl AsRef<str>]) -> Result<String> {
     let mut files = BTreeMap::new();
     for place in places {
@@ -46,7 +49,7 @@ fn collect(root: &Path, place: &str, files: &mut BTreeMap<String, Vec<u8>>) -> R
         let Some(name) = name.to_str() else {
             bail!("`{}` holds a file whose name is not UTF-8", path.display());
         };
-        if name != "target" && !name.starts_with('.') {
+        if !NO_SOURCES.contains(&name) && !name.starts_with('.') {
             collect(root, &format!("{place}/{name}"), files)?;
         }
     }
@@ -96,6 +99,7 @@ mod tests {
                 &[
                     ("a/x.rs", "1\n2\n"),
                     ("a/target/y", "?"),
+                    ("a/scenarios/y.toml", "?"),
                     ("a/.swp", "?"),
                     ("b.toml", "3"),
                     ("c", "?"),
