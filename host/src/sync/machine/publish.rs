@@ -353,7 +353,10 @@ impl Step<'_, '_> {
                     format!("the stored object is corrupt and will be restored: {reason}"),
                 );
                 self.stream.phase = Phase::Pending;
-                self.stream.captured = Some(document.clone());
+                // What was captured and clashes with it stays: it is still to be told as a conflict.
+                if !self.stream.owes_more_than(&document.schema) {
+                    self.stream.captured = Some(document.clone());
+                }
                 self.swap(object, document.schema, Source::Local)
             }
             _ => self.conflicted(format!("the stored object is corrupt: {reason}")),

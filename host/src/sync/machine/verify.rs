@@ -215,6 +215,12 @@ impl super::Stream {
         matches!(self.remote, RemoteState::Missing { .. }) && self.true_schema().is_some()
     }
 
+    /// Whether something was captured that this schema does not hold.
+    pub(super) fn owes_more_than(&self, schema: &Schema) -> bool {
+        let captured = self.captured.as_ref();
+        captured.is_some_and(|captured| !schema.covers(&captured.schema))
+    }
+
     /// What a repair publishes: the stream's own schema, with what was captured since the store last held it. Where
     /// the two can't be merged, what stood in the store comes back first.
     pub(super) fn restorable(&self) -> Option<Document> {

@@ -89,10 +89,16 @@ impl Step<'_, '_> {
         self.succeed();
         self.stream.last_success = Some(now);
         if intent.mode == Mode::Create && !planted::is(Defect::SkipsMarkerAfterCreate) {
-            self.check_marker(Purpose::Created)
-        } else {
-            self.rest()
+            return self.check_marker(Purpose::Created);
         }
+        // A repair puts back what stood there, though something else is staged.
+        let confirmed = self.stream.confirmed.as_ref();
+        let confirmed = confirmed.map(|confirmed| confirmed.document.schema.clone());
+        if !fallback && confirmed.is_some_and(|schema| self.stream.owes_more_than(&schema)) {
+            self.stream.phase = Phase::Pending;
+            return self.publish();
+        }
+        self.rest()
     }
 
     /// What stands there tells how the write ended.

@@ -159,3 +159,21 @@ fn a_check_that_fails_is_no_failed_attempt_and_is_made_again() {
     let next = NOW.plus(Duration::from_secs(60) + world.rules.max_delay);
     assert_eq!(world.stream.look, Some(next));
 }
+
+#[test]
+fn a_repair_forgets_nothing_that_is_staged_and_clashes() {
+    let mut world = World::new().stage("a:Utf8");
+    world.rules.repair = true;
+    world.look(Trigger::FirstSeen);
+    world.store(Stored::Garbage);
+    world.restage("a:Int64");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    let stored = world.stored.as_ref().map(|(stored, _)| stored);
+    assert_eq!(stored, Some(&Stored::Schema(schema("a:Utf8"))));
+    let captured = world.stream.captured.as_ref();
+    assert_eq!(
+        captured.map(|captured| &captured.schema),
+        Some(&schema("a:Int64"))
+    );
+}
