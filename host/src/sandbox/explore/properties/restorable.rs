@@ -19,12 +19,18 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         let replaced = since
             .filter(|(index, _)| *index > last.index)
             .any(|(_, content)| content.is_some());
-        let deleted = history.era_at(stream, last.index) != history.era_at(stream, END);
+        let life = |index| {
+            (
+                history.era_at(stream, index),
+                history.created_before(stream, index),
+            )
+        };
+        let another_life = life(last.index) != life(END);
         let confirmed = history
             .attempts_of(node, stream)
             .find(|attempt| attempt.index > last.index)
             .is_some_and(|attempt| attempt.outcome.phase == Phase::Synced);
-        if replaced || deleted || !confirmed || !history.exists_at(stream, END) {
+        if replaced || another_life || !confirmed || !history.exists_at(stream, END) {
             continue;
         }
         let change = last.request.change.as_ref();
