@@ -9,7 +9,7 @@ use crate::sandbox::record::Outcome;
 /// The kind of an outcome, as groups are named by it: the verdict's name in the contract, or the cause of a failure.
 pub(super) fn kind(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Verdict(verdict) => name(verdict).to_owned(),
+        Outcome::Verdict(verdict) => verdict.kind().to_owned(),
         Outcome::Failed { cause, .. } => format!("failed: {cause}"),
     }
 }
@@ -20,7 +20,7 @@ pub(super) fn whole(outcome: &Outcome) -> String {
         Outcome::Failed { cause, message } => return format!("failed: {cause}: {message}"),
         Outcome::Verdict(verdict) => verdict,
     };
-    let name = name(verdict);
+    let name = verdict.kind();
     match verdict {
         Verdict::Existence(Presence::Absent(text) | Presence::NotExpected(text))
         | Verdict::Fallback(Choice::Skip(text) | Choice::Named(text) | Choice::Object(text))
@@ -31,26 +31,6 @@ pub(super) fn whole(outcome: &Outcome) -> String {
         Verdict::Existence(Presence::Present | Presence::Abstain)
         | Verdict::Fallback(Choice::Peers | Choice::Abstain)
         | Verdict::Retry(RetryDecision::OnChange | RetryDecision::Abstain) => name.to_owned(),
-    }
-}
-
-fn name(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Existence(Presence::Present) => "present",
-        Verdict::Existence(Presence::Absent(_)) => "absent",
-        Verdict::Existence(Presence::NotExpected(_)) => "not-expected",
-        Verdict::Existence(Presence::Unsettled(_)) => "unsettled",
-        Verdict::Fallback(Choice::Skip(_)) => "skip",
-        Verdict::Fallback(Choice::Named(_)) => "named",
-        Verdict::Fallback(Choice::Object(_)) => "object",
-        Verdict::Fallback(Choice::Peers) => "peers",
-        Verdict::Fallback(Choice::Document(_)) => "document",
-        Verdict::Retry(RetryDecision::After(_)) => "after",
-        Verdict::Retry(RetryDecision::OnChange) => "on-change",
-        Verdict::Retry(RetryDecision::Abandon(_)) => "abandon",
-        Verdict::Existence(Presence::Abstain)
-        | Verdict::Fallback(Choice::Abstain)
-        | Verdict::Retry(RetryDecision::Abstain) => "abstain",
     }
 }
 

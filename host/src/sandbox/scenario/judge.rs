@@ -303,17 +303,21 @@ impl Judge<'_> {
         })
     }
 
-    fn decided<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = Decision<'s>> {
+    /// The decisions that the scope is about, whoever took them.
+    fn concerning<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = Decision<'s>> {
         decisions(self.entries).filter(move |decision| {
             within(scope, decision.at)
                 && scope.stream.as_ref().is_none_or(|of| of == decision.stream)
                 && scope.node.as_ref().is_none_or(|of| of == decision.node)
                 && scope.role.is_none_or(|of| of == decision.role)
-                && scope
-                    .policy
-                    .as_deref()
-                    .is_none_or(|of| decision.by == Some(of))
         })
+    }
+
+    /// Those of them that the scope's policy took.
+    fn decided<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = Decision<'s>> {
+        let policy = scope.policy.as_deref();
+        self.concerning(scope)
+            .filter(move |decision| policy.is_none() || decision.by == policy)
     }
 
     fn verdicts(&self, scope: &Scope, names: &[String], among: bool) -> Option<Miss> {
@@ -381,7 +385,7 @@ impl Judge<'_> {
                             *of == role
                                 && !matches!(kind.as_deref(), Some("on-change" | "abandon"))
                                 && (role == Role::Retry || kind.as_deref() == Some("unsettled"))
-                                && scope.policy.is_none() | (*by == scope.policy)
+                                && (scope.policy.is_none() || *by == scope.policy)
                         }
                         _ => false,
                     });
@@ -590,32 +594,12 @@ impl Judge<'_> {
         })
     }
 
+    /// The calls of the scope's policy, whether it decided or not.
     fn calls<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = (Duration, &'s sync::Call)> {
-        let any = Scope {
-            policy: None,
-            ..scope.clone()
-        };
-        let of: Vec<_> = self
-            .decided_in(any)
+        let policy = scope.policy.as_deref();
+        self.concerning(scope)
             .flat_map(|decision| decision.calls.iter().map(move |call| (decision.at, call)))
-            .filter(|(_, call)| {
-                let policy = scope.policy.as_deref();
-                policy.is_none_or(|of| call.policy == of)
-            })
-            .collect();
-        of.into_iter()
-    }
-
-    fn decided_in(&self, scope: Scope) -> std::vec::IntoIter<Decision<'_>> {
-        let decided: Vec<_> = decisions(self.entries)
-            .filter(|decision| {
-                within(&scope, decision.at)
-                    && scope.stream.as_ref().is_none_or(|of| of == decision.stream)
-                    && scope.node.as_ref().is_none_or(|of| of == decision.node)
-                    && scope.role.is_none_or(|of| of == decision.role)
-            })
-            .collect();
-        decided.into_iter()
+            .filter(move |(_, call)| policy.is_none_or(|of| call.policy == of))
     }
 
     fn budget(
