@@ -42,6 +42,7 @@ pub(crate) enum Defect {
     NeverRevives,
     AcceptsIgnoredConditions,
     ForgetsUnread,
+    KeepsTimer,
     LosesPending,
     CountsNoAbsence,
 }
@@ -68,7 +69,7 @@ mod switch {
 
     impl Defect {
         /// All of them.
-        pub(crate) const ALL: [Self; 32] = [
+        pub(crate) const ALL: [Self; 33] = [
             Self::UploadsHalf,
             Self::TrustsTornFile,
             Self::LosesRaceAndOverwrites,
@@ -99,6 +100,7 @@ mod switch {
             Self::NeverRevives,
             Self::AcceptsIgnoredConditions,
             Self::ForgetsUnread,
+            Self::KeepsTimer,
             Self::LosesPending,
             Self::CountsNoAbsence,
         ];

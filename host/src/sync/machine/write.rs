@@ -152,11 +152,13 @@ impl Step<'_, '_> {
             }
             Ended::Unknown(failure) => {
                 self.stream.intent = None;
+                self.stream.unanswered |= intent.mode == Mode::Create;
                 self.fail(Failure::Store(failure))
             }
             Ended::Stale => self.lost_race(RemoteSeen::Missing),
             Ended::Interrupted => {
                 self.stream.intent = None;
+                self.stream.unanswered |= intent.mode == Mode::Create;
                 if self.stream.phase == Phase::Pending && !intent.source.is_fallback() {
                     return self.compare(RemoteSeen::Missing);
                 }
