@@ -10,11 +10,10 @@ use serde::Serialize;
 
 use super::super::place::located;
 use super::super::{CommandError, environment, exit, log};
-use crate::config::{ConfigError, Settings, Source};
+use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
-use crate::sandbox::explore::{
-    Finding, Property, Search, Shrunk, Violation, around, blueprint, play, shrink, to_scenario,
-};
+use crate::sandbox::explore::{Finding, Search, Shrunk, blueprint, shrink, to_scenario};
+use crate::sandbox::scenario::{Property, Violation, Window, around, play};
 
 /// The configuration where none is named: the bundled policies with their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -102,7 +101,7 @@ impl Explore {
             threads,
             enough: ENOUGH,
         };
-        let findings = search.run(ground, &|| progress.inc(1));
+        let findings = search.run(ground, &|| progress.inc(1)).map_err(no_world)?;
         let tried = progress.position();
         progress.finish_and_clear();
         let mut violations = Vec::new();
@@ -152,8 +151,20 @@ impl Explore {
             &path,
             &to_scenario(&plan, first, self.config.as_deref(), ground),
         )?;
-        Ok(found(first, worlds, path, around(&play(&plan, ground), first)).of_seed(plan.seed))
+        let scenario = plan.scenario(ground).map_err(no_world)?;
+        let played = play(&scenario, &ground.policies, ground.instances);
+        let focus = first.focus(&scenario);
+        let timeline = around(&played.entries, &focus, first.at, Window::WIDE);
+        Ok(found(first, worlds, path, timeline).of_seed(plan.seed))
     }
+}
+
+/// What the configuration makes of a plan is no scenario.
+fn no_world(problem: Problem) -> CommandError {
+    CommandError::Usage(format!(
+        "the waits of this configuration are too long to be explored: {}",
+        problem.message
+    ))
 }
 
 fn found(violation: &Violation, worlds: usize, scenario: PathBuf, timeline: Vec<String>) -> Found {

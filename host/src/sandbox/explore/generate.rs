@@ -1,8 +1,8 @@
 //! Plans from seeds.
 
 use super::plan::{Action, Content, FaultPlan, Moment, Plan, Span, StorePlan, Trouble};
-use super::play::settling_time;
 use crate::contract::FailureKind;
+use crate::sandbox::scenario::settling_time;
 use crate::sandbox::store::Operation;
 use crate::sandbox::{Blueprint, Dice};
 
@@ -419,14 +419,15 @@ impl Draft {
             streams: self.streams,
             timeline: self.timeline,
         };
-        plan.settle(settling_time(blueprint).into());
+        plan.settle(blueprint);
         plan
     }
 }
 
 impl Plan {
-    /// Lets the world end so long after the last disturbance.
-    pub(super) fn settle(&mut self, time: Span) {
+    /// Lets the world end when every stream must have settled after the last disturbance.
+    pub(super) fn settle(&mut self, blueprint: &Blueprint) {
+        let time = settling_time(&blueprint.settings, &blueprint.policies);
         let acted = self.timeline.iter().map(|moment| moment.at).max();
         let late = |fault: &FaultPlan| match fault.effect {
             Trouble::Late { by } | Trouble::Slow { by } => fault.until.plus(by),
@@ -434,6 +435,6 @@ impl Plan {
         };
         let troubled = self.faults.iter().map(late).max();
         self.quiet = acted.max(troubled).unwrap_or_default();
-        self.until = self.quiet.plus(time);
+        self.until = self.quiet.plus(time.into());
     }
 }

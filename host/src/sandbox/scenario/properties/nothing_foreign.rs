@@ -3,7 +3,7 @@
 
 use super::Found;
 use crate::contract::Phase;
-use crate::sandbox::explore::history::{History, Write};
+use crate::sandbox::scenario::history::{History, Write};
 use crate::schema::Schema;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {

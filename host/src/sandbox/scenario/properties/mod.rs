@@ -25,12 +25,19 @@ mod within_rate;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::history::{History, Index};
+use super::model::Scenario;
+use super::play::Played;
+use super::timeline::Focus;
+use crate::agent::Loaded;
 
 /// Something that must hold in every world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Property {
     /// What is no schema is never uploaded, and no agent writes another one's key.
@@ -130,6 +137,19 @@ impl Property {
         }
     }
 
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// Whether it is about the end of a world that nothing disturbs any more for as long as streams may take to settle.
+    pub fn needs_rest(self) -> bool {
+        matches!(
+            self,
+            Self::Converges | Self::ComesToRest | Self::ProvisionalGivesWay
+        )
+    }
+
     /// What it says, in one sentence.
     pub fn meaning(self) -> &'static str {
         match self {
@@ -207,28 +227,43 @@ pub struct Violation {
     pub text: String,
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Violation {
+    /// Where, and what happened.
+    pub fn in_words(&self) -> String {
         let Self {
-            property,
-            node,
-            stream,
-            text,
-            ..
+            node, stream, text, ..
         } = self;
-        write!(f, "{property}: {node}")?;
-        if !stream.is_empty() {
-            write!(f, ", {stream}")?;
+        match stream.is_empty() {
+            true => format!("{node}: {text}"),
+            false => format!("{stream} on {node}: {text}"),
         }
-        write!(f, ": {text}")
+    }
+
+    /// What a timeline shows of it.
+    pub fn focus(&self, scenario: &Scenario) -> Focus {
+        Focus {
+            stream: scenario.streams.get(&self.stream).cloned(),
+            node: scenario.nodes.iter().find(|of| **of == self.node).cloned(),
+        }
     }
 }
 
-/// All properties that did not hold, in order of time.
-pub(super) fn judge(history: &History<'_>) -> Vec<Violation> {
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.in_words())
+    }
+}
+
+/// All properties that did not hold in a scenario that was played, in order of time.
+pub fn violations(scenario: &Scenario, policies: &Loaded, played: &Played) -> Vec<Violation> {
+    judge(&History::new(scenario, policies, played), &Property::ALL)
+}
+
+/// Those of the properties that did not hold, in order of time.
+pub(super) fn judge(history: &History<'_>, properties: &[Property]) -> Vec<Violation> {
     let mut violations = Vec::new();
     let whole = [Property::NoDefect, Property::ComesToRest];
-    for property in Property::ALL {
+    for &property in properties {
         // What was stopped half-way says little of its end.
         if history.played.endless && !whole.contains(&property) {
             continue;
@@ -269,7 +304,7 @@ impl<'h, 'p> Found<'h, 'p> {
 
     /// At the end of the world.
     fn tell_of_end(&mut self, node: &str, stream: &str, text: impl Into<String>) {
-        self.tell(self.history.plan.until.duration(), node, stream, text);
+        self.tell(self.history.scenario.until, node, stream, text);
     }
 }
 
