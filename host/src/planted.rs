@@ -35,6 +35,7 @@ pub(crate) enum Defect {
     HealthNeverFails,
     NoRateLimit,
     OneStreamAtOnce,
+    SameEntropy,
     KeepsFallback,
     ForgetsConfirmed,
     TrustsAnyVersion,
@@ -69,7 +70,7 @@ mod switch {
 
     impl Defect {
         /// All of them.
-        pub(crate) const ALL: [Self; 33] = [
+        pub(crate) const ALL: [Self; 34] = [
             Self::UploadsHalf,
             Self::TrustsTornFile,
             Self::LosesRaceAndOverwrites,
@@ -93,6 +94,7 @@ mod switch {
             Self::HealthNeverFails,
             Self::NoRateLimit,
             Self::OneStreamAtOnce,
+            Self::SameEntropy,
             Self::KeepsFallback,
             Self::ForgetsConfirmed,
             Self::TrustsAnyVersion,

@@ -3,11 +3,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time as it stands in a configuration file: `"250ms"`, `"30s"`, `"1h 30m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(test, derive(serde::Serialize))]
 pub struct Length(pub Duration);
 
 impl schemars::JsonSchema for Length {
@@ -35,6 +34,12 @@ impl FromStr for Length {
                 "`{text}` is no length of time: write numbers with units (ms, s, m, h, days), such as \"30s\" or \"1h 30m\""
             )
         })
+    }
+}
+
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(self.0))
     }
 }
 

@@ -19,7 +19,7 @@ pub use duration::Length;
 pub use problems::Problems;
 pub use settings::{LedgerSettings, LogSettings, RuntimePart, Settings, VerifySettings};
 pub use size::Size;
-pub use source::{CONFIG_MAX, ConfigError, Problem, Source};
+pub use source::{CONFIG_MAX, ConfigError, Problem, Source, suggest};
 pub use streams::{RuleSettings, StreamSettings};
 
 /// The annotated example: every key, with what it means and its default.

@@ -304,7 +304,7 @@ fn place(table: &[String]) -> String {
 }
 
 /// What was probably meant, else what there is.
-pub(super) fn suggest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn suggest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let closest = known
         .iter()

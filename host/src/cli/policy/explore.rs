@@ -10,11 +10,10 @@ use serde::Serialize;
 
 use super::super::place::located;
 use super::super::{CommandError, environment, exit, log};
-use crate::config::{ConfigError, Settings, Source};
+use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
-use crate::sandbox::explore::{
-    Finding, Property, Search, Shrunk, Violation, around, blueprint, play, shrink, to_scenario,
-};
+use crate::sandbox::explore::{Finding, Search, Shrunk, blueprint, shrink, to_scenario};
+use crate::sandbox::scenario::{Property, Violation, Window, around, play};
 
 /// The configuration where none is named: the bundled policies with their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -65,6 +64,9 @@ struct Found {
     node: String,
     stream: String,
     problem: String,
+    /// Where, and what.
+    #[serde(skip)]
+    in_words: String,
     timeline: Vec<String>,
 }
 
@@ -102,7 +104,7 @@ impl Explore {
             threads,
             enough: ENOUGH,
         };
-        let findings = search.run(ground, &|| progress.inc(1));
+        let findings = search.run(ground, &|| progress.inc(1)).map_err(no_world)?;
         let tried = progress.position();
         progress.finish_and_clear();
         let mut violations = Vec::new();
@@ -152,8 +154,20 @@ impl Explore {
             &path,
             &to_scenario(&plan, first, self.config.as_deref(), ground),
         )?;
-        Ok(found(first, worlds, path, around(&play(&plan, ground), first)).of_seed(plan.seed))
+        let scenario = plan.scenario(ground).map_err(no_world)?;
+        let played = play(&scenario, &ground.policies, ground.instances);
+        let focus = first.focus(&scenario);
+        let timeline = around(&played.entries, &focus, first.at, Window::WIDE);
+        Ok(found(first, worlds, path, timeline).of_seed(plan.seed))
     }
+}
+
+/// What the configuration makes of a plan is no scenario.
+fn no_world(problem: Problem) -> CommandError {
+    CommandError::Usage(format!(
+        "the waits of this configuration are too long to be explored: {}",
+        problem.message
+    ))
 }
 
 fn found(violation: &Violation, worlds: usize, scenario: PathBuf, timeline: Vec<String>) -> Found {
@@ -166,6 +180,7 @@ fn found(violation: &Violation, worlds: usize, scenario: PathBuf, timeline: Vec<
         node: violation.node.clone(),
         stream: violation.stream.clone(),
         problem: violation.text.clone(),
+        in_words: violation.in_words(),
         timeline,
     }
 }
@@ -212,16 +227,12 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
 fn in_words(tried: u64, first: u64, violations: &[Found]) -> String {
     let mut text = String::new();
     for found in violations {
-        let of = match found.stream.is_empty() {
-            true => found.node.clone(),
-            false => format!("{} on {}", found.stream, found.node),
-        };
         text.push_str(&format!(
-            "{}: {}\n  seed {}, {of}: {}\n  the smallest world: {}\n\n",
+            "{}: {}\n  seed {}, {}\n  the smallest world: {}\n\n",
             found.property,
             found.meaning,
             found.seed,
-            found.problem,
+            found.in_words,
             found.scenario.display()
         ));
         for line in &found.timeline {

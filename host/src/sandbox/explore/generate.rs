@@ -1,8 +1,8 @@
 //! Plans from seeds.
 
 use super::plan::{Action, Content, FaultPlan, Moment, Plan, Span, StorePlan, Trouble};
-use super::play::settling_time;
 use crate::contract::FailureKind;
+use crate::sandbox::scenario::settling_time;
 use crate::sandbox::store::Operation;
 use crate::sandbox::{Blueprint, Dice};
 
@@ -41,6 +41,10 @@ pub fn generate(seed: u64, blueprint: &Blueprint) -> Plan {
     for _ in 0..clusters {
         let center = Span::ms(draft.dice.between(1_000, length * 1_000));
         draft.cluster(center);
+    }
+    if draft.happens(4) {
+        let from = Span::ms(draft.dice.between(1_000, length * 1_000));
+        draft.rollout_in_an_outage(from);
     }
     draft.finish(seed, store, blueprint)
 }
@@ -350,6 +354,36 @@ impl Draft {
         self.at(later, Action::DeleteStream { stream });
     }
 
+    /// All nodes stage a new schema of all streams while the store fails whatever it is asked.
+    fn rollout_in_an_outage(&mut self, from: Span) {
+        let kind = self.pick(&[FailureKind::Unavailable, FailureKind::Throttled]);
+        self.faults.push(FaultPlan {
+            from,
+            until: from.plus(Span::secs(self.pick(&[120, 600]))),
+            operations: Vec::new(),
+            stream: None,
+            node: None,
+            percent: 100,
+            count: None,
+            effect: Trouble::Fail { kind },
+        });
+        for stream in self.streams.clone() {
+            let content = self.schema(0);
+            for node in self.nodes.clone() {
+                let at = from.plus(Span::ms(self.dice.between(1_000, 30_000)));
+                let (stream, content) = (stream.clone(), content.clone());
+                self.at(
+                    at,
+                    Action::Stage {
+                        node,
+                        stream,
+                        content,
+                    },
+                );
+            }
+        }
+    }
+
     fn fault(&mut self, from: Span, stream: &str, node: &str) {
         let length = Span::secs(self.pick(&[5, 20, 60, 300, 1_200]));
         let few = Some(self.dice.between(1, 3));
@@ -419,14 +453,15 @@ impl Draft {
             streams: self.streams,
             timeline: self.timeline,
         };
-        plan.settle(settling_time(blueprint).into());
+        plan.settle(blueprint);
         plan
     }
 }
 
 impl Plan {
-    /// Lets the world end so long after the last disturbance.
-    pub(super) fn settle(&mut self, time: Span) {
+    /// Lets the world end when every stream must have settled after the last disturbance.
+    pub(super) fn settle(&mut self, blueprint: &Blueprint) {
+        let time = settling_time(&blueprint.settings, &blueprint.policies);
         let acted = self.timeline.iter().map(|moment| moment.at).max();
         let late = |fault: &FaultPlan| match fault.effect {
             Trouble::Late { by } | Trouble::Slow { by } => fault.until.plus(by),
@@ -434,6 +469,6 @@ impl Plan {
         };
         let troubled = self.faults.iter().map(late).max();
         self.quiet = acted.max(troubled).unwrap_or_default();
-        self.until = self.quiet.plus(time);
+        self.until = self.quiet.plus(time.into());
     }
 }

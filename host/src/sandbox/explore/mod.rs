@@ -1,42 +1,39 @@
 //! Worlds from seeds, in which documented properties are checked; and the smallest world in which one does not hold.
 //!
 //! ```text
-//! seed → plan → played world → history → violations → smaller plans → scenario
+//! seed → plan → scenario, played → violations → smaller plans → scenario, written
 //! ```
+//!
+//! A plan is what is drawn and made smaller. What it means is said by the scenario that it is turned into, which is
+//! played by the player of all scenarios, and written where a property does not hold in it.
 
 mod generate;
-mod history;
 mod plan;
 #[cfg(test)]
 mod planted_tests;
-mod play;
-mod properties;
 mod scenario;
 mod search;
 mod shrink;
 #[cfg(test)]
 mod tests;
-mod timeline;
 
-use history::History;
-
+use crate::config::Problem;
 use crate::sandbox::Blueprint;
+use crate::sandbox::scenario::{Violation, play, violations};
 
 pub use generate::generate;
 pub use plan::{Action, Content, FaultPlan, Moment, Plan, Span, StorePlan, Trouble};
-pub use play::{NodeEnd, Played, play};
-pub use properties::{Property, Violation};
 pub use scenario::to_scenario;
 pub use search::{Finding, Search, blueprint};
 pub use shrink::{MAX_RUNS, Shrunk, shrink};
-pub use timeline::{around, line};
 
-/// The properties that did not hold in a world that was played, in order of time.
-pub fn judge(plan: &Plan, blueprint: &Blueprint, played: &Played) -> Vec<Violation> {
-    properties::judge(&History::new(plan, blueprint, played))
-}
-
-/// Plays a plan and judges it.
-pub fn examine(plan: &Plan, blueprint: &Blueprint) -> Vec<Violation> {
-    judge(plan, blueprint, &play(plan, blueprint))
+/// Plays a plan; the properties that did not hold, in order of time.
+///
+/// # Errors
+///
+/// The plan is no scenario: it takes longer than one may.
+pub fn examine(plan: &Plan, blueprint: &Blueprint) -> Result<Vec<Violation>, Problem> {
+    let scenario = plan.scenario(blueprint)?;
+    let played = play(&scenario, &blueprint.policies, blueprint.instances);
+    Ok(violations(&scenario, &blueprint.policies, &played))
 }

@@ -249,32 +249,6 @@ impl Action {
     }
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::Stage { content, .. } => write!(f, "stages {content}"),
-            Action::Tear { content, .. } => write!(f, "is in the middle of staging {content}"),
-            Action::Unstage { .. } => f.write_str("takes its staged schema away"),
-            Action::Data { count, .. } => write!(f, "has {count} data files waiting"),
-            Action::Remove { .. } => f.write_str("removes the stream's staging directory"),
-            Action::CreateStream { base: None, .. } => f.write_str("the stream is created"),
-            Action::CreateStream {
-                base: Some(base), ..
-            } => {
-                write!(f, "the stream is created, with the base {base}")
-            }
-            Action::DeleteStream { .. } => f.write_str("the stream is deleted from the store"),
-            Action::Publish { content, .. } => write!(f, "itself publishes {content}"),
-            Action::Put { peer, content, .. } => write!(f, "{peer} publishes {content}"),
-            Action::Delete { .. } => f.write_str("loses its stored object"),
-            Action::Crash { .. } => f.write_str("its agent crashes"),
-            Action::Start { .. } => f.write_str("its agent starts"),
-            Action::Stop { .. } => f.write_str("its agent is told to stop"),
-            Action::Skew { millis, .. } => write!(f, "its clock is set {millis} ms ahead"),
-        }
-    }
-}
-
 /// What a file or an object holds: a schema, written `"a:Utf8 b:Int64"`, or something that is none, written
 /// `"!{\"fields\":["`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -313,29 +287,9 @@ impl Content {
         Self::schema(kept.join(" "))
     }
 
-    /// The bytes that stand there.
-    pub fn bytes(&self) -> bytes::Bytes {
-        let Some(fields) = self.fields() else {
-            return self.0.get(1..).unwrap_or_default().to_owned().into();
-        };
-        let field = |(name, kind): (&str, &str)| {
-            serde_json::json!({
-                "name": name, "data_type": kind, "nullable": true,
-                "dict_id": 0, "dict_is_ordered": false, "metadata": {},
-            })
-        };
-        let fields: Vec<_> = fields.into_iter().map(field).collect();
-        let schema = serde_json::json!({ "fields": fields, "metadata": {} });
-        schema.to_string().into()
-    }
-}
-
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.fields() {
-            Some(_) => write!(f, "[{}]", self.0),
-            None => f.write_str("what is no schema"),
-        }
+    /// What stands there, where it is no schema.
+    pub fn text(&self) -> Option<&str> {
+        self.0.strip_prefix('!')
     }
 }
 
@@ -393,23 +347,5 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Length(length) = Length::deserialize(deserializer)?;
         Ok(length.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::Schema;
-
-    #[test]
-    fn contents_are_schemas_or_not() {
-        let schema = Schema::parse(&Content::schema("b:Int64 a:Utf8").bytes()).unwrap();
-        let fields: Vec<_> = schema.fields().map(|field| field.name).collect();
-        assert_eq!(fields, ["a", "b"]);
-        assert_eq!(
-            Schema::parse(&Content::schema("").bytes()),
-            Ok(Schema::empty())
-        );
-        assert!(Schema::parse(&Content::broken("{").bytes()).is_err());
     }
 }

@@ -8,6 +8,7 @@ use super::search::try_seed;
 use super::tests::{ground, seeds};
 use super::*;
 use crate::planted::{self, Defect};
+use crate::sandbox::scenario::Property;
 
 /// A defect that is not found within so many seeds is not found.
 const ALL: u64 = 20_000;
@@ -51,8 +52,9 @@ fallback = ["bare"]
 /// The first seed that finds the defect, and what it finds there that is not found without it.
 fn find(defect: Defect, ground: &Blueprint) -> Option<(u64, BTreeSet<Property>)> {
     (0..seeds(FEW)).find_map(|seed| {
-        let finding = planted::with(defect, || try_seed(seed, ground))?;
+        let finding = planted::with(defect, || try_seed(seed, ground)).unwrap()?;
         let sound: BTreeSet<_> = examine(&finding.plan, ground)
+            .unwrap()
             .into_iter()
             .map(|violation| violation.property)
             .collect();

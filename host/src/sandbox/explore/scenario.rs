@@ -1,16 +1,65 @@
-//! Plans as scenario files.
+//! Plans as scenarios: what a plan is is said by the file that it is written to, and what is played is that file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::Violation;
-use super::plan::{Action, Content, FaultPlan, Plan, Trouble};
-use super::play::Places;
+use super::plan::{Action, Content, FaultPlan, Plan, Span, StorePlan, Trouble};
+use crate::config::{Length, Problem, Settings};
 use crate::sandbox::Blueprint;
+use crate::sandbox::scenario::file::{
+    ALL_PROPERTIES, Action as Deed, Conditions, Config, Effect, Expect, Fault, File, Latency,
+    LimitNumbers, Limits, Node, Properties, Quantiles, Step, Store,
+};
+use crate::sandbox::scenario::{Scenario, Violation};
+use crate::staging::StreamKeys;
+use crate::stream::{NodeId, StreamId};
+
+/// The tenant of all streams, where the configuration has tenants.
+const TENANT: &str = "acme";
+
+impl Plan {
+    /// The scenario that the plan is, held to every property.
+    ///
+    /// # Errors
+    ///
+    /// It is none: it takes longer than a scenario may.
+    pub fn scenario(&self, blueprint: &Blueprint) -> Result<Scenario, Problem> {
+        let file = self.file(&blueprint.settings, ALL_PROPERTIES);
+        Scenario::from_file(&file, Arc::clone(&blueprint.settings))
+    }
+
+    /// The plan as a file, without the configuration under test.
+    fn file(&self, settings: &Settings, property: &str) -> File {
+        let writer = Writer {
+            plan: self,
+            settings,
+        };
+        File {
+            title: format!("Seed {}", self.seed),
+            about: None,
+            seed: Some(self.seed),
+            until: length(self.until),
+            shuffle: Some(true),
+            config: None,
+            store: Some(store(&self.store)),
+            nodes: self.nodes.iter().map(|name| node(name)).collect(),
+            faults: self.faults.iter().map(|of| writer.fault(of)).collect(),
+            timeline: self
+                .timeline
+                .iter()
+                .flat_map(|moment| writer.steps(moment.at, &moment.action))
+                .collect(),
+            expect: vec![Expect {
+                property: Some(Properties::One(property.to_owned())),
+                ..Expect::default()
+            }],
+        }
+    }
+}
 
 /// The scenario that a plan is, with the property that does not hold in it as its expectation.
 pub fn to_scenario(
@@ -19,10 +68,6 @@ pub fn to_scenario(
     config: Option<&Path>,
     blueprint: &Blueprint,
 ) -> String {
-    let writer = Writer {
-        plan,
-        places: Places::new(blueprint),
-    };
     let mut text = String::new();
     let comment = |line: &str| line.replace(char::is_control, " ");
     // Writing into a String can't fail.
@@ -32,197 +77,235 @@ pub fn to_scenario(
         plan.seed
     );
     let _ = writeln!(text, "# {}", comment(&violation.to_string()));
+    let property = violation.property;
     let file = File {
-        title: format!("{} ({})", violation.property.meaning(), violation.property),
-        seed: plan.seed,
-        until: plan.until.to_string(),
-        shuffle: true,
-        config: match config {
+        title: format!("{} ({property})", property.meaning()),
+        config: Some(match config {
             Some(path) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-                json!(path.display().to_string())
+                Config::Path(path.display().to_string())
             }
-            None => json!({ "staging": { "layout": "parseable" } }),
-        },
-        store: writer.store(),
-        nodes: plan
-            .nodes
-            .iter()
-            .map(|name| json!({ "name": name }))
-            .collect(),
-        faults: plan
-            .faults
-            .iter()
-            .map(|fault| writer.fault(fault))
-            .collect(),
-        timeline: plan
-            .timeline
-            .iter()
-            .flat_map(|moment| writer.steps(moment.at.to_string(), &moment.action))
-            .collect(),
-        expect: vec![json!({ "property": violation.property.name() })],
+            None => {
+                let staging = json!({ "layout": "parseable" });
+                Config::Tables(BTreeMap::from([("staging".to_owned(), staging)]))
+            }
+        }),
+        ..plan.file(&blueprint.settings, property.name())
     };
+    // Its keys are texts, and everything in it has a form in TOML.
     text.push_str(&toml::to_string(&file).unwrap_or_default());
     text
 }
 
-/// The file, with what is short first.
-#[derive(Serialize)]
-struct File {
-    title: String,
-    seed: u64,
-    until: String,
-    shuffle: bool,
-    config: Value,
-    store: Value,
-    nodes: Vec<Value>,
-    faults: Vec<Value>,
-    timeline: Vec<Value>,
-    expect: Vec<Value>,
+fn length(span: Span) -> Length {
+    Length(span.duration())
+}
+
+fn node(name: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        starts: None,
+        identified: None,
+    }
+}
+
+fn store(plan: &StorePlan) -> Store {
+    let [min, p50, p99, max] = plan.latency.map(length);
+    Store {
+        latency: Some(Latency::Quantiles(Quantiles {
+            min: Some(min),
+            p50,
+            p99: Some(p99),
+            max: Some(max),
+        })),
+        limits: plan.limits.map(|(writes, reads)| {
+            Limits::Numbers(LimitNumbers {
+                writes,
+                reads,
+                prefix_depth: None,
+            })
+        }),
+        conditions: Some(match plan.conditions {
+            true => Conditions::Honoured,
+            false => Conditions::Ignored,
+        }),
+    }
 }
 
 struct Writer<'p> {
     plan: &'p Plan,
-    places: Places,
+    settings: &'p Settings,
 }
 
 impl Writer<'_> {
-    fn store(&self) -> Value {
-        let [min, p50, p99, max] = self.plan.store.latency.map(|span| span.to_string());
-        let mut store = json!({
-            "latency": { "min": min, "p50": p50, "p99": p99, "max": max },
-            "conditions": if self.plan.store.conditions { "honoured" } else { "ignored" },
-        });
-        if let (Some((writes, reads)), Some(store)) =
-            (self.plan.store.limits, store.as_object_mut())
-        {
-            store.insert(
-                "limits".to_owned(),
-                json!({ "writes": writes, "reads": reads }),
-            );
-        }
-        store
-    }
-
-    fn fault(&self, fault: &FaultPlan) -> Value {
-        let mut row = Map::new();
-        let mut set = |key: &str, value: Value| _ = row.insert(key.to_owned(), value);
-        set("from", json!(fault.from.to_string()));
-        set("until", json!(fault.until.to_string()));
-        if !fault.operations.is_empty() {
-            set("operations", json!(fault.operations));
-        }
-        if let Some(stream) = &fault.stream {
-            set("keys", json!(format!("{}**", self.root(stream))));
-        }
-        if let Some(node) = &fault.node {
-            set("nodes", json!(node));
-        }
-        if fault.percent < 100 {
-            set("probability", json!(f64::from(fault.percent) / 100.0));
-        }
-        if let Some(count) = fault.count {
-            set("count", json!(count));
-        }
-        let (effect, more) = match &fault.effect {
-            Trouble::Fail { kind } => ("fail", vec![("kind", json!(kind))]),
-            Trouble::Slow { by } => ("slow", vec![("latency", json!(by.to_string()))]),
-            Trouble::Hang => ("hang", Vec::new()),
-            Trouble::LoseAnswer => ("lose-answer", Vec::new()),
-            Trouble::Cut => ("cut", Vec::new()),
-            Trouble::Tear => ("tear", Vec::new()),
-            Trouble::Late { by } => ("late", vec![("by", json!(by.to_string()))]),
-            Trouble::Race { content } => ("race", vec![written(content)]),
-            Trouble::Clobber { content } => ("clobber", vec![written(content)]),
+    fn fault(&self, plan: &FaultPlan) -> Fault {
+        let fault = Fault {
+            from: Some(length(plan.from)),
+            until: Some(length(plan.until)),
+            operations: (!plan.operations.is_empty()).then(|| plan.operations.clone()),
+            keys: plan
+                .stream
+                .as_deref()
+                .map(|stream| format!("{}**", self.root(stream))),
+            nodes: plan.node.clone(),
+            probability: (plan.percent < 100).then(|| f64::from(plan.percent) / 100.0),
+            after: None,
+            count: plan.count,
+            effect: Effect::Hang,
+            kind: None,
+            retry_after: None,
+            latency: None,
+            by: None,
+            fields: None,
+            text: None,
         };
-        set("effect", json!(effect));
-        for (key, value) in more {
-            set(key, value);
+        let intruder = |effect: Effect, content: &Content, fault: Fault| Fault {
+            effect,
+            fields: fields(content),
+            text: text(content),
+            ..fault
+        };
+        match &plan.effect {
+            Trouble::Fail { kind } => Fault {
+                effect: Effect::Fail,
+                kind: Some(*kind),
+                ..fault
+            },
+            Trouble::Slow { by } => Fault {
+                effect: Effect::Slow,
+                latency: Some(Latency::Constant(length(*by))),
+                ..fault
+            },
+            Trouble::Late { by } => Fault {
+                effect: Effect::Late,
+                by: Some(length(*by)),
+                ..fault
+            },
+            Trouble::Race { content } => intruder(Effect::Race, content, fault),
+            Trouble::Clobber { content } => intruder(Effect::Clobber, content, fault),
+            Trouble::Hang => fault,
+            Trouble::LoseAnswer => Fault {
+                effect: Effect::LoseAnswer,
+                ..fault
+            },
+            Trouble::Cut => Fault {
+                effect: Effect::Cut,
+                ..fault
+            },
+            Trouble::Tear => Fault {
+                effect: Effect::Tear,
+                ..fault
+            },
         }
-        Value::Object(row)
     }
 
-    fn steps(&self, at: String, action: &Action) -> Vec<Value> {
-        let mut step = BTreeMap::from([("at", json!(at))]);
-        if let Some(node) = action.node() {
-            step.insert("node", json!(node));
-        }
-        if let Some(stream) = action.stream() {
-            step.insert("stream", json!(self.places.stream(stream).to_string()));
-        }
-        let mut rest = Vec::new();
-        let deed = match action {
-            Action::Stage { content, .. } => {
-                step.extend([written(content)]);
-                "stage"
-            }
-            Action::Tear { content, .. } => {
-                step.extend([written(content)]);
-                "tear"
-            }
-            Action::Unstage { .. } => "unstage",
-            Action::Data { count, .. } => {
-                step.insert("files", json!(count));
-                "data"
-            }
-            Action::Remove { .. } => "remove",
+    /// Nearly always one.
+    fn steps(&self, at: Span, action: &Action) -> Vec<Step> {
+        let content = action.content();
+        let step = Step {
+            at: length(at),
+            action: deed(action),
+            node: action.node().map(str::to_owned),
+            stream: action.stream().map(|name| self.stream(name).to_string()),
+            fields: content.and_then(fields),
+            text: content.and_then(text),
+            file: None,
+            files: None,
+            key: None,
+            base: None,
+            ahead: None,
+            cause: None,
+        };
+        match action {
             Action::CreateStream { base, .. } => {
-                if let Some(base) = base {
-                    let mut publish = step.clone();
-                    publish.extend([
-                        ("do", json!("publish")),
-                        ("base", json!(true)),
-                        written(base),
-                    ]);
-                    rest.push(json!(publish));
-                }
-                "create-stream"
-            }
-            Action::DeleteStream { .. } => "delete-stream",
-            Action::Publish { content, .. } => {
-                step.extend([written(content)]);
-                "publish"
-            }
-            Action::Put { peer, content, .. } => {
-                step.extend([("node", json!(peer)), written(content)]);
-                "publish"
+                let created = Step {
+                    fields: None,
+                    text: None,
+                    ..step.clone()
+                };
+                let base = base.as_ref().map(|_| Step {
+                    action: Deed::Publish,
+                    base: Some(true),
+                    ..step
+                });
+                std::iter::once(created).chain(base).collect()
             }
             Action::Delete { node, stream } => {
-                let key = self.places.keys(node, stream);
-                let key = key.map(|keys| keys.schema.to_string());
-                step.retain(|name, _| *name == "at");
-                step.insert("key", json!(key.unwrap_or_default()));
-                "delete"
+                let keys = self.keys(node, stream);
+                let deleted = keys.map(|keys| Step {
+                    node: None,
+                    stream: None,
+                    key: Some(keys.schema.to_string()),
+                    ..step
+                });
+                deleted.into_iter().collect()
             }
-            Action::Crash { .. } => "crash",
-            Action::Start { .. } => "start",
-            Action::Stop { .. } => "stop",
+            Action::Put { peer, .. } => vec![Step {
+                node: Some(peer.clone()),
+                ..step
+            }],
+            Action::Data { count, .. } => vec![Step {
+                files: Some(*count),
+                ..step
+            }],
             Action::Skew { millis, .. } => {
-                let length = super::Span::ms(millis.unsigned_abs());
                 let sign = if *millis < 0 { "-" } else { "" };
-                step.insert("ahead", json!(format!("{sign}{length}")));
-                "skew"
+                let length = Span::ms(millis.unsigned_abs());
+                vec![Step {
+                    ahead: Some(format!("{sign}{length}")),
+                    ..step
+                }]
             }
-        };
-        step.insert("do", json!(deed));
-        rest.insert(0, json!(step));
-        rest
+            _ => vec![step],
+        }
+    }
+
+    /// The stream of this name in the plan.
+    fn stream(&self, name: &str) -> StreamId {
+        match self.settings.staging.tenants {
+            true => StreamId::with_tenant(TENANT, name),
+            false => StreamId::new(name),
+        }
+    }
+
+    /// Names in plans are words, which make keys in any layout.
+    fn keys(&self, node: &str, stream: &str) -> Option<StreamKeys> {
+        let layout = &self.settings.staging.layout;
+        layout.keys(&NodeId::new(node), &self.stream(stream)).ok()
     }
 
     fn root(&self, stream: &str) -> String {
         let node = self.plan.nodes.first().map_or("n1", String::as_str);
-        let keys = self.places.keys(node, stream);
+        let keys = self.keys(node, stream);
         keys.map(|keys| keys.root).unwrap_or_default()
     }
 }
 
-/// A content, as fields or as text.
-fn written(content: &Content) -> (&'static str, Value) {
-    match content.fields() {
-        Some(fields) => (
-            "fields",
-            json!(fields.into_iter().collect::<BTreeMap<_, _>>()),
-        ),
-        None => ("text", json!(String::from_utf8_lossy(&content.bytes()))),
+fn deed(action: &Action) -> Deed {
+    match action {
+        Action::Stage { .. } => Deed::Stage,
+        Action::Tear { .. } => Deed::Tear,
+        Action::Unstage { .. } => Deed::Unstage,
+        Action::Data { .. } => Deed::Data,
+        Action::Remove { .. } => Deed::Remove,
+        Action::CreateStream { .. } => Deed::CreateStream,
+        Action::DeleteStream { .. } => Deed::DeleteStream,
+        Action::Publish { .. } | Action::Put { .. } => Deed::Publish,
+        Action::Delete { .. } => Deed::Delete,
+        Action::Crash { .. } => Deed::Crash,
+        Action::Start { .. } => Deed::Start,
+        Action::Stop { .. } => Deed::Stop,
+        Action::Skew { .. } => Deed::Skew,
     }
+}
+
+/// A schema's fields.
+fn fields(content: &Content) -> Option<BTreeMap<String, String>> {
+    let owned = |(name, kind): (&str, &str)| (name.to_owned(), kind.to_owned());
+    Some(content.fields()?.into_iter().map(owned).collect())
+}
+
+/// What is no schema.
+fn text(content: &Content) -> Option<String> {
+    content.text().map(str::to_owned)
 }

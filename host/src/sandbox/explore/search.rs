@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Plan, Violation, examine, generate};
+use super::{Plan, examine, generate};
 use crate::agent::{AgentError, load_policies, runtime_settings};
-use crate::config::Settings;
+use crate::config::{Problem, Settings};
 use crate::policy::{Runtime, RuntimeSettings};
+use crate::sandbox::scenario::Violation;
 use crate::sandbox::{Blueprint, Executor, VirtualClock};
 
 /// A seed in whose world something did not hold.
@@ -32,21 +33,26 @@ pub struct Search {
 
 impl Search {
     /// Looks through the seeds; `tried` hears of each. What is found, in order of the seeds.
-    pub fn run(&self, blueprint: &Blueprint, tried: &(dyn Fn() + Sync)) -> Vec<Finding> {
+    ///
+    /// # Errors
+    ///
+    /// A seed's plan is no scenario: it takes longer than one may.
+    pub fn run(
+        &self,
+        blueprint: &Blueprint,
+        tried: &(dyn Fn() + Sync),
+    ) -> Result<Vec<Finding>, Problem> {
         let next = AtomicU64::new(self.seeds.start);
         let found = Mutex::new(Vec::new());
         let work = || {
             loop {
-                let count = found.lock().unwrap_or_else(PoisonError::into_inner).len();
+                let count = held(&found).len();
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if count >= self.enough || seed >= self.seeds.end {
                     return;
                 }
-                if let Some(finding) = try_seed(seed, blueprint) {
-                    found
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(finding);
+                if let Some(result) = try_seed(seed, blueprint).transpose() {
+                    held(&found).push(result);
                 }
                 tried();
             }
@@ -57,17 +63,23 @@ impl Search {
             }
             work();
         });
-        let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|finding: &Finding| finding.plan.seed);
-        found
+        Ok(found)
     }
 }
 
+/// What was found so far; a thread that panics adds nothing half-way.
+fn held<T>(found: &Mutex<T>) -> MutexGuard<'_, T> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The world of one seed.
-pub(super) fn try_seed(seed: u64, blueprint: &Blueprint) -> Option<Finding> {
+pub(super) fn try_seed(seed: u64, blueprint: &Blueprint) -> Result<Option<Finding>, Problem> {
     let plan = generate(seed, blueprint);
-    let violations = examine(&plan, blueprint);
-    (!violations.is_empty()).then_some(Finding { plan, violations })
+    let violations = examine(&plan, blueprint)?;
+    Ok((!violations.is_empty()).then_some(Finding { plan, violations }))
 }
 
 /// What nodes of simulated worlds are made from, for these settings.

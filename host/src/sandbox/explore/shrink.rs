@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::play::settling_time;
-use super::{Content, Plan, Property, Span, Trouble, Violation, examine};
+use super::{Content, Plan, Span, Trouble, examine};
 use crate::sandbox::Blueprint;
+use crate::sandbox::scenario::{Property, Violation};
 
 /// The most worlds that are played to shrink one plan.
 pub const MAX_RUNS: usize = 600;
@@ -59,12 +59,13 @@ struct Shrinking<'b> {
 impl Shrinking<'_> {
     /// Takes the plan where the property still does not hold in it.
     fn attempt(&mut self, mut plan: Plan) -> bool {
-        plan.settle(settling_time(self.blueprint).into());
+        plan.settle(self.blueprint);
         if self.runs >= MAX_RUNS {
             return false;
         }
         self.runs += 1;
-        let violations = examine(&plan, self.blueprint);
+        // A plan that is no scenario is no smaller one.
+        let violations = examine(&plan, self.blueprint).unwrap_or_default();
         let still = violations
             .iter()
             .any(|violation| violation.property == self.property);

@@ -1,7 +1,10 @@
 use std::path::Path;
 
+use super::search::try_seed;
 use super::*;
 use crate::config::{Settings, Source};
+use crate::planted::{self, Defect};
+use crate::sandbox::scenario::{Property, Scenario, Window, around, run};
 
 /// The bundled policies under their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -11,6 +14,9 @@ const PLAIN: &str = "[staging]\nlayout = \"plain\"\n[verify]\nrepair = true\n";
 
 /// Plans that once showed something, each with what.
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/seeds");
+
+/// Seeds within which the planted defects of these tests are found.
+const FEW_ENOUGH: u64 = 100;
 
 pub(super) async fn ground(text: &str) -> Blueprint {
     let source = Source::new("tidegate.toml", text).simulated();
@@ -24,11 +30,12 @@ pub(super) fn seeds(few: u64) -> u64 {
 }
 
 fn assert_sound(plan: &Plan, ground: &Blueprint) {
-    let played = play(plan, ground);
-    if let Some(violation) = judge(plan, ground, &played).first() {
-        let seed = plan.seed;
-        let timeline = around(&played, violation).join("\n");
-        panic!("seed {seed}: {violation}\n{timeline}");
+    let scenario = plan.scenario(ground).unwrap();
+    let played = play(&scenario, &ground.policies, ground.instances);
+    if let Some(violation) = violations(&scenario, &ground.policies, &played).first() {
+        let focus = violation.focus(&scenario);
+        let timeline = around(&played.entries, &focus, violation.at, Window::WIDE).join("\n");
+        panic!("seed {}: {violation}\n{timeline}", plan.seed);
     }
 }
 
@@ -39,7 +46,7 @@ async fn assert_seeds_are_sound(text: &str, few: u64) {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         enough: 10,
     };
-    let findings = search.run(&ground, &|| {});
+    let findings = search.run(&ground, &|| {}).unwrap();
     for finding in &findings {
         for violation in &finding.violations {
             println!("seed {}: {violation}", finding.plan.seed);
@@ -74,7 +81,7 @@ async fn what_was_found_once_is_not_found_again() {
     for file in files {
         println!("{}", file.display());
         let mut plan = read(&file);
-        plan.settle(play::settling_time(&ground).into());
+        plan.settle(&ground);
         assert_sound(&plan, &ground);
     }
 }
@@ -88,7 +95,8 @@ async fn a_seed_is_the_same_world_for_ever() {
     let ground = ground(DEFAULTS).await;
     let told = |seed| {
         let plan = generate(seed, &ground);
-        let played = play(&plan, &ground);
+        let scenario = plan.scenario(&ground).unwrap();
+        let played = play(&scenario, &ground.policies, None);
         let told = played.entries.iter().map(|entry| format!("{entry:?}"));
         let told: Vec<_> = told.collect();
         (plan, told)
@@ -109,26 +117,82 @@ async fn plans_survive_being_written_down() {
 }
 
 #[tokio::test]
-async fn a_scenario_is_the_plan_with_what_does_not_hold_in_it() {
+async fn what_is_written_is_what_was_played() {
     let ground = ground(DEFAULTS).await;
-    let plan = generate(1, &ground);
-    let violation = Violation {
-        property: Property::Converges,
-        at: plan.until.duration(),
+    for seed in 0..50 {
+        let plan = generate(seed, &ground);
+        let played = plan.scenario(&ground).unwrap();
+        assert_eq!(played.quiet(), plan.quiet.duration());
+        let text = to_scenario(&plan, &violation(Property::Converges), None, &ground);
+        let written = Scenario::from_source(Source::new("found.toml", text.clone()));
+        let written = written.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert!(written.title.contains("(converges)"), "{}", written.title);
+        for (one, other) in [
+            (
+                format!("{:?}", played.store),
+                format!("{:?}", written.store),
+            ),
+            (
+                format!("{:?}", played.steps),
+                format!("{:?}", written.steps),
+            ),
+            (
+                format!("{:?}", played.nodes),
+                format!("{:?}", written.nodes),
+            ),
+            (
+                format!("{:?}", played.until),
+                format!("{:?}", written.until),
+            ),
+            (
+                format!("{:?}", played.settings),
+                format!("{:?}", written.settings),
+            ),
+        ] {
+            assert_eq!(one, other, "{text}");
+        }
+        assert_eq!((written.seed, written.shuffle), (seed, true));
+    }
+}
+
+fn violation(property: Property) -> Violation {
+    Violation {
+        property,
+        at: Span::secs(1).duration(),
         node: "n1".to_owned(),
         stream: "app".to_owned(),
         text: "is pending\nat the end".to_owned(),
-    };
-    let text = to_scenario(&plan, &violation, None, &ground);
-    let written: toml::Table = toml::from_str(&text).unwrap();
-    assert_eq!(written["seed"].as_integer(), Some(1));
-    assert_eq!(written["shuffle"].as_bool(), Some(true));
-    let expected = written["expect"][0]["property"].as_str();
-    assert_eq!(expected, Some("converges"));
-    let steps = written["timeline"].as_array().unwrap();
-    assert!(steps.len() >= plan.timeline.len());
-    assert_eq!(
-        written["faults"].as_array().map(Vec::len),
-        Some(plan.faults.len())
-    );
+    }
+}
+
+#[tokio::test]
+async fn a_violation_is_shrunk_to_a_scenario_that_fails_for_as_long_as_the_defect_is_there() {
+    let ground = ground(DEFAULTS).await;
+    for (defect, property) in [
+        (Defect::DropsRetry, Property::Converges),
+        (Defect::SkipsMerge, Property::NothingDropped),
+        (Defect::NeverLooksAgain, Property::LooksAgain),
+    ] {
+        let text = planted::with(defect, || {
+            let found = (0..FEW_ENOUGH).find_map(|seed| {
+                let finding = try_seed(seed, &ground).unwrap()?;
+                let of = |violation: &Violation| violation.property == property;
+                finding.violations.iter().any(of).then_some(finding.plan)
+            });
+            let plan = found.unwrap_or_else(|| panic!("{defect:?} violates no {property}"));
+            let shrunk = shrink(&plan, property, &ground);
+            assert!(shrunk.plan.timeline.len() <= plan.timeline.len());
+            to_scenario(&shrunk.plan, &shrunk.violations[0], None, &ground)
+        });
+        let scenario = Scenario::from_source(Source::new("found.toml", text.clone())).unwrap();
+        let line = text.lines().position(|line| line == "[[expect]]").unwrap() + 1;
+        let failures = planted::with(defect, || run(&scenario, &ground.policies)).failures;
+        assert_eq!(failures.len(), 1, "{text}\n{failures:#?}");
+        assert_eq!(failures[0].line, Some(line), "{text}");
+        let expected = format!("{property}: {}", property.meaning());
+        assert_eq!(failures[0].expected, expected);
+        assert!(!failures[0].timeline.is_empty());
+        let report = run(&scenario, &ground.policies);
+        assert!(report.passed(), "{text}\n{report:#?}");
+    }
 }

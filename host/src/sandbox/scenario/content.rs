@@ -34,3 +34,23 @@ pub(super) fn marker(created_at: &str) -> Bytes {
     });
     marker.to_string().into()
 }
+
+/// What bytes hold, in words.
+pub(super) fn in_words(content: &Bytes) -> String {
+    match Schema::parse(content) {
+        Ok(schema) => fields(&schema),
+        Err(_) => format!("{} bytes that are no schema", content.len()),
+    }
+}
+
+/// A schema's fields, in words.
+pub(super) fn fields(schema: &Schema) -> String {
+    let fields: Vec<_> = schema
+        .fields()
+        .map(|field| format!("{} {}", field.name, field.data_type))
+        .collect();
+    match fields.is_empty() {
+        true => "a schema without fields".to_owned(),
+        false => format!("a schema of {}", fields.join(", ")),
+    }
+}

@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 use object_store::path::Path;
 
 use super::file::RequestOutcome;
+use super::properties::Property;
 use crate::contract::{Phase, Role};
 use crate::sandbox::store::Operation;
 use crate::schema::Schema;
@@ -113,6 +114,17 @@ pub enum Expected {
     FailedCalls(Bounds),
     /// An agent ends by itself with these words.
     Ends(String),
+    /// These properties hold.
+    Properties(Properties),
+}
+
+/// Some properties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Properties {
+    /// All that the scenario is long enough for.
+    All,
+    /// These.
+    These(Vec<Property>),
 }
 
 /// What stands under a key.

@@ -1,16 +1,18 @@
-//! The shape of a scenario file: what may be written, each key as it is written, nothing filled in.
+//! The shape of a scenario file: what may be written, each key as it is written, nothing filled in. What is found by
+//! exploration is written in it too.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::properties::Property;
 use crate::config::{Length, Size};
 use crate::contract::{FailureKind, Phase, Role};
 use crate::sandbox::store::Operation;
 
 /// A scenario: a world, what happens in it, and what is expected of the policies that live through it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// What it is about, in one line.
@@ -30,21 +32,21 @@ pub struct File {
     /// How the store behaves.
     pub store: Option<Store>,
     /// The nodes with an agent. One, named `n1`, where none is written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Node>,
     /// What goes wrong with requests.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
     /// What happens, in the order of time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Step>,
     /// What must have come of it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expect>,
 }
 
 /// The configuration under test.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "the path of a configuration file, or its tables"
@@ -57,7 +59,7 @@ pub enum Config {
 }
 
 /// How the store behaves when nothing goes wrong.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// How long a request takes: one length for all, or quantiles.
@@ -69,7 +71,7 @@ pub struct Store {
 }
 
 /// A distribution of lengths of time.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a length of time, or a table of `min`, `p50`, `p99`, `max`"
@@ -82,7 +84,7 @@ pub enum Latency {
 }
 
 /// Quantiles of a distribution. One that is left out is as the one before it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantiles {
     /// At least.
@@ -96,7 +98,7 @@ pub struct Quantiles {
 }
 
 /// Limits of requests a second.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "`\"s3\"`, or a table of `writes`, `reads`, `prefix_depth`"
@@ -109,7 +111,7 @@ pub enum Limits {
 }
 
 /// Limits that have a name.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NamedLimits {
     /// What Amazon S3 publishes: 3,500 writes and 5,500 reads a second for each prefix.
@@ -117,7 +119,7 @@ pub enum NamedLimits {
 }
 
 /// Limits in numbers.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitNumbers {
     /// Writes and deletions a second.
@@ -129,7 +131,7 @@ pub struct LimitNumbers {
 }
 
 /// Whether the conditions of writes hold.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conditions {
     /// They hold.
@@ -139,7 +141,7 @@ pub enum Conditions {
 }
 
 /// A node with an agent.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// Its identity.
@@ -151,7 +153,7 @@ pub struct Node {
 }
 
 /// A rule by which something happens to requests. What is left out leaves nothing out.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// From when on.
@@ -187,7 +189,7 @@ pub struct Fault {
 }
 
 /// What happens to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It is answered with a failure (`kind`); nothing is done.
@@ -213,7 +215,7 @@ pub enum Effect {
 }
 
 /// One thing that happens.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// When.
@@ -244,7 +246,9 @@ pub struct Step {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// The node stages a schema of the stream (`fields`, `text` or `file`).
@@ -285,7 +289,7 @@ pub enum Action {
 }
 
 /// One thing that must have come of it: one key says what, others which part of what happened it is about.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// About this stream.
@@ -338,10 +342,42 @@ pub struct Expect {
     pub failed_calls: Option<Range>,
     /// The agent ends by itself, and says these words.
     pub ends: Option<String>,
+    /// This holds in all that happens: a property by its name, several, or `"all"`.
+    pub property: Option<Properties>,
+}
+
+/// Properties by their names.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "the name of a property, or several")]
+pub enum Properties {
+    /// One, or all.
+    One(#[schemars(with = "OneProperty")] String),
+    /// Several.
+    Several(#[schemars(with = "Vec<Property>")] Vec<String>),
+}
+
+/// The word for all properties.
+pub const ALL_PROPERTIES: &str = "all";
+
+/// What may be written for one property.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is a shape for the JSON Schema alone")]
+enum OneProperty {
+    All(AllProperties),
+    One(Property),
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "it is a shape for the JSON Schema alone")]
+enum AllProperties {
+    /// Every property that the scenario is long enough for.
+    All,
 }
 
 /// Bounds of the delays after decisions: from the end of an attempt until the stream is looked at again.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delays {
     /// None is shorter.
@@ -355,7 +391,7 @@ pub struct Delays {
 }
 
 /// How many requests.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requests {
     /// Of these operations; of all where it is left out.
@@ -371,7 +407,7 @@ pub struct Requests {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestOutcome {
     /// It was done.
@@ -389,7 +425,7 @@ pub enum RequestOutcome {
 }
 
 /// How many.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// At least.
@@ -399,7 +435,7 @@ pub struct Range {
 }
 
 /// What a call of a policy may use.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Fuel.

@@ -5,11 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path;
 
-use super::expectation::{Bounds, Expectation, Expected, ExpectedContent, Scope, When};
+use super::content::fields;
+use super::expectation::{Bounds, Expectation, Expected, ExpectedContent, Properties, Scope, When};
 use super::file::RequestOutcome;
+use super::history::History;
 use super::model::Scenario;
 use super::play::Played;
-use super::timeline::{self, Focus, clock};
+use super::properties::{self, Property};
+use super::timeline::{self, Focus, Window, clock};
+use crate::agent::Loaded;
 use crate::contract::{Phase, Role};
 use crate::sandbox::store::{Outcome, Request};
 use crate::sandbox::{Entry, Event};
@@ -37,10 +41,15 @@ pub struct Failure {
 }
 
 /// Everything that is not as expected.
-pub fn judge(scenario: &Scenario, played: &Played) -> Vec<Failure> {
+pub fn judge(scenario: &Scenario, policies: &Loaded, played: &Played) -> Vec<Failure> {
     let judge = Judge {
         scenario,
         entries: &played.entries,
+        played,
+        // It costs more than everything else here.
+        history: scenario
+            .expects_properties()
+            .then(|| History::new(scenario, policies, played)),
     };
     let mut failures: Vec<_> = scenario
         .expectations
@@ -57,13 +66,18 @@ pub fn judge(scenario: &Scenario, played: &Played) -> Vec<Failure> {
             stuck.to_string(),
         ));
     }
-    if played.omitted > 0 {
-        failures.push(Failure {
-            line: None,
-            expected: format!("at most {} things to happen", played.entries.len()),
-            came: format!("{} more", played.omitted),
-            timeline: Vec::new(),
-        });
+    if played.endless {
+        let at = played.entries.last().map_or(scenario.until, |last| last.at);
+        failures.push(judge.failure(
+            None,
+            &Scope::default(),
+            at,
+            format!("less than {} things to happen", played.entries.len()),
+            format!(
+                "there were more, and the world was stopped at {}",
+                clock(at)
+            ),
+        ));
     }
     failures
 }
@@ -133,6 +147,9 @@ pub fn decisions(entries: &[Entry]) -> impl Iterator<Item = Decision<'_>> + Clon
 struct Judge<'a> {
     scenario: &'a Scenario,
     entries: &'a [Entry],
+    played: &'a Played,
+    /// Where a property is expected.
+    history: Option<History<'a>>,
 }
 
 /// What was expected and what came, at a moment.
@@ -190,6 +207,7 @@ impl Judge<'_> {
                 self.count(*count, "calls of policies that fail", &moments)
             }
             Expected::Ends(words) => self.ends(scope, words),
+            Expected::Properties(which) => return self.properties(expectation, which),
         }?;
         Some(self.failure(
             Some(expectation.line),
@@ -216,8 +234,50 @@ impl Judge<'_> {
             line,
             expected,
             came,
-            timeline: timeline::around(self.entries, &focus, at),
+            timeline: timeline::around(self.entries, &focus, at, Window::NEAR),
         }
+    }
+
+    fn properties(&self, expectation: &Expectation, which: &Properties) -> Option<Failure> {
+        let history = self.history.as_ref()?;
+        let scope = &expectation.scope;
+        let expected = |property: Property| format!("{property}: {}", property.meaning());
+        let (rest, needed) = history.rest();
+        // A world that is stopped half-way has no end.
+        let rests = rest >= needed || self.played.endless;
+        let can_be_told = |property: &Property| rests || !property.needs_rest();
+        let judged = match which {
+            Properties::All => Property::ALL.into_iter().filter(can_be_told).collect(),
+            Properties::These(these) => these.clone(),
+        };
+        if let Some(property) = judged.iter().find(|property| !can_be_told(property)) {
+            let came = format!(
+                "that can't be told: nothing disturbs the world for {} at its end, and a stream may take {} to settle: put `until` off",
+                in_short(rest),
+                in_short(needed)
+            );
+            let (line, at) = (Some(expectation.line), self.scenario.until);
+            return Some(self.failure(line, scope, at, expected(*property), came));
+        }
+        let violations = properties::judge(history, &judged);
+        let mut violations = violations.into_iter().filter(|violation| {
+            let of_stream = scope.stream.as_ref().map(ToString::to_string);
+            within(scope, violation.at)
+                && of_stream.is_none_or(|of| of == violation.stream)
+                && scope.node.as_ref().is_none_or(|of| *of == violation.node)
+        });
+        let first = violations.next()?;
+        let others = match violations.count() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        let focus = first.focus(self.scenario);
+        Some(Failure {
+            line: Some(expectation.line),
+            expected: expected(first.property),
+            came: format!("{} at {}{others}", first.in_words(), clock(first.at)),
+            timeline: timeline::around(self.entries, &focus, first.at, Window::WIDE),
+        })
     }
 
     /// What goes wrong without anybody having to expect it.
@@ -433,8 +493,7 @@ impl Judge<'_> {
             .iter()
             .filter_map(move |entry| match &entry.event {
                 Event::Request(request) => {
-                    let nodes = &self.scenario.nodes;
-                    let by_agent = nodes.iter().any(|node| node.name == request.by);
+                    let by_agent = self.scenario.nodes.contains(&request.by);
                     let segments = || request.key.split('/');
                     let fits = within(scope, request.at)
                         && scope.node.as_ref().is_none_or(|of| *of == request.by)
@@ -695,16 +754,5 @@ fn in_a_row(names: &[impl AsRef<str>]) -> String {
     match groups.is_empty() {
         true => "none".to_owned(),
         false => groups.join(", "),
-    }
-}
-
-fn fields(schema: &Schema) -> String {
-    let fields: Vec<_> = schema
-        .fields()
-        .map(|field| format!("{} {}", field.name, field.data_type))
-        .collect();
-    match fields.is_empty() {
-        true => "a schema without fields".to_owned(),
-        false => format!("a schema of {}", fields.join(", ")),
     }
 }

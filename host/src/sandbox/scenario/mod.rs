@@ -2,12 +2,15 @@
 
 mod content;
 mod expectation;
-mod file;
+pub mod file;
+mod history;
 mod judge;
 mod model;
 mod play;
+mod properties;
 mod read;
 mod run;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -21,11 +24,13 @@ pub fn json_schema() -> String {
     text
 }
 
-pub use expectation::{Bounds, Expectation, Expected, ExpectedContent, Scope, When};
+pub use expectation::{Bounds, Expectation, Expected, ExpectedContent, Properties, Scope, When};
 pub use file::{File, RequestOutcome};
 pub use judge::{Decision, Failure, decisions, judge};
-pub use model::{Deed, NodePlan, Scenario, Step};
-pub use play::{Played, play};
+pub use model::{Deed, Scenario, Step};
+pub use play::{NodeEnd, Played, play};
+pub use properties::{Property, Violation, violations};
 pub use read::MAX_LENGTH;
 pub use run::{Most, Report, run};
-pub use timeline::{Focus, around, clock, in_words};
+pub use settle::settling_time;
+pub use timeline::{Focus, Window, around, clock, in_words};

@@ -1,14 +1,17 @@
 //! What a scenario means: every default filled in, every value checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
 
-use super::expectation::Expectation;
+use super::content;
+use super::expectation::{Expectation, Expected};
 use crate::config::{Settings, Source};
-use crate::sandbox::store::StoreBehaviour;
+use crate::sandbox::store::{Effect, Fault, StoreBehaviour};
 use crate::stream::StreamId;
 
 /// A scenario that was read and checked.
@@ -29,26 +32,55 @@ pub struct Scenario {
     /// Where its configuration is written.
     pub source: Source,
     /// The configuration under test.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// How the store behaves, and what goes wrong with it.
     pub store: StoreBehaviour,
     /// The nodes with an agent, at least one.
-    pub nodes: Vec<NodePlan>,
-    /// What happens, in order.
+    pub nodes: Vec<String>,
+    /// The streams that anything happens to, by the names that scenarios write.
+    pub streams: BTreeMap<String, StreamId>,
+    /// What happens, in order: what is written, and the starts of agents.
     pub steps: Vec<Step>,
     /// What is expected.
     pub expectations: Vec<Expectation>,
 }
 
-/// A node with an agent.
-#[derive(Clone, Debug)]
-pub struct NodePlan {
-    /// Its identity.
-    pub name: String,
-    /// When its agent starts.
-    pub starts: Duration,
-    /// When it writes its identity; before everything without.
-    pub identified: Option<Duration>,
+impl Scenario {
+    /// Whether all that happens is held to properties.
+    pub fn expects_properties(&self) -> bool {
+        let mut expectations = self.expectations.iter();
+        expectations.any(|expectation| matches!(expectation.what, Expected::Properties(_)))
+    }
+
+    /// When nothing disturbs the world any more: the store works, and nobody does anything. The end where something
+    /// disturbs it until then.
+    pub fn quiet(&self) -> Duration {
+        let acted = self.steps.last().map_or(Duration::ZERO, |step| step.at);
+        let faults = self.store.faults.iter();
+        let troubled = faults.map(|fault| over(fault).unwrap_or(self.until)).max();
+        let fails = self.nodes.iter().any(|node| {
+            let steps = self.steps.iter().filter(|step| step.node == *node);
+            let mut states = steps.filter_map(|step| match &step.deed {
+                Deed::Staging(cause) => Some(cause.is_some()),
+                _ => None,
+            });
+            states.next_back() == Some(true)
+        });
+        match fails {
+            true => self.until,
+            false => acted.max(troubled.unwrap_or_default()).min(self.until),
+        }
+    }
+}
+
+/// When the last request that a rule applies to is over.
+fn over(fault: &Fault) -> Option<Duration> {
+    let until = fault.until?;
+    Some(match &fault.effect {
+        Effect::Slow(latency) => until.saturating_add(latency.longest()),
+        Effect::Late(by) => until.saturating_add(*by),
+        _ => until,
+    })
 }
 
 /// One thing that happens.
@@ -99,6 +131,8 @@ pub enum Deed {
     Skew(i64),
     /// The staging directory can't be read, for a cause; or it can again.
     Staging(Option<String>),
+    /// The node has written its identity, or has not yet.
+    Identity(bool),
 }
 
 impl Deed {
@@ -113,6 +147,18 @@ impl Deed {
                 | Deed::Data(..)
                 | Deed::Remove(_)
                 | Deed::Staging(_)
+        )
+    }
+
+    /// Whether it happens to a node, and not to the store alone.
+    pub fn is_on_node(&self) -> bool {
+        !matches!(
+            self,
+            Deed::CreateStream(_)
+                | Deed::DeleteStream(_)
+                | Deed::PublishBase(..)
+                | Deed::Put(..)
+                | Deed::Delete(_)
         )
     }
 
@@ -135,7 +181,8 @@ impl Deed {
             | Deed::Stop
             | Deed::Crash
             | Deed::Skew(_)
-            | Deed::Staging(_) => None,
+            | Deed::Staging(_)
+            | Deed::Identity(_) => None,
         }
     }
 
@@ -143,7 +190,7 @@ impl Deed {
     pub fn in_words(&self, node: &str) -> String {
         match self {
             Deed::Stage(stream, content) => {
-                format!("{node} stages {} bytes for {stream}", content.len())
+                format!("{node} stages {} for {stream}", content::in_words(content))
             }
             Deed::Tear(stream, _) => format!("{node} is writing the staged schema of {stream}"),
             Deed::Unreadable(stream, cause) => {
@@ -154,9 +201,17 @@ impl Deed {
             Deed::Remove(stream) => format!("{node} removes the staging directory of {stream}"),
             Deed::CreateStream(stream) => format!("{stream} is created in the store"),
             Deed::DeleteStream(stream) => format!("{stream} is deleted in the store"),
-            Deed::Publish(stream, _) => format!("{node} writes its own object of {stream}"),
-            Deed::PublishBase(stream, _) => format!("{node} writes the base schema of {stream}"),
-            Deed::Put(key, content) => format!("{} bytes are put to {key}", content.len()),
+            Deed::Publish(stream, content) => {
+                let content = content::in_words(content);
+                format!("{node} itself publishes {content} for {stream}")
+            }
+            Deed::PublishBase(stream, content) => {
+                let content = content::in_words(content);
+                format!("the base schema of {stream} is written: {content}")
+            }
+            Deed::Put(key, content) => {
+                format!("{} is put to {key}", content::in_words(content))
+            }
             Deed::Delete(key) => format!("{key} is deleted"),
             Deed::Start => format!("the agent of {node} starts"),
             Deed::Stop => format!("the agent of {node} is told to stop"),
@@ -166,6 +221,8 @@ impl Deed {
                 format!("the staging directory of {node} can't be read: {cause}")
             }
             Deed::Staging(None) => format!("the staging directory of {node} can be read again"),
+            Deed::Identity(true) => format!("{node} writes its identity"),
+            Deed::Identity(false) => format!("{node} has not written its identity yet"),
         }
     }
 }

@@ -5,151 +5,207 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::marker;
-use super::model::{Deed, NodePlan, Scenario, Step};
+use super::model::{Deed, Scenario, Step};
 use crate::agent::Loaded;
 use crate::policy::Instances;
-use crate::sandbox::store::SimulatedStore;
 use crate::sandbox::{
-    BEGINNING, Blueprint, Chronicle, Content, Entry, Event, Executor, SimulatedNode, Stuck, World,
+    self, BEGINNING, Blueprint, Content, Entry, Event, SimulatedNode, Stuck, World,
 };
 use crate::staging::{Layout, StreamKeys};
 use crate::stream::{NodeId, StreamId};
+use crate::sync::machine::Stream;
 
-/// Who writes what no node writes, in the store's records.
+/// Who creates and deletes streams, in the store's records.
+const CLUSTER: &str = "the cluster";
+
+/// Who puts and deletes single objects, in the store's records.
 const SOMEBODY: &str = "somebody";
+
+/// How often it is looked at whether too much happens.
+const STEP: Duration = Duration::from_secs(300);
+
+/// How much may happen before a world is stopped: somebody goes round in circles.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Entries of the chronicle.
+    entries: usize,
+    /// Polls of tasks at one moment; the executor's own limit without.
+    polls_at_once: Option<u64>,
+}
+
+impl Limits {
+    /// For worlds that are held to properties. Judging takes longer with each pair of entries, and exploration must
+    /// come to an end in worlds without rest.
+    const WITH_PROPERTIES: Self = Self {
+        entries: 20_000,
+        polls_at_once: Some(100_000),
+    };
+
+    /// For all others.
+    const OTHERWISE: Self = Self {
+        entries: sandbox::MAX_ENTRIES,
+        polls_at_once: None,
+    };
+
+    fn of(scenario: &Scenario) -> Self {
+        match scenario.expects_properties() {
+            true => Self::WITH_PROPERTIES,
+            false => Self::OTHERWISE,
+        }
+    }
+}
 
 /// What came of a scenario.
 #[derive(Debug)]
 pub struct Played {
-    /// What happened, in order.
+    /// What happened, in order; one world event for each step, in their order.
     pub entries: Vec<Entry>,
     /// Entries behind the most that are kept.
     pub omitted: u64,
+    /// Whether so much happened that the world was stopped before its end.
+    pub endless: bool,
     /// Why it did not come to its end, where it did not.
     pub stuck: Option<Stuck>,
+    /// How each node ended.
+    pub ends: BTreeMap<String, NodeEnd>,
+}
+
+/// How a node ended.
+#[derive(Debug)]
+pub struct NodeEnd {
+    /// Whether its agent was to run.
+    pub up: bool,
+    /// What it knew of each stream, by the name that scenarios write.
+    pub streams: BTreeMap<String, Stream>,
 }
 
 /// Plays a scenario with these policies. `instances` overrides what the configuration says of each policy.
 pub fn play(scenario: &Scenario, policies: &Loaded, instances: Option<Instances>) -> Played {
     let mut world = World::new(scenario.seed, scenario.shuffle, scenario.store.clone());
-    let settings = Arc::new(scenario.settings.clone());
-    for plan in &scenario.nodes {
-        let blueprint = Blueprint {
-            settings: Arc::clone(&settings),
-            policies: policies.clone(),
-            instances,
-        };
-        world.add_node(&plan.name, blueprint);
+    let blueprint = Blueprint {
+        settings: Arc::clone(&scenario.settings),
+        policies: policies.clone(),
+        instances,
+    };
+    for name in &scenario.nodes {
+        world.add_node(name, blueprint.clone());
+    }
+    let limits = Limits::of(scenario);
+    if let Some(most) = limits.polls_at_once {
+        world.executor.limit_polls(most);
     }
     let hand = Hand {
-        executor: world.executor.clone(),
-        store: Arc::clone(&world.store),
-        chronicle: world.chronicle.clone(),
-        layout: settings.staging.layout.clone(),
-        nodes: world
-            .nodes()
-            .map(|node| (node.id.to_string(), Arc::clone(node)))
-            .collect(),
+        world: &world,
+        scenario,
+        layout: &scenario.settings.staging.layout,
+        limits,
     };
-    // What is there from the beginning is there before any agent looks.
-    let first = scenario.steps.iter().take_while(|step| step.at.is_zero());
-    first.for_each(|step| hand.perform(step));
-    let rest = scenario.steps.iter().skip_while(|step| step.at.is_zero());
-    let rest: Vec<_> = rest.cloned().collect();
-    hand.announce(&rest);
-    for plan in scenario.nodes.clone() {
-        world.spawn(hand.clone().bring_up(plan));
-    }
-    world.spawn(hand.play(rest));
-    let stuck = world.run_until(scenario.until).err();
+    let stuck = hand.play().err();
+    let endless = hand.has_enough();
+    let ends = world
+        .nodes()
+        .map(|node| (node.id.to_string(), hand.end_of(node)));
+    let ends = ends.collect();
     let (entries, omitted) = world.chronicle.take();
     Played {
         entries,
         omitted,
+        endless,
         stuck,
+        ends,
     }
 }
 
 /// What moves the world.
-#[derive(Clone)]
-struct Hand {
-    executor: Executor,
-    store: Arc<SimulatedStore>,
-    chronicle: Chronicle,
-    layout: Layout,
-    nodes: BTreeMap<String, Arc<SimulatedNode>>,
+struct Hand<'a> {
+    world: &'a World,
+    scenario: &'a Scenario,
+    layout: &'a Layout,
+    limits: Limits,
 }
 
-impl Hand {
-    async fn bring_up(self, plan: NodePlan) {
-        let Some(node) = self.nodes.get(&plan.name) else {
-            return;
-        };
-        if let Some(identified) = plan.identified {
-            node.staging.set_identity(false);
-            if identified <= plan.starts {
-                self.executor.at(identified).await;
-                node.staging.set_identity(true);
+impl Hand<'_> {
+    fn play(&self) -> Result<(), Stuck> {
+        let steps = &self.scenario.steps;
+        for node in self.world.nodes() {
+            self.announce(node, steps);
+        }
+        for (at, step) in steps.iter().enumerate() {
+            // What is there from the beginning is there before any agent looks.
+            self.run_until(step.at)?;
+            if self.has_enough() {
+                return Ok(());
+            }
+            self.perform(step);
+            let node = self.world.node(&step.node);
+            if let Some(node) = node.filter(|_| step.deed.touches_staging()) {
+                self.announce(node, steps.get(at + 1..).unwrap_or_default());
             }
         }
-        self.executor.at(plan.starts).await;
-        node.start();
-        if let Some(identified) = plan.identified {
-            self.executor.at(identified).await;
-            node.staging.set_identity(true);
-        }
+        self.run_until(self.scenario.until)
     }
 
-    async fn play(self, steps: Vec<Step>) {
-        for (at, step) in steps.iter().enumerate() {
-            self.executor.at(step.at).await;
-            self.perform(step);
-            self.announce(steps.get(at + 1..).unwrap_or_default());
+    fn run_until(&self, time: Duration) -> Result<(), Stuck> {
+        while self.world.executor.now() < time && !self.has_enough() {
+            let next = self.world.executor.now().saturating_add(STEP);
+            self.world.run_until(next.min(time))?;
         }
+        Ok(())
     }
 
-    /// Tells each node's staging directory when it changes next, so that no scan is made before.
-    fn announce(&self, coming: &[Step]) {
-        for (name, node) in &self.nodes {
-            let next = coming
-                .iter()
-                .find(|step| step.node == *name && step.deed.touches_staging());
-            let next = next.map_or(Duration::MAX, |step| step.at);
-            node.staging.announce(Some(next));
-        }
+    /// Whether so much happened that the world is stopped.
+    fn has_enough(&self) -> bool {
+        self.world.chronicle.len() >= self.limits.entries
+    }
+
+    /// Tells a node's staging directory when it changes next, so that no scan is made before.
+    fn announce(&self, node: &SimulatedNode, coming: &[Step]) {
+        let next = coming
+            .iter()
+            .find(|step| step.node == node.id.as_str() && step.deed.touches_staging());
+        let next = next.map_or(Duration::MAX, |step| step.at);
+        node.staging.announce(Some(next));
     }
 
     fn perform(&self, step: &Step) {
-        self.chronicle.tell(
-            self.executor.now(),
+        let node = self.world.node(&step.node);
+        self.world.chronicle.tell(
+            self.world.executor.now(),
             Event::World {
-                node: Some(step.node.clone()),
+                node: node
+                    .filter(|_| step.deed.is_on_node())
+                    .map(|node| node.id.to_string()),
                 stream: step.deed.stream().cloned(),
                 text: step.deed.in_words(&step.node),
             },
         );
+        let store = &self.world.store;
         match &step.deed {
             Deed::CreateStream(stream) => self.create(stream),
             Deed::DeleteStream(stream) => {
                 if let Some(keys) = self.keys(&step.node, stream) {
                     let root = keys.root.trim_end_matches('/');
-                    self.store.delete_prefix(SOMEBODY, &root.into());
+                    store.delete_prefix(CLUSTER, &root.into());
                 }
             }
             Deed::Publish(stream, content) => {
                 if let Some(keys) = self.keys(&step.node, stream) {
-                    self.store.put(SOMEBODY, &keys.schema, content.clone());
+                    let by = match node {
+                        Some(node) => format!("{} itself", node.id),
+                        None => step.node.clone(),
+                    };
+                    store.put(&by, &keys.schema, content.clone());
                 }
             }
             Deed::PublishBase(stream, content) => {
                 if let Some(base) = self.keys(&step.node, stream).and_then(|keys| keys.base) {
-                    self.store.put(SOMEBODY, &base, content.clone());
+                    store.put(CLUSTER, &base, content.clone());
                 }
             }
-            Deed::Put(key, content) => self.store.put(SOMEBODY, key, content.clone()),
-            Deed::Delete(key) => self.store.delete(SOMEBODY, key),
+            Deed::Put(key, content) => store.put(SOMEBODY, key, content.clone()),
+            Deed::Delete(key) => store.delete(SOMEBODY, key),
             deed => {
-                if let Some(node) = self.nodes.get(&step.node) {
+                if let Some(node) = node {
                     happen(node, deed);
                 }
             }
@@ -158,17 +214,29 @@ impl Hand {
 
     /// Puts each node's marker of the stream into the store.
     fn create(&self, stream: &StreamId) {
-        let created_at = BEGINNING.plus(self.executor.now()).to_string();
-        for name in self.nodes.keys() {
+        let created_at = BEGINNING.plus(self.world.executor.now()).to_string();
+        for name in &self.scenario.nodes {
             let marker_key = self.keys(name, stream).and_then(|keys| keys.marker);
             if let Some(key) = marker_key {
-                self.store.put(SOMEBODY, &key, marker(&created_at));
+                self.world.store.put(CLUSTER, &key, marker(&created_at));
             }
         }
     }
 
     fn keys(&self, node: &str, stream: &StreamId) -> Option<StreamKeys> {
         self.layout.keys(&NodeId::new(node), stream).ok()
+    }
+
+    fn end_of(&self, node: &SimulatedNode) -> NodeEnd {
+        let streams = self.scenario.streams.iter();
+        let known = streams.filter_map(|(name, stream)| {
+            let known = node.memory.stream(stream)?;
+            Some((name.clone(), known))
+        });
+        NodeEnd {
+            up: node.is_up(),
+            streams: known.collect(),
+        }
     }
 }
 
@@ -191,6 +259,7 @@ fn happen(node: &Arc<SimulatedNode>, deed: &Deed) {
         Deed::Crash => node.crash(),
         Deed::Skew(millis) => node.clock.set_skew(*millis),
         Deed::Staging(cause) => staging.set_failing(cause.clone()),
+        Deed::Identity(written) => staging.set_identity(*written),
         Deed::CreateStream(_)
         | Deed::DeleteStream(_)
         | Deed::Publish(..)

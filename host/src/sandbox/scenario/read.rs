@@ -1,8 +1,8 @@
 //! From what is written to what it means.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +10,11 @@ use globset::{GlobBuilder, GlobMatcher};
 use object_store::path::Path as Key;
 
 use super::content;
-use super::expectation::{Bounds, Expectation, Expected, ExpectedContent, Scope, When};
+use super::expectation::{Bounds, Expectation, Expected, ExpectedContent, Properties, Scope, When};
 use super::file::{self, Action, File};
-use super::model::{Deed, NodePlan, Scenario, Step};
-use crate::config::{ConfigError, Problem, Settings, Source};
+use super::model::{Deed, Scenario, Step};
+use super::properties::Property;
+use crate::config::{ConfigError, Problem, Settings, Source, suggest};
 use crate::contract::{FailureKind, StoreFailure};
 use crate::sandbox::store::{Effect, Fault, Latency, RateLimits, StoreBehaviour};
 use crate::schema::Schema;
@@ -49,15 +50,85 @@ impl Scenario {
     pub fn from_source(source: Source) -> Result<Self, ConfigError> {
         let file: File = source.parse_as()?;
         let reader = Reader::new(&source, &file)?;
-        let until = reader.length()?;
         let (configuration, settings) = reader.configuration()?;
-        let store = reader.store()?;
-        let nodes = reader.nodes.clone();
-        let steps = reader.steps(until)?;
-        let known = Known::of(&steps);
-        let expectations = reader.expectations(until, &known, &settings)?;
-        let path = source.path().to_owned();
+        Ok(reader.scenario(configuration, settings.into())?)
+    }
+
+    /// Checks a scenario that was written nowhere, under settings that are known.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); of a problem's place nothing is known.
+    pub fn from_file(file: &File, settings: Arc<Settings>) -> Result<Self, Problem> {
+        let nowhere = Source::new("", "");
+        Reader::new(&nowhere, file)?.scenario(nowhere.clone(), settings)
+    }
+}
+
+/// The streams that anything happens to, by their names.
+type Streams = BTreeMap<String, StreamId>;
+
+/// A node with an agent, as it is written.
+struct Node {
+    name: String,
+    starts: Duration,
+    identified: Option<Duration>,
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    file: &'a File,
+    dir: &'a Path,
+    nodes: Vec<Node>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a Source, file: &'a File) -> Result<Self, Problem> {
+        let mut nodes = Vec::new();
+        for (at, node) in file.nodes.iter().enumerate() {
+            if nodes.iter().any(|known: &Node| known.name == node.name) {
+                let message = format!("there is a node `{}` already", node.name);
+                return Err(source.problem(&["nodes", &at.to_string(), "name"], message));
+            }
+            nodes.push(Node {
+                name: node.name.clone(),
+                starts: node.starts.map_or(Duration::ZERO, Duration::from),
+                identified: node.identified.map(Duration::from),
+            });
+        }
+        if nodes.is_empty() {
+            nodes.push(Node {
+                name: ONLY_NODE.to_owned(),
+                starts: Duration::ZERO,
+                identified: None,
+            });
+        }
         Ok(Self {
+            source,
+            file,
+            dir: source.path().parent().unwrap_or(Path::new("")),
+            nodes,
+        })
+    }
+
+    /// All of it. `configuration` is where the settings are written.
+    fn scenario(
+        &self,
+        configuration: Source,
+        settings: Arc<Settings>,
+    ) -> Result<Scenario, Problem> {
+        let until = self.length()?;
+        let store = self.store()?;
+        let steps = self.steps(until)?;
+        let streams: Streams = steps
+            .iter()
+            .filter_map(|step| step.deed.stream())
+            .map(|stream| (stream.to_string(), stream.clone()))
+            .collect();
+        let expectations = self.expectations(until, &streams, &settings)?;
+        let path = self.source.path().to_owned();
+        let file = self.file;
+        Ok(Scenario {
             name: path
                 .file_stem()
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
@@ -69,60 +140,10 @@ impl Scenario {
             source: configuration,
             settings,
             store,
-            nodes,
-            steps,
+            nodes: self.nodes.iter().map(|node| node.name.clone()).collect(),
+            streams,
+            steps: self.with_starts(steps, until),
             expectations,
-        })
-    }
-}
-
-/// The streams that anything happens to.
-struct Known(BTreeSet<StreamId>);
-
-impl Known {
-    fn of(steps: &[Step]) -> Self {
-        Self(
-            steps
-                .iter()
-                .filter_map(|step| step.deed.stream().cloned())
-                .collect(),
-        )
-    }
-}
-
-struct Reader<'a> {
-    source: &'a Source,
-    file: &'a File,
-    dir: &'a Path,
-    nodes: Vec<NodePlan>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(source: &'a Source, file: &'a File) -> Result<Self, Problem> {
-        let mut nodes = Vec::new();
-        for (at, node) in file.nodes.iter().enumerate() {
-            if nodes.iter().any(|known: &NodePlan| known.name == node.name) {
-                let message = format!("there is a node `{}` already", node.name);
-                return Err(source.problem(&["nodes", &at.to_string(), "name"], message));
-            }
-            nodes.push(NodePlan {
-                name: node.name.clone(),
-                starts: node.starts.map_or(Duration::ZERO, Duration::from),
-                identified: node.identified.map(Duration::from),
-            });
-        }
-        if nodes.is_empty() {
-            nodes.push(NodePlan {
-                name: ONLY_NODE.to_owned(),
-                starts: Duration::ZERO,
-                identified: None,
-            });
-        }
-        Ok(Self {
-            source,
-            file,
-            dir: source.path().parent().unwrap_or(Path::new("")),
-            nodes,
         })
     }
 
@@ -304,6 +325,28 @@ impl<'a> Reader<'a> {
         Ok(steps)
     }
 
+    /// The steps with what the nodes do by themselves: agents start behind what is there from the beginning, and before
+    /// whatever else is done at the same time.
+    fn with_starts(&self, written: Vec<Step>, until: Duration) -> Vec<Step> {
+        let mut ranked: Vec<(u8, Step)> = Vec::new();
+        for node in &self.nodes {
+            let mut add = |rank: u8, at: Duration, deed: Deed| {
+                let node = node.name.clone();
+                ranked.push((rank, Step { at, node, deed }));
+            };
+            let behind = |at: Duration| if at.is_zero() { 2 } else { 0 };
+            if let Some(identified) = node.identified {
+                add(0, Duration::ZERO, Deed::Identity(false));
+                add(behind(identified), identified, Deed::Identity(true));
+            }
+            add(behind(node.starts), node.starts, Deed::Start);
+        }
+        ranked.extend(written.into_iter().map(|step| (1, step)));
+        ranked.retain(|(_, step)| step.at <= until);
+        ranked.sort_by_key(|(rank, step)| (step.at, *rank));
+        ranked.into_iter().map(|(_, step)| step).collect()
+    }
+
     fn step(&self, at: usize, written: &file::Step) -> Result<Step, Problem> {
         let number = at.to_string();
         let here = ["timeline", number.as_str()];
@@ -477,7 +520,7 @@ impl<'a> Reader<'a> {
     fn expectations(
         &self,
         until: Duration,
-        known: &Known,
+        known: &Streams,
         settings: &Settings,
     ) -> Result<Vec<Expectation>, Problem> {
         let written = self.file.expect.iter().enumerate();
@@ -491,7 +534,7 @@ impl<'a> Reader<'a> {
         at: usize,
         written: &file::Expect,
         end: Duration,
-        known: &Known,
+        known: &Streams,
         settings: &Settings,
     ) -> Result<Expectation, Problem> {
         let number = at.to_string();
@@ -613,6 +656,10 @@ impl<'a> Reader<'a> {
         if let Some(words) = &written.ends {
             add("ends", Expected::Ends(words.clone()));
         }
+        if let Some(properties) = &written.property {
+            let properties = self.properties(&number, properties)?;
+            add("property", Expected::Properties(properties));
+        }
         let what = match subjects.len() {
             0 => {
                 let message =
@@ -687,14 +734,15 @@ impl<'a> Reader<'a> {
         &self,
         number: &str,
         written: &file::Expect,
-        known: &Known,
+        known: &Streams,
         settings: &Settings,
     ) -> Result<Scope, Problem> {
         let problem =
             |key: &str, message: &str| self.source.problem(&["expect", number, key], message);
         let stream = written.stream.as_deref().map(stream_of);
-        if let Some(stream) = stream.as_ref().filter(|stream| !known.0.contains(*stream)) {
-            let known: Vec<_> = known.0.iter().map(ToString::to_string).collect();
+        let happens = |stream: &&StreamId| known.values().any(|known| known == *stream);
+        if let Some(stream) = stream.as_ref().filter(|stream| !happens(stream)) {
+            let known: Vec<_> = known.keys().map(String::as_str).collect();
             let message = match known.is_empty() {
                 true => format!("nothing happens to a stream `{stream}`, nor to any other"),
                 false => format!(
@@ -736,6 +784,36 @@ impl<'a> Reader<'a> {
             from,
             until,
         })
+    }
+
+    fn properties(&self, number: &str, written: &file::Properties) -> Result<Properties, Problem> {
+        let here = ["expect", number, "property"];
+        let unknown = |path: &[&str], name: &str| {
+            let known = Property::ALL.into_iter().map(Property::name);
+            let known = known.chain([file::ALL_PROPERTIES]);
+            let message = format!("`{name}` is no property; {}", suggest(name, known));
+            self.source.problem(path, message)
+        };
+        let names = match written {
+            file::Properties::One(name) if name == file::ALL_PROPERTIES => {
+                return Ok(Properties::All);
+            }
+            file::Properties::One(name) => {
+                let property = Property::named(name).ok_or_else(|| unknown(&here, name))?;
+                return Ok(Properties::These(vec![property]));
+            }
+            file::Properties::Several(names) => names,
+        };
+        if names.is_empty() {
+            let message = "name a property, or `\"all\"` of them";
+            return Err(self.source.problem(&here, message));
+        }
+        let of = names.iter().enumerate().map(|(at, name)| {
+            let at = at.to_string();
+            let place = [here.as_slice(), &[at.as_str()]].concat();
+            Property::named(name).ok_or_else(|| unknown(&place, name))
+        });
+        Ok(Properties::These(of.collect::<Result<_, _>>()?))
     }
 
     fn verdict_names(

@@ -56,9 +56,9 @@ pub struct Most {
 pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
     let fresh = play(scenario, policies, Some(Instances::Fresh));
     let reused = play(scenario, policies, Some(Instances::Reuse));
-    let mut failures = judge(scenario, &fresh);
+    let mut failures = judge(scenario, policies, &fresh);
     if failures.is_empty() {
-        failures = judge(scenario, &reused);
+        failures = judge(scenario, policies, &reused);
         for failure in &mut failures {
             failure.came.push_str(" (with reused instances)");
         }
@@ -66,7 +66,7 @@ pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
     let used = decisions(&fresh.entries).flat_map(|decision| decision.calls);
     let requests = fresh.entries.iter().filter(|entry| {
         matches!(&entry.event, Event::Request(request)
-            if scenario.nodes.iter().any(|node| node.name == request.by))
+            if scenario.nodes.contains(&request.by))
     });
     Report {
         name: scenario.name.clone(),

@@ -234,7 +234,8 @@ async fn a_policy_that_remembers_is_told_on() {
          stream = \"app\"\nfields = { id = \"Int64\" }\n",
     )
     .unwrap();
-    let counts = scenario.settings.policies.get_mut("counts").unwrap();
+    let settings = Arc::make_mut(&mut scenario.settings);
+    let counts = settings.policies.get_mut("counts").unwrap();
     counts.component = ComponentSource::Bytes(remembering().into());
     let report = run(&scenario, &loaded(&scenario).await);
     assert_eq!(report.failures, []);

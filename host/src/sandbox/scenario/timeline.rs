@@ -7,9 +7,28 @@ use crate::stream::StreamId;
 use crate::sync::{self, Level};
 use crate::time::millis;
 
-/// Lines that are shown before a moment, and behind it.
-const BEFORE: usize = 16;
-const BEHIND: usize = 6;
+/// How many lines are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Before a moment.
+    before: usize,
+    /// Behind it.
+    behind: usize,
+}
+
+impl Window {
+    /// What led to something.
+    pub const NEAR: Self = Self {
+        before: 16,
+        behind: 6,
+    };
+
+    /// For a property, whose violation may have been long in coming.
+    pub const WIDE: Self = Self {
+        before: 40,
+        behind: 10,
+    };
+}
 
 /// What a timeline shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,14 +40,14 @@ pub struct Focus {
 }
 
 /// The lines around this moment.
-pub fn around(entries: &[Entry], focus: &Focus, moment: Duration) -> Vec<String> {
+pub fn around(entries: &[Entry], focus: &Focus, moment: Duration, window: Window) -> Vec<String> {
     let shown: Vec<_> = entries
         .iter()
         .filter(|entry| is_shown(&entry.event, focus))
         .collect();
     let behind = shown.partition_point(|entry| entry.at <= moment);
-    let from = behind.saturating_sub(BEFORE);
-    let to = behind.saturating_add(BEHIND).min(shown.len());
+    let from = behind.saturating_sub(window.before);
+    let to = behind.saturating_add(window.behind).min(shown.len());
     let mut lines = Vec::new();
     if from > 0 {
         lines.push(format!("  … {from} earlier"));
@@ -66,8 +85,9 @@ fn is_shown(event: &Event, focus: &Focus) -> bool {
         Event::Defect { node, stream, .. } => about(stream.as_ref(), Some(node)),
         Event::Request(request) => {
             let name = focus.stream.as_ref().map(|stream| &*stream.name);
+            // Whoever changes something matters to everybody.
             !request.key.starts_with(".tidegate/")
-                && about(None, Some(&request.by))
+                && (request.change.is_some() || about(None, Some(&request.by)))
                 && name.is_none_or(|name| request.key.split('/').any(|part| part == name))
         }
         Event::Attempt { node, stream, .. } => about(Some(stream), Some(node)),

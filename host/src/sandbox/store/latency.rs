@@ -40,6 +40,11 @@ impl Latency {
         self.quantile(dice.below(PARTS + 1))
     }
 
+    /// The latency that no request is over.
+    pub fn longest(&self) -> Duration {
+        self.quantile(PARTS)
+    }
+
     /// The latency that as many of a million requests are not over.
     pub fn quantile(&self, part: u64) -> Duration {
         let behind = self.points.partition_point(|(at, _)| *at < part);

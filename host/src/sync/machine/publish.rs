@@ -340,7 +340,7 @@ impl Step<'_, '_> {
             source,
         });
         self.stream.end_delay();
-        // A Create of ours that came late may stand in a stream that was deleted: only the marker tells.
+        // A write of ours that came late may stand in a stream that was deleted: only the marker tells.
         let again = self.now().plus(self.moment.rules.look_again);
         self.stream.look = self.stream.unanswered.then_some(again);
         self.succeed();

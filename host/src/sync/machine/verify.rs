@@ -214,9 +214,7 @@ impl Step<'_, '_> {
             }
             Phase::Abandoned => self.rest(),
             Phase::Awaiting => self.stay_lost(),
-            Phase::Pending => {
-                self.fail(Failure::Other("the stored object is missing".to_owned()))
-            }
+            Phase::Pending => self.fail(Failure::Other("the stored object is missing".to_owned())),
             _ => None,
         }
     }

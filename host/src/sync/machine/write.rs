@@ -55,6 +55,7 @@ impl Step<'_, '_> {
         if self.stream.phase == Phase::Gone {
             return None;
         }
+        self.stream.unanswered |= matches!(ended, Ended::Unknown(_) | Ended::Interrupted);
         self.perform(Activity::ReadingBack(ended), Effect::Fetch)
     }
 
@@ -152,13 +153,11 @@ impl Step<'_, '_> {
             }
             Ended::Unknown(failure) => {
                 self.stream.intent = None;
-                self.stream.unanswered |= intent.mode == Mode::Create;
                 self.fail(Failure::Store(failure))
             }
             Ended::Stale => self.lost_race(RemoteSeen::Missing),
             Ended::Interrupted => {
                 self.stream.intent = None;
-                self.stream.unanswered |= intent.mode == Mode::Create;
                 if self.stream.phase == Phase::Pending && !intent.source.is_fallback() {
                     return self.compare(RemoteSeen::Missing);
                 }

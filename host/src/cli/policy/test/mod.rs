@@ -130,7 +130,8 @@ impl Test {
         for (name, file) in &self.policies {
             let mut replaced = false;
             for scenario in &mut *scenarios {
-                if let Some(policy) = scenario.settings.policies.get_mut(name) {
+                let settings = Arc::make_mut(&mut scenario.settings);
+                if let Some(policy) = settings.policies.get_mut(name) {
                     policy.component = ComponentSource::File(file.clone());
                     policy.sha256 = None;
                     replaced = true;

@@ -8,7 +8,7 @@ use crate::storage::ConditionalWrites;
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
     let required = history.settings().store.conditional_writes == ConditionalWrites::Required;
-    let blind = !history.plan.store.conditions && required;
+    let blind = !history.scenario.store.honours_conditions && required;
     for entry in &history.played.entries {
         if let Event::Ended { node, reason } = &entry.event
             && !blind

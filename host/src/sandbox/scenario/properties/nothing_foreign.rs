@@ -2,7 +2,7 @@
 //! staged in this one.
 
 use super::Found;
-use crate::sandbox::explore::history::{History, Write};
+use crate::sandbox::scenario::history::{History, Write};
 use crate::schema::Schema;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Found;
 use crate::contract::Phase;
-use crate::sandbox::explore::history::{History, Write};
-use crate::sandbox::explore::plan::Action;
+use crate::sandbox::scenario::history::{History, Write};
+use crate::sandbox::scenario::model::Deed;
 use crate::sandbox::store::Operation;
 
 /// How late the look may be: the stream may be busy.
@@ -16,9 +16,9 @@ const REQUESTS_BEFORE: u32 = 8;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
-    let [.., longest] = history.plan.store.latency;
+    let longest = history.scenario.store.latency.longest();
     // Where requests time out by themselves, looks are put off.
-    if longest.duration() * 2 >= history.settings().store.request_timeout {
+    if longest * 2 >= history.settings().store.request_timeout {
         return;
     }
     for write in &history.writes {
@@ -28,8 +28,8 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         }
         let look_again = history.rules(write.stream).look_again;
         let from = request.at;
-        let until = from + look_again + LATE + longest.duration() * REQUESTS_BEFORE;
-        if until >= history.plan.until.duration() || was_disturbed(history, write, until) {
+        let until = from + look_again + LATE + longest * REQUESTS_BEFORE;
+        if until >= history.scenario.until || was_disturbed(history, write, until) {
             continue;
         }
         let settled = history
@@ -57,18 +57,16 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
 /// Whether something may have kept the agent from it.
 fn was_disturbed(history: &History<'_>, write: &Write<'_>, until: Duration) -> bool {
     let from = write.request.sent;
-    let faults = history.plan.faults.iter();
-    let troubled = faults
-        .map(|fault| (fault.from.duration(), fault.until.duration()))
-        .any(|(began, ended)| began <= until && ended >= from);
-    let acted = history.actions.iter().any(|(_, at, action)| {
-        let down = matches!(
-            action,
-            Action::Crash { .. } | Action::Stop { .. } | Action::Start { .. } | Action::Skew { .. }
-        );
-        let of_node = down && action.node() == Some(write.node);
-        let deleted = matches!(action, Action::DeleteStream { stream } if stream == write.stream);
-        (of_node || deleted) && *at >= from && *at <= until
+    let mut faults = history.scenario.store.faults.iter();
+    let troubled =
+        faults.any(|fault| fault.from <= until && fault.until.is_none_or(|ended| ended >= from));
+    let acted = history.acts.iter().any(|act| {
+        let disturbs = match act.deed {
+            Deed::Crash | Deed::Stop | Deed::Start | Deed::Skew(_) => act.node == Some(write.node),
+            Deed::DeleteStream(_) => act.stream == Some(write.stream),
+            _ => false,
+        };
+        disturbs && act.at >= from && act.at <= until
     });
     troubled || acted
 }

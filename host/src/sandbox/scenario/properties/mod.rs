@@ -17,6 +17,7 @@ mod provisional_gives_way;
 mod reads_back;
 mod refuses_blind_stores;
 mod restorable;
+mod spreads_retries;
 mod unsettled_ends;
 mod well_formed;
 mod within_bounds;
@@ -25,12 +26,19 @@ mod within_rate;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::history::{History, Index};
+use super::model::Scenario;
+use super::play::Played;
+use super::timeline::Focus;
+use crate::agent::Loaded;
 
 /// Something that must hold in every world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Property {
     /// What is no schema is never uploaded, and no agent writes another one's key.
@@ -67,6 +75,8 @@ pub enum Property {
     OneAtATime,
     /// Policies are told that the store fails.
     HealthIsTold,
+    /// Streams that fail together are not all tried again together.
+    SpreadsRetries,
     /// Nothing is written to a store that ignores conditions, and no agent ends for another reason.
     RefusesBlindStores,
     /// Every stream settles once nothing disturbs it.
@@ -79,7 +89,7 @@ pub enum Property {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::WellFormed,
         Self::OnlyCreates,
         Self::NothingDropped,
@@ -97,6 +107,7 @@ impl Property {
         Self::LooksAgain,
         Self::OneAtATime,
         Self::HealthIsTold,
+        Self::SpreadsRetries,
         Self::RefusesBlindStores,
         Self::Converges,
         Self::ComesToRest,
@@ -123,11 +134,25 @@ impl Property {
             Self::LooksAgain => "looks-again",
             Self::OneAtATime => "one-at-a-time",
             Self::HealthIsTold => "health-is-told",
+            Self::SpreadsRetries => "spreads-retries",
             Self::RefusesBlindStores => "refuses-blind-stores",
             Self::Converges => "converges",
             Self::ComesToRest => "comes-to-rest",
             Self::NoDefect => "no-defect",
         }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// Whether it is about the end of a world that nothing disturbs any more for as long as streams may take to settle.
+    pub fn needs_rest(self) -> bool {
+        matches!(
+            self,
+            Self::Converges | Self::ComesToRest | Self::ProvisionalGivesWay
+        )
     }
 
     /// What it says, in one sentence.
@@ -150,6 +175,7 @@ impl Property {
             Self::LooksAgain => "what was written is looked at again",
             Self::OneAtATime => "a stream is attended to by one attempt at a time",
             Self::HealthIsTold => "policies are told that the store fails",
+            Self::SpreadsRetries => "streams that fail together are not all tried again together",
             Self::RefusesBlindStores => {
                 "nothing is written to a store that ignores conditions, and no agent ends for another reason"
             }
@@ -178,6 +204,7 @@ impl Property {
             Self::LooksAgain => looks_again::judge(found),
             Self::OneAtATime => one_at_a_time::judge(found),
             Self::HealthIsTold => health_is_told::judge(found),
+            Self::SpreadsRetries => spreads_retries::judge(found),
             Self::RefusesBlindStores => refuses_blind_stores::judge(found),
             Self::Converges => converges::judge(found),
             Self::ComesToRest => comes_to_rest::judge(found),
@@ -199,7 +226,7 @@ pub struct Violation {
     pub property: Property,
     /// When.
     pub at: Duration,
-    /// On which node.
+    /// On which node; empty where it is about all of them.
     pub node: String,
     /// For which stream; empty where it is about a node as a whole.
     pub stream: String,
@@ -207,28 +234,44 @@ pub struct Violation {
     pub text: String,
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Violation {
+    /// Where, and what happened.
+    pub fn in_words(&self) -> String {
         let Self {
-            property,
-            node,
-            stream,
-            text,
-            ..
+            node, stream, text, ..
         } = self;
-        write!(f, "{property}: {node}")?;
-        if !stream.is_empty() {
-            write!(f, ", {stream}")?;
+        match (node.as_str(), stream.as_str()) {
+            ("", _) => text.clone(),
+            (_, "") => format!("{node}: {text}"),
+            _ => format!("{stream} on {node}: {text}"),
         }
-        write!(f, ": {text}")
+    }
+
+    /// What a timeline shows of it.
+    pub fn focus(&self, scenario: &Scenario) -> Focus {
+        Focus {
+            stream: scenario.streams.get(&self.stream).cloned(),
+            node: scenario.nodes.iter().find(|of| **of == self.node).cloned(),
+        }
     }
 }
 
-/// All properties that did not hold, in order of time.
-pub(super) fn judge(history: &History<'_>) -> Vec<Violation> {
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.in_words())
+    }
+}
+
+/// All properties that did not hold in a scenario that was played, in order of time.
+pub fn violations(scenario: &Scenario, policies: &Loaded, played: &Played) -> Vec<Violation> {
+    judge(&History::new(scenario, policies, played), &Property::ALL)
+}
+
+/// Those of the properties that did not hold, in order of time.
+pub(super) fn judge(history: &History<'_>, properties: &[Property]) -> Vec<Violation> {
     let mut violations = Vec::new();
     let whole = [Property::NoDefect, Property::ComesToRest];
-    for property in Property::ALL {
+    for &property in properties {
         // What was stopped half-way says little of its end.
         if history.played.endless && !whole.contains(&property) {
             continue;
@@ -269,7 +312,7 @@ impl<'h, 'p> Found<'h, 'p> {
 
     /// At the end of the world.
     fn tell_of_end(&mut self, node: &str, stream: &str, text: impl Into<String>) {
-        self.tell(self.history.plan.until.duration(), node, stream, text);
+        self.tell(self.history.scenario.until, node, stream, text);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{END, Found};
 use crate::contract::{Phase, Role};
-use crate::sandbox::explore::history::Attempt;
+use crate::sandbox::scenario::history::Attempt;
 use crate::sync::Event as Step;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {

@@ -7,7 +7,7 @@ pub(super) const OWN_PLACE: &str = ".tidegate/";
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
-    for node in &history.plan.nodes {
+    for node in &history.scenario.nodes {
         for (_, request) in history.requests_of(node) {
             let after = request
                 .change

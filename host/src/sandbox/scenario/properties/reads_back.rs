@@ -3,8 +3,8 @@
 
 use super::Found;
 use crate::contract::FailureKind;
-use crate::sandbox::explore::history::{History, Write};
-use crate::sandbox::explore::plan::Action;
+use crate::sandbox::scenario::history::{History, Write};
+use crate::sandbox::scenario::model::Deed;
 use crate::sandbox::store::{Operation, Outcome};
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
@@ -50,16 +50,16 @@ fn is_unknown(history: &History<'_>, write: &Write<'_>) -> bool {
         .attempts_of(write.node, write.stream)
         .find(|attempt| attempt.index > write.index);
     let lives = history.lives(write.node);
-    let began = |index: &usize| lives.iter().any(|(at, _, up)| *up && at == index);
-    let cut_off = history.actions.iter().any(|(index, at, action)| {
-        let by = match action {
-            Action::Crash { .. } => true,
+    let began = |index: usize| lives.iter().any(|(at, _, up)| *up && *at == index);
+    let cut_off = history.acts.iter().any(|act| {
+        let by = match act.deed {
+            Deed::Crash => true,
             // What is left of an agent that was told to stop ends when the next one begins.
-            Action::Start { .. } => began(index),
+            Deed::Start => began(act.index),
             _ => false,
         };
         let until = ended.map_or(usize::MAX, |attempt| attempt.index);
-        by && action.node() == Some(write.node) && *at >= request.sent && *index < until
+        by && act.node == Some(write.node) && act.at >= request.sent && act.index < until
     });
     unclear || too_late || cut_off
 }

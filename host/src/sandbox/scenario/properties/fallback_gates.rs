@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Found;
-use crate::sandbox::explore::history::{History, Write};
+use crate::sandbox::scenario::history::{History, Write};
 use crate::schema::Schema;
 use crate::sync::Event as Step;
 

@@ -12,7 +12,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
     let store = &history.settings().store;
     let interval = Duration::from_secs(1) / store.requests_per_second.get();
     let slack = interval.saturating_mul(store.burst.get() - 1) + INEXACT;
-    for node in &history.plan.nodes {
+    for node in &history.scenario.nodes {
         let mut sent: Vec<_> = history
             .requests_of(node)
             .map(|(_, request)| (history.life_at(node, request.sent), request.sent))

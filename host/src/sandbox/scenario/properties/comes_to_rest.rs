@@ -30,11 +30,11 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         );
         return;
     }
-    let from = history.plan.until.duration().saturating_sub(HOUR);
+    let from = history.scenario.until.saturating_sub(HOUR);
     for (node, stream, _) in history.pairs() {
         let attempts = history.attempts_of(node, stream);
         let count = attempts.filter(|attempt| attempt.at >= from).count();
-        if count > MAX_ATTEMPTS && from >= history.plan.quiet.duration() {
+        if count > MAX_ATTEMPTS && from >= history.scenario.quiet() {
             let text = format!("{count} attempts in its last hour, with nothing left to change");
             found.tell_of_end(node, stream, text);
         }

@@ -3,7 +3,7 @@
 
 use super::{END, Found};
 use crate::contract::{Phase, Role};
-use crate::sandbox::explore::history::History;
+use crate::sandbox::scenario::history::History;
 use crate::schema::Schema;
 use crate::staging::StreamKeys;
 use crate::sync::Event as Step;
@@ -12,7 +12,7 @@ use crate::sync::machine::Stream;
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
     // What becomes of a store that ignores conditions is another property's question.
-    if !history.plan.store.conditions {
+    if !history.scenario.store.honours_conditions {
         return;
     }
     for (node, stream, keys) in history.pairs() {

@@ -7,7 +7,7 @@ use crate::sandbox::store::Operation;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
-    for node in &history.plan.nodes {
+    for node in &history.scenario.nodes {
         for (_, request) in history.requests_of(node) {
             let unconditional = request.operation == Operation::Overwrite
                 || request.operation == Operation::Delete && !request.key.starts_with(OWN_PLACE);

@@ -4,19 +4,19 @@
 use std::time::Duration;
 
 use super::Found;
-use crate::sandbox::explore::history::{History, Staged};
-use crate::sandbox::explore::plan::{Action, Span};
+use crate::sandbox::scenario::history::{History, Staged};
+use crate::sandbox::scenario::model::Deed;
 
 /// How long an attempt without trouble may take.
 const SOON: Duration = Duration::from_secs(20);
 
 /// No store that is slower than this is without trouble.
-const FAST: Span = Span::ms(500);
+const FAST: Duration = Duration::from_millis(500);
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
-    let [.., longest] = history.plan.store.latency;
-    if longest > FAST || history.plan.store.limits.is_some() || !history.plan.store.conditions {
+    let store = &history.scenario.store;
+    if store.latency.longest() > FAST || store.limits.is_some() || !store.honours_conditions {
         return;
     }
     let within = history.settings().scan_interval * 2 + SOON;
@@ -25,7 +25,10 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
             continue;
         };
         let until = staged.at.saturating_add(within);
-        if staged.content.is_none() || !is_free_of_trouble(history, node, stream, staged, until) {
+        if staged.content.is_none() || until > history.scenario.until {
+            continue;
+        }
+        if !is_free_of_trouble(history, node, stream, staged, until) {
             continue;
         }
         let attended = history
@@ -47,23 +50,20 @@ fn is_free_of_trouble(
     staged: &Staged,
     until: Duration,
 ) -> bool {
-    let others_alone = history.plan.faults.iter().all(|fault| {
-        fault.from.duration() > until || fault.stream.as_deref().is_some_and(|of| of != stream)
-    });
+    let mut faults = history.scenario.store.faults.iter();
+    let others_alone = faults.all(|fault| fault.from > until || !history.may_meet(fault, stream));
     let settled_in = history.settings().start_jitter.saturating_add(SOON);
     let started = staged.at.saturating_sub(settled_in);
-    let undisturbed = history.actions.iter().all(|(index, at, action)| {
-        let of_node = action.node() == Some(node);
-        let of_stream = action.stream() == Some(stream);
-        let disturbs = match action {
-            Action::Crash { .. } | Action::Start { .. } | Action::Stop { .. } => {
-                of_node && *at >= started
-            }
-            Action::Skew { .. } => of_node,
-            Action::CreateStream { .. } => of_stream && *at > Duration::ZERO,
-            _ => of_stream && (of_node || action.node().is_none()) && *index != staged.index,
+    let undisturbed = history.acts.iter().all(|act| {
+        let of_node = act.node == Some(node);
+        let of_stream = act.stream == Some(stream);
+        let disturbs = match act.deed {
+            Deed::Crash | Deed::Start | Deed::Stop => of_node && act.at >= started,
+            Deed::Skew(_) | Deed::Staging(_) | Deed::Identity(_) => of_node,
+            Deed::CreateStream(_) | Deed::PublishBase(..) => of_stream && act.at > Duration::ZERO,
+            _ => of_stream && (of_node || act.node.is_none()) && act.index != staged.index,
         };
-        *at > until || !disturbs
+        act.at > until || !disturbs
     });
     let up = history
         .lives(node)

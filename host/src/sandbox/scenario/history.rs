@@ -5,28 +5,34 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
+use object_store::path::Path;
 
-use super::plan::{Action, Plan};
-use super::play::{NodeEnd, Places, Played, is_marker};
+use super::model::{Deed, Scenario, Step};
+use super::play::{NodeEnd, Played};
+use super::settle::settling_time;
+use crate::agent::Loaded;
 use crate::config::Settings;
 use crate::sandbox::clock::BEGINNING;
-use crate::sandbox::store::{Operation, Outcome as Answer, Request};
-use crate::sandbox::{Blueprint, Event, Stuck};
+use crate::sandbox::store::{Fault, Operation, Outcome as Answer, Request};
+use crate::sandbox::{Event, Stuck};
 use crate::schema::Schema;
-use crate::staging::StreamKeys;
+use crate::staging::{KeyKind, Layout, StreamKeys};
+use crate::stream::{NodeId, StreamId};
 use crate::sync::Outcome;
 use crate::sync::machine::{Rules, Stream};
+use crate::time::millis;
 
 /// Where something stands in the order of all that happened.
 pub(super) type Index = usize;
 
 /// All that happened in a world.
 pub(super) struct History<'p> {
-    pub(super) plan: &'p Plan,
-    pub(super) blueprint: &'p Blueprint,
+    pub(super) scenario: &'p Scenario,
+    policies: &'p Loaded,
     pub(super) played: &'p Played,
-    pub(super) places: Places,
-    pub(super) actions: Vec<(Index, Duration, &'p Action)>,
+    pub(super) places: Places<'p>,
+    /// What the world did.
+    pub(super) acts: Vec<Act<'p>>,
     pub(super) requests: Vec<(Index, &'p Request)>,
     pub(super) attempts: Vec<Attempt<'p>>,
     pub(super) writes: Vec<Write<'p>>,
@@ -36,6 +42,35 @@ pub(super) struct History<'p> {
     /// What was staged on each node for each stream, from when on.
     staged: HashMap<(&'p str, &'p str), Vec<Staged>>,
     parsed: RefCell<HashMap<Bytes, Option<Schema>>>,
+}
+
+/// Something that the world did.
+pub(super) struct Act<'p> {
+    pub(super) index: Index,
+    pub(super) at: Duration,
+    /// The node that it is about: one with an agent, which alone notices.
+    pub(super) node: Option<&'p str>,
+    /// The stream that it is about.
+    pub(super) stream: Option<&'p str>,
+    pub(super) deed: &'p Deed,
+}
+
+/// The keys of a world.
+pub(super) struct Places<'p> {
+    layout: &'p Layout,
+}
+
+impl Places<'_> {
+    /// The keys of a stream on a node, which may be one without an agent.
+    fn keys(&self, node: &str, stream: &StreamId) -> Option<StreamKeys> {
+        self.layout.keys(&NodeId::new(node), stream).ok()
+    }
+
+    /// Whether streams have markers.
+    pub(super) fn have_markers(&self) -> bool {
+        self.keys("n", &StreamId::new("s"))
+            .is_some_and(|keys| keys.marker.is_some())
+    }
 }
 
 /// An attempt that ended.
@@ -78,22 +113,23 @@ pub(super) struct Staged {
 }
 
 impl<'p> History<'p> {
-    pub(super) fn new(plan: &'p Plan, blueprint: &'p Blueprint, played: &'p Played) -> Self {
-        let places = Places::new(blueprint);
+    pub(super) fn new(scenario: &'p Scenario, policies: &'p Loaded, played: &'p Played) -> Self {
+        let layout = &scenario.settings.staging.layout;
+        let places = Places { layout };
         let mut keys = BTreeMap::new();
-        for node in &plan.nodes {
-            for stream in &plan.streams {
+        for node in &scenario.nodes {
+            for (name, stream) in &scenario.streams {
                 if let Some(of) = places.keys(node, stream) {
-                    keys.insert((node.as_str(), stream.as_str()), of);
+                    keys.insert((node.as_str(), name.as_str()), of);
                 }
             }
         }
         let mut history = Self {
-            plan,
-            blueprint,
+            scenario,
+            policies,
             played,
             places,
-            actions: Vec::new(),
+            acts: Vec::new(),
             requests: Vec::new(),
             attempts: Vec::new(),
             writes: Vec::new(),
@@ -108,12 +144,12 @@ impl<'p> History<'p> {
     }
 
     fn read(&mut self) {
-        let mut moments = self.plan.timeline.iter();
+        let mut steps = self.scenario.steps.iter();
         for (index, entry) in self.played.entries.iter().enumerate() {
             match &entry.event {
                 Event::World { .. } => {
-                    if let Some(moment) = moments.next() {
-                        self.act(index, entry.at, &moment.action);
+                    if let Some(step) = steps.next() {
+                        self.act(index, entry.at, step);
                     }
                 }
                 Event::Request(request) => {
@@ -130,8 +166,7 @@ impl<'p> History<'p> {
                     ..
                 } => {
                     let began = self.began(node, entry.at, outcome);
-                    let stream = self.plan.streams.iter().find(|name| **name == *stream.name);
-                    if let Some(stream) = stream {
+                    if let Some(stream) = self.name_of(stream) {
                         self.attempts.push(Attempt {
                             index,
                             at: entry.at,
@@ -147,28 +182,62 @@ impl<'p> History<'p> {
         }
     }
 
-    fn act(&mut self, index: Index, at: Duration, action: &'p Action) {
-        self.actions.push((index, at, action));
-        let content = match action {
-            Action::Stage { content, .. } => Some(content.bytes()),
-            Action::Tear { .. } | Action::Unstage { .. } | Action::Remove { .. } => None,
+    fn act(&mut self, index: Index, at: Duration, step: &'p Step) {
+        let (node, stream) = self.concerns(step);
+        let deed = &step.deed;
+        self.acts.push(Act {
+            index,
+            at,
+            node,
+            stream,
+            deed,
+        });
+        let content = match deed {
+            Deed::Stage(_, content) => Some(content.clone()),
+            Deed::Tear(..) | Deed::Unreadable(..) | Deed::Unstage(_) | Deed::Remove(_) => None,
             _ => return,
         };
-        if let (Some(node), Some(stream)) = (action.node(), action.stream()) {
+        if let (Some(node), Some(stream)) = (node, stream) {
             let log = self.staged.entry((node, stream)).or_default();
             log.push(Staged { index, at, content });
         }
+    }
+
+    /// The node and the stream that a step is about.
+    fn concerns(&self, step: &'p Step) -> (Option<&'p str>, Option<&'p str>) {
+        let mut nodes = self.scenario.nodes.iter();
+        let node = nodes.find(|node| **node == step.node).map(String::as_str);
+        let stream = step.deed.stream().and_then(|stream| self.name_of(stream));
+        match &step.deed {
+            Deed::Put(key, _) | Deed::Delete(key) => self.owner_of(key.as_ref()),
+            deed => (node.filter(|_| deed.is_on_node()), stream),
+        }
+    }
+
+    /// The node whose key this is, and the stream.
+    fn owner_of(&self, key: &str) -> (Option<&'p str>, Option<&'p str>) {
+        let own = self.pairs().find(|(.., of)| of.schema.as_ref() == key);
+        let within = || self.pairs().find(|(.., of)| key.starts_with(&of.root));
+        match own {
+            Some((node, stream, _)) => (Some(node), Some(stream)),
+            None => (None, within().map(|(_, stream, _)| stream)),
+        }
+    }
+
+    fn name_of(&self, stream: &StreamId) -> Option<&'p str> {
+        let mut known = self.scenario.streams.iter();
+        known
+            .find(|(_, id)| *id == stream)
+            .map(|(name, _)| name.as_str())
     }
 
     /// An attempt's beginning is told by the node's own clock.
     fn began(&self, node: &str, ended: Duration, outcome: &Outcome) -> Option<Duration> {
         let mut skew = 0;
         let mut set = Duration::ZERO;
-        for (_, at, action) in &self.actions {
-            if let Action::Skew { node: of, millis } = action
-                && of == node
-            {
-                (skew, set) = (*millis, *at);
+        for act in self.acts.iter().filter(|act| act.node == Some(node)) {
+            if let Deed::Skew(millis) = act.deed {
+                (skew, set) = (*millis, act.at);
             }
         }
         let right = outcome.story.at.as_millis().saturating_add_signed(-skew);
@@ -180,13 +249,10 @@ impl<'p> History<'p> {
         let mut looks: HashMap<(&str, &str), Vec<(Duration, Look)>> = HashMap::new();
         let mut writes = Vec::new();
         for &(index, request) in &self.requests {
-            let Some(node) = self.plan.nodes.iter().find(|id| **id == request.by) else {
-                continue;
-            };
-            for stream in &self.plan.streams {
-                let Some(keys) = self.keys.get(&(node.as_str(), stream.as_str())) else {
+            for (node, stream, keys) in self.pairs() {
+                if node != request.by {
                     continue;
-                };
+                }
                 if request.operation == Operation::Get && is_marker(keys, &request.key) {
                     let look = Look {
                         index,
@@ -196,7 +262,7 @@ impl<'p> History<'p> {
                     of.push((request.sent, look));
                 }
                 if request.operation.writes() && request.key == keys.schema.as_ref() {
-                    let before = looks.get(&(node.as_str(), stream.as_str()));
+                    let before = looks.get(&(node, stream));
                     let before = before.into_iter().flatten();
                     let look = before
                         .filter(|(sent, look)| *sent <= request.sent && look.at <= request.sent)
@@ -233,12 +299,13 @@ impl<'p> History<'p> {
     }
 
     pub(super) fn settings(&self) -> &Settings {
-        &self.blueprint.settings
+        &self.scenario.settings
     }
 
     pub(super) fn rules(&self, stream: &str) -> &Rules {
-        let plan = &self.blueprint.policies.plan;
-        let of = plan.of(&self.places.stream(stream));
+        let plan = &self.policies.plan;
+        let id = self.scenario.streams.get(stream);
+        let of = id.and_then(|id| plan.of(id));
         &of.unwrap_or(&plan.otherwise).rules
     }
 
@@ -327,11 +394,8 @@ impl<'p> History<'p> {
         if !self.places.have_markers() {
             return true;
         }
-        let keys = self
-            .plan
-            .nodes
-            .first()
-            .and_then(|node| self.keys(node, stream));
+        let first = self.scenario.nodes.first();
+        let keys = first.and_then(|node| self.keys(node, stream));
         keys.is_some_and(|keys| {
             self.all_keys()
                 .any(|key| is_marker(keys, key) && self.content_at(key, index).is_some())
@@ -344,38 +408,39 @@ impl<'p> History<'p> {
         if !self.places.have_markers() {
             return 0;
         }
-        let deletions = self.actions.iter().filter(|(at, _, action)| {
-            *at < index && matches!(action, Action::DeleteStream { stream: of } if of == stream)
+        let deletions = self.acts.iter().filter(|act| {
+            act.index < index
+                && act.stream == Some(stream)
+                && matches!(act.deed, Deed::DeleteStream(_))
         });
         deletions
-            .map(|(at, _, _)| *at)
+            .map(|act| act.index)
             .next_back()
             .unwrap_or_default()
     }
 
-    /// When the stream was last created before this, and how often it had been.
+    /// When the stream was last created before this.
     pub(super) fn created_before(&self, stream: &str, index: Index) -> Option<Duration> {
-        let creations = self.actions.iter().filter(|(at, _, action)| {
-            *at < index && matches!(action, Action::CreateStream { stream: of, .. } if of == stream)
+        let creations = self.acts.iter().filter(|act| {
+            act.index < index
+                && act.stream == Some(stream)
+                && matches!(act.deed, Deed::CreateStream(_))
         });
-        creations.map(|(_, at, _)| *at).next_back()
+        creations.map(|act| act.at).next_back()
     }
 
     /// When the node's agent started, crashed or was told to stop.
     pub(super) fn lives(&self, node: &str) -> Vec<(Index, Duration, bool)> {
-        let mut up = true;
-        let mut changes = vec![(0, Duration::ZERO, true)];
-        for (index, at, action) in &self.actions {
-            if action.node() != Some(node) {
-                continue;
-            }
-            let now = match action {
-                Action::Start { .. } => true,
-                Action::Crash { .. } | Action::Stop { .. } => false,
+        let mut up = false;
+        let mut changes = Vec::new();
+        for act in self.acts.iter().filter(|act| act.node == Some(node)) {
+            let now = match act.deed {
+                Deed::Start => true,
+                Deed::Crash | Deed::Stop => false,
                 _ => continue,
             };
-            if up != now || matches!(action, Action::Crash { .. }) {
-                changes.push((*index, *at, now));
+            if up != now || matches!(act.deed, Deed::Crash) {
+                changes.push((act.index, act.at, now));
             }
             up = now;
         }
@@ -400,9 +465,47 @@ impl<'p> History<'p> {
             .clone()
     }
 
+    /// How long nothing disturbs the world at its end, and how long that must be for every stream to have settled; both
+    /// in whole milliseconds, as scenarios are written.
+    pub(super) fn rest(&self) -> (Duration, Duration) {
+        let rest = self.scenario.until.saturating_sub(self.scenario.quiet());
+        let needed = settling_time(self.settings(), self.policies);
+        let whole = |length| Duration::from_millis(millis(length));
+        (whole(rest), whole(needed))
+    }
+
+    /// Whether a rule may apply to a request for one of a stream's keys.
+    pub(super) fn may_meet(&self, fault: &Fault, stream: &str) -> bool {
+        let Some(glob) = &fault.keys else {
+            return true;
+        };
+        let of_stream = self.keys.iter().filter(|((_, name), _)| *name == stream);
+        let own = of_stream.clone().flat_map(|(_, keys)| {
+            let marker = keys.marker.as_ref().map(Path::as_ref);
+            let base = keys.base.as_ref().map(Path::as_ref);
+            let listed = keys.peers_prefix.trim_end_matches('/');
+            [Some(keys.schema.as_ref()), marker, base, Some(listed)]
+        });
+        let roots: Vec<_> = of_stream.map(|(_, keys)| keys.root.as_str()).collect();
+        let asked = self
+            .requests
+            .iter()
+            .map(|(_, request)| request.key.as_str());
+        let asked = asked.filter(|key| roots.iter().any(|root| key.starts_with(root)));
+        own.flatten().chain(asked).any(|key| glob.is_match(key))
+    }
+
     /// Whether the store did what it was asked and said so.
     pub(super) fn was_told(&self, request: &Request) -> bool {
         request.outcome == Answer::Done
             && request.at.saturating_sub(request.sent) * 2 < self.settings().store.request_timeout
     }
+}
+
+/// How a key of a stream's prefix counts, whichever node's it is.
+fn is_marker(keys: &StreamKeys, key: &str) -> bool {
+    let Ok(path) = Path::parse(key) else {
+        return false;
+    };
+    matches!(keys.classify(&path), KeyKind::OwnMarker | KeyKind::Marker)
 }
