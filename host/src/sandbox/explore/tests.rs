@@ -4,7 +4,7 @@ use super::search::try_seed;
 use super::*;
 use crate::config::{Settings, Source};
 use crate::planted::{self, Defect};
-use crate::sandbox::scenario::{Property, Scenario, Window, around, run};
+use crate::sandbox::scenario::{Property, Scenario, around, run};
 
 /// The bundled policies under their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -34,7 +34,7 @@ fn assert_sound(plan: &Plan, ground: &Blueprint) {
     let played = play(&scenario, &ground.policies, ground.instances);
     if let Some(violation) = violations(&scenario, &ground.policies, &played).first() {
         let focus = violation.focus(&scenario);
-        let timeline = around(&played.entries, &focus, violation.at, Window::WIDE).join("\n");
+        let timeline = around(&played.entries, &focus, violation.at).join("\n");
         panic!("seed {}: {violation}\n{timeline}", plan.seed);
     }
 }
