@@ -35,6 +35,7 @@ pub(crate) enum Defect {
     HealthNeverFails,
     NoRateLimit,
     OneStreamAtOnce,
+    SameEntropy,
     KeepsFallback,
     ForgetsConfirmed,
     TrustsAnyVersion,
@@ -42,6 +43,7 @@ pub(crate) enum Defect {
     NeverRevives,
     AcceptsIgnoredConditions,
     ForgetsUnread,
+    KeepsTimer,
     LosesPending,
     CountsNoAbsence,
 }
@@ -68,7 +70,7 @@ mod switch {
 
     impl Defect {
         /// All of them.
-        pub(crate) const ALL: [Self; 32] = [
+        pub(crate) const ALL: [Self; 34] = [
             Self::UploadsHalf,
             Self::TrustsTornFile,
             Self::LosesRaceAndOverwrites,
@@ -92,6 +94,7 @@ mod switch {
             Self::HealthNeverFails,
             Self::NoRateLimit,
             Self::OneStreamAtOnce,
+            Self::SameEntropy,
             Self::KeepsFallback,
             Self::ForgetsConfirmed,
             Self::TrustsAnyVersion,
@@ -99,6 +102,7 @@ mod switch {
             Self::NeverRevives,
             Self::AcceptsIgnoredConditions,
             Self::ForgetsUnread,
+            Self::KeepsTimer,
             Self::LosesPending,
             Self::CountsNoAbsence,
         ];

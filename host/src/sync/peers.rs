@@ -27,6 +27,9 @@ impl Attempt<'_> {
         let published = publishers
             .fetch(&self.core.store, self.core.max_schema_size, None)
             .await;
+        for (_, failure) in &published.failed {
+            self.store_failed(failure);
+        }
         // What could not be fetched may hold anything.
         let complete = published.whole && published.failed.is_empty();
         let schemas = published.schemas.into_iter().flat_map(|(schema, group)| {

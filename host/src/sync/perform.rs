@@ -194,7 +194,7 @@ impl Attempt<'_> {
         self.store_asked = true;
     }
 
-    fn store_failed(&mut self, failure: &StoreFailure) {
+    pub(super) fn store_failed(&mut self, failure: &StoreFailure) {
         self.store_failed = true;
         tracing::debug!(stream = %self.id, "{failure}");
         self.core.health.failed(self.id);

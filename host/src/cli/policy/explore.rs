@@ -64,6 +64,9 @@ struct Found {
     node: String,
     stream: String,
     problem: String,
+    /// Where, and what.
+    #[serde(skip)]
+    in_words: String,
     timeline: Vec<String>,
 }
 
@@ -177,6 +180,7 @@ fn found(violation: &Violation, worlds: usize, scenario: PathBuf, timeline: Vec<
         node: violation.node.clone(),
         stream: violation.stream.clone(),
         problem: violation.text.clone(),
+        in_words: violation.in_words(),
         timeline,
     }
 }
@@ -223,16 +227,12 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
 fn in_words(tried: u64, first: u64, violations: &[Found]) -> String {
     let mut text = String::new();
     for found in violations {
-        let of = match found.stream.is_empty() {
-            true => found.node.clone(),
-            false => format!("{} on {}", found.stream, found.node),
-        };
         text.push_str(&format!(
-            "{}: {}\n  seed {}, {of}: {}\n  the smallest world: {}\n\n",
+            "{}: {}\n  seed {}, {}\n  the smallest world: {}\n\n",
             found.property,
             found.meaning,
             found.seed,
-            found.problem,
+            found.in_words,
             found.scenario.display()
         ));
         for line in &found.timeline {

@@ -42,6 +42,10 @@ pub fn generate(seed: u64, blueprint: &Blueprint) -> Plan {
         let center = Span::ms(draft.dice.between(1_000, length * 1_000));
         draft.cluster(center);
     }
+    if draft.happens(4) {
+        let from = Span::ms(draft.dice.between(1_000, length * 1_000));
+        draft.rollout_in_an_outage(from);
+    }
     draft.finish(seed, store, blueprint)
 }
 
@@ -348,6 +352,36 @@ impl Draft {
         self.at(at, stage);
         let later = at.plus(Span::ms(self.dice.between(1_500, 12_000)));
         self.at(later, Action::DeleteStream { stream });
+    }
+
+    /// All nodes stage a new schema of all streams while the store fails whatever it is asked.
+    fn rollout_in_an_outage(&mut self, from: Span) {
+        let kind = self.pick(&[FailureKind::Unavailable, FailureKind::Throttled]);
+        self.faults.push(FaultPlan {
+            from,
+            until: from.plus(Span::secs(self.pick(&[120, 600]))),
+            operations: Vec::new(),
+            stream: None,
+            node: None,
+            percent: 100,
+            count: None,
+            effect: Trouble::Fail { kind },
+        });
+        for stream in self.streams.clone() {
+            let content = self.schema(0);
+            for node in self.nodes.clone() {
+                let at = from.plus(Span::ms(self.dice.between(1_000, 30_000)));
+                let (stream, content) = (stream.clone(), content.clone());
+                self.at(
+                    at,
+                    Action::Stage {
+                        node,
+                        stream,
+                        content,
+                    },
+                );
+            }
+        }
     }
 
     fn fault(&mut self, from: Span, stream: &str, node: &str) {

@@ -1,6 +1,6 @@
 //! Looks at staging, and the existence verdict.
 
-use super::stream::{Activity, Document, Ended, Purpose, Stream};
+use super::stream::{Activity, Document, Ended, Purpose, Stream, Timer};
 use super::{Effect, Level, Sighting, Staged, Step};
 use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
 use crate::planted::{self, Defect};
@@ -41,6 +41,11 @@ impl Step<'_, '_> {
         }
         if self.stream.intent.is_some() {
             self.stream.unread |= file_changed || data_came;
+            if trigger == Trigger::Scheduled && !planted::is(Defect::KeepsTimer) {
+                // It would be over again at once, however long the policies want to wait.
+                let timer = self.stream.take_timer();
+                self.stream.unread |= timer == Some(Timer::Wake) && self.stream.is_unsettled();
+            }
             return self.read_back(Ended::Interrupted);
         }
         match trigger {
@@ -58,23 +63,18 @@ impl Step<'_, '_> {
         }
     }
 
-    /// The earlier of the stream's timers is over. Timers run on monotonic time, so the wall clock is not asked.
+    /// A timer is over and staging is as it was.
     fn timer_fired(&mut self) -> Option<()> {
-        let next = self.stream.next_wake();
-        if next.is_some() && next == self.stream.wake {
-            self.stream.wake = None;
-            return self.go_on(Trigger::Scheduled);
-        }
-        self.stream.look = None;
-        if next.is_some() {
-            self.check()
-        } else {
-            self.rest()
+        match self.stream.take_timer() {
+            Some(Timer::Wake) => self.go_on(),
+            Some(Timer::Look) => self.check(),
+            None => self.rest(),
         }
     }
 
-    /// A policy's delay is over and staging is as it was.
-    fn go_on(&mut self, trigger: Trigger) -> Option<()> {
+    /// A policy's delay is over.
+    fn go_on(&mut self) -> Option<()> {
+        let trigger = Trigger::Scheduled;
         match self.stream.phase {
             // It was too early to tell what is staged now: that is not what was captured.
             _ if self.stream.is_unsettled() => self.read_staged(trigger),
@@ -99,7 +99,7 @@ impl Step<'_, '_> {
                 match self.stream.restorable() {
                     Some(document) => {
                         self.stream.phase = Phase::Pending;
-                        self.stream.captured = Some(document);
+                        self.stream.capture(document);
                         self.publish()
                     }
                     None => self.read_staged(Trigger::Verification),
@@ -301,9 +301,16 @@ impl Step<'_, '_> {
                 Level::Warning,
                 format!("the staged schema can't be published: {reason}"),
             );
+            if self.stream.phase == Phase::Awaiting && self.stream.has_lost_its_object() {
+                return self.perform(Activity::Heading, Effect::Head);
+            }
             return self.fail(Failure::SchemaInvalid(reason));
         };
         self.stream.captured = Some(Document::new(schema));
+        self.stream.captured_modified = match &self.stream.local {
+            LocalState::File(file) => Some(file.modified),
+            _ => None,
+        };
         if self.stream.phase == Phase::Provisional && planted::is(Defect::KeepsFallback) {
             return self.rest();
         }
@@ -342,16 +349,22 @@ impl Step<'_, '_> {
             Phase::Unseen if self.owes_captured() => return self.publish_captured(),
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
-                let reason = "the stored object is missing; `tidegate verify --repair` restores it";
-                if !planted::is(Defect::CountsNoAbsence) {
-                    self.count_absence();
-                }
-                return self.stay_absent(reason.to_owned());
+                return self.perform(Activity::Heading, Effect::Head);
             }
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
             _ => {}
         }
         self.rest()
+    }
+
+    /// The stored object is still missing, and repairs are off.
+    pub(super) fn stay_lost(&mut self) -> Option<()> {
+        if !planted::is(Defect::CountsNoAbsence) {
+            self.count_absence();
+        }
+        self.stay_absent(
+            "the stored object is missing; `tidegate verify --repair` restores it".to_owned(),
+        )
     }
 
     /// Whether the store was never known to hold what was captured. A stream that begins again is so.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Remote, Source, Stream};
 use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Step};
 use crate::contract::{
-    Failure, FailureKind, LocalState, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
+    Failure, FailureKind, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
 };
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
@@ -59,6 +59,8 @@ impl Step<'_, '_> {
             MarkerSeen::NotNeeded if revived => return None,
             MarkerSeen::NotNeeded => {}
         }
+        // What came late has come by the time that the object is looked at once more.
+        self.stream.unanswered &= purpose != Purpose::Verify;
         match purpose {
             Purpose::Publish if self.holds_leftover() => self.hold(),
             Purpose::Publish => self.fetch(Purpose::Publish),
@@ -126,7 +128,13 @@ impl Step<'_, '_> {
             Level::Warning,
             format!("the stream was created anew at {}", marker.created_at),
         );
+        // What was staged for the new one before this was noticed is its own.
+        let captured_modified = self.stream.captured_modified;
+        let captured_modified = captured_modified.filter(|at| *at >= marker.created_at);
+        let captured = self.stream.captured.take();
         *self.stream = Stream {
+            captured: captured.filter(|_| captured_modified.is_some()),
+            captured_modified,
             incarnation: Some(marker),
             sighting: std::mem::take(&mut self.stream.sighting),
             ..Stream::unseen()
@@ -135,11 +143,12 @@ impl Step<'_, '_> {
     }
 
     fn holds_leftover(&self) -> bool {
-        matches!(&self.stream.local, LocalState::File(file) if self.is_held(file.modified))
+        let captured = self.stream.captured_modified;
+        captured.is_some_and(|modified| self.is_held(modified))
     }
 
     fn hold(&mut self) -> Option<()> {
-        self.stream.captured = None;
+        (self.stream.captured, self.stream.captured_modified) = (None, None);
         self.stream.phase = Phase::Unseen;
         self.read_staged(Trigger::Changed)
     }
@@ -331,7 +340,9 @@ impl Step<'_, '_> {
             source,
         });
         self.stream.end_delay();
-        self.stream.look = None;
+        // A write of ours that came late may stand in a stream that was deleted: only the marker tells.
+        let again = self.now().plus(self.moment.rules.look_again);
+        self.stream.look = self.stream.unanswered.then_some(again);
         self.succeed();
         self.stream.last_success = Some(self.moment.now);
         self.rest()
@@ -355,7 +366,7 @@ impl Step<'_, '_> {
                 self.stream.phase = Phase::Pending;
                 // What was captured and clashes with it stays: it is still to be told as a conflict.
                 if !self.stream.owes_more_than(&document.schema) {
-                    self.stream.captured = Some(document.clone());
+                    self.stream.capture(document.clone());
                 }
                 self.swap(object, document.schema, Source::Local)
             }

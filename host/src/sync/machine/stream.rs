@@ -31,6 +31,8 @@ pub struct Stream<D = Document> {
     pub invalid: Option<String>,
     /// The staged schema as it was last captured: kept before it is published, so that it survives its file.
     pub captured: Option<D>,
+    /// When the file that was captured was modified; `None` where what is captured did not come from one file alone.
+    pub captured_modified: Option<Timestamp>,
     /// What the store was last known to hold, by a read or a write of ours.
     pub confirmed: Option<Confirmed<D>>,
     /// A write that was begun and whose outcome is not known yet.
@@ -38,6 +40,9 @@ pub struct Stream<D = Document> {
     /// Staging was looked at while the outcome of that write was unknown: what is there is still to be read.
     #[serde(default)]
     pub unread: bool,
+    /// A write was not answered: it may still take effect, even after the stream was deleted. What is found then is
+    /// looked at by way of the marker.
+    pub unanswered: bool,
     /// This node's object, as it was last seen.
     pub remote: RemoteState,
     /// Failed attempts since the last success.
@@ -262,6 +267,15 @@ pub enum Mode {
     Update(Version),
 }
 
+/// Which of a stream's timers is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// [`Stream::wake`].
+    Wake,
+    /// [`Stream::look`].
+    Look,
+}
+
 impl<D> Stream<D> {
     /// A stream of which nothing is known.
     pub fn unseen() -> Self {
@@ -273,9 +287,11 @@ impl<D> Stream<D> {
             local: LocalState::Missing,
             invalid: None,
             captured: None,
+            captured_modified: None,
             confirmed: None,
             intent: None,
             unread: false,
+            unanswered: false,
             remote: RemoteState::Unknown,
             attempts: 0,
             failing_since: None,
@@ -301,6 +317,18 @@ impl<D> Stream<D> {
             (Some(wake), Some(look)) => Some(wake.min(look)),
             (wake, look) => wake.or(look),
         }
+    }
+
+    /// Takes the timer that is over, which is the earlier one. Timers run on monotonic time, so the wall clock is not
+    /// asked.
+    pub(super) fn take_timer(&mut self) -> Option<Timer> {
+        let next = self.next_wake()?;
+        if self.wake == Some(next) {
+            self.wake = None;
+            return Some(Timer::Wake);
+        }
+        self.look = None;
+        Some(Timer::Look)
     }
 
     /// Whether the policies last said of the staged schema that it is too early to tell.
@@ -364,7 +392,9 @@ impl<D> Stream<D> {
             sighting: self.sighting,
             local: self.local,
             invalid: self.invalid,
+            captured_modified: self.captured_modified,
             unread: self.unread,
+            unanswered: self.unanswered,
             remote: self.remote,
             attempts: self.attempts,
             failing_since: self.failing_since,

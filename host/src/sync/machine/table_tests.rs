@@ -78,6 +78,14 @@ fn fetching(phase: Phase) -> Stream {
     doing(phase, Activity::Fetching(purpose))
 }
 
+/// Looks at what stands where its object was missing.
+fn lost(phase: Phase) -> Stream {
+    Stream {
+        confirmed: stream(Phase::Synced).confirmed,
+        ..doing(phase, Activity::Fetching(Purpose::Verify))
+    }
+}
+
 fn with_intent(phase: Phase, activity: Activity) -> Stream {
     let intent = match phase {
         Phase::Awaiting => intent("", Mode::Create, Source::Peers),
@@ -373,7 +381,7 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
         "verify: missing" | "verify: missing, repair" => {
             only(&[Phase::Synced, Phase::Gone, Phase::Unseen, Phase::Idle]).or_else(|| {
                 (event == "verify: missing")
-                    .then(|| only(&[Phase::Provisional]))
+                    .then(|| only(&[Phase::Provisional, Phase::Awaiting]))
                     .flatten()
             })?;
             (
@@ -398,6 +406,18 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             doing(phase, Activity::Heading),
             Event::Headed(Ok(HeadSeen::Found(object("v2")))),
         ),
+        "verify: put back" => {
+            only(&[Phase::Awaiting, Phase::Gone])?;
+            (lost(phase), found("a:Utf8 b:Int64", "v2"))
+        }
+        "verify: put back, mergeable" => {
+            only(&[Phase::Awaiting, Phase::Gone])?;
+            (lost(phase), found("b:Int64", "v2"))
+        }
+        "verify: put back, types differ" => {
+            only(&[Phase::Awaiting, Phase::Gone])?;
+            (lost(phase), found("a:Int64", "v2"))
+        }
         "verify: overwritten, mergeable" => {
             only(&[Phase::Synced, Phase::Gone])?;
             (fetching(phase), found("b:Int64", "v2"))

@@ -13,13 +13,13 @@ impl Step<'_, '_> {
         }
         if !matches!(
             self.stream.phase,
-            Phase::Synced | Phase::Provisional | Phase::Abandoned
+            Phase::Synced | Phase::Provisional | Phase::Abandoned | Phase::Awaiting
         ) {
             return None;
         }
         let now = self.moment.now;
         match seen {
-            Err(failure) => self.look_later(&failure),
+            Err(failure) => self.unchecked(failure),
             Ok(HeadSeen::Missing) if planted::is(Defect::IgnoresMissing) => {
                 self.stream.look = None;
                 self.rest()
@@ -36,11 +36,12 @@ impl Step<'_, '_> {
                     .and_then(|confirmed| confirmed.version.as_ref());
                 let same = known.is_some() && known == object.version.as_ref()
                     || planted::is(Defect::TrustsAnyVersion);
-                self.stream.remote = RemoteState::Found { object, seen: now };
-                if !same || self.stream.phase == Phase::Abandoned {
+                let settled = matches!(self.stream.phase, Phase::Synced | Phase::Provisional);
+                if !same || !settled || self.stream.unanswered {
                     // The object may be another incarnation's.
                     return self.check_marker(Purpose::Verify);
                 }
+                self.stream.remote = RemoteState::Found { object, seen: now };
                 self.stream.last_success = Some(now);
                 self.look_on();
                 self.rest()
@@ -57,10 +58,18 @@ impl Step<'_, '_> {
         }
     }
 
+    /// The stored object could not be looked at. Only a stream whose object is known to be missing fails by that.
+    fn unchecked(&mut self, failure: StoreFailure) -> Option<()> {
+        match self.stream.phase {
+            Phase::Awaiting => self.fail(Failure::Store(failure)),
+            _ => self.look_later(&failure),
+        }
+    }
+
     /// The object changed since it was confirmed.
     pub(super) fn verified(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
         let remote = match remote {
-            Err(failure) => return self.look_later(&failure),
+            Err(failure) => return self.unchecked(failure),
             Ok(RemoteSeen::Missing) => return self.check_marker(Purpose::Missing),
             Ok(remote) => remote,
         };
@@ -74,6 +83,7 @@ impl Step<'_, '_> {
             }
             (Phase::Abandoned, RemoteSeen::Corrupt { .. }) => self.rest(),
             (Phase::Conflicted, remote) => self.conflict_over(remote),
+            (Phase::Awaiting, remote) => self.back_again(remote),
             (Phase::Synced | Phase::Provisional, RemoteSeen::Corrupt { object, reason }) => {
                 self.corrupt(&object, &reason)
             }
@@ -94,7 +104,9 @@ impl Step<'_, '_> {
         match remote {
             RemoteSeen::Corrupt { object, reason } => self.corrupt(&object, &reason),
             _ if self.stream.true_schema().is_some() => {
-                self.stream.captured = self.stream.true_schema().cloned();
+                if let Some(document) = self.stream.true_schema().cloned() {
+                    self.stream.capture(document);
+                }
                 self.stream.phase = Phase::Pending;
                 self.fetch(Purpose::Publish)
             }
@@ -103,6 +115,17 @@ impl Step<'_, '_> {
             }
             RemoteSeen::Missing => None,
         }
+    }
+
+    /// Somebody put an object back where ours was lost.
+    fn back_again(&mut self, remote: RemoteSeen) -> Option<()> {
+        let document = self.stream.restorable()?;
+        // What clashes with the store's last content is still to be told as a conflict.
+        if !self.stream.owes_more_than(&document.schema) {
+            self.stream.capture(document);
+        }
+        self.stream.phase = Phase::Pending;
+        self.compare(remote)
     }
 
     fn overwritten(&mut self, object: &ObjectInfo, schema: Schema) -> Option<()> {
@@ -121,14 +144,15 @@ impl Step<'_, '_> {
             "the stored schema was overwritten and lost fields that it held",
         );
         self.stream.phase = Phase::Pending;
-        self.stream.captured = Some(match self.stream.captured.take() {
-            // What was staged last may hold fields that the last confirmed content doesn't.
+        // What was staged last may hold fields that the last confirmed content doesn't.
+        let wanted = match &self.stream.captured {
             Some(captured) => match confirmed.document.schema.merge(&captured.schema) {
                 Ok(merged) => Document::new(merged),
-                Err(_) => captured,
+                Err(_) => captured.clone(),
             },
             None => confirmed.document,
-        });
+        };
+        self.stream.capture(wanted);
         self.compare(RemoteSeen::WellFormed {
             object: object.clone(),
             schema,
@@ -164,7 +188,7 @@ impl Step<'_, '_> {
                 match (self.moment.rules.repair, self.stream.restorable()) {
                     (true, Some(document)) => {
                         self.stream.phase = Phase::Pending;
-                        self.stream.captured = Some(document);
+                        self.stream.capture(document);
                         self.compare(RemoteSeen::Missing)
                     }
                     _ => {
@@ -189,9 +213,8 @@ impl Step<'_, '_> {
                 self.check()
             }
             Phase::Abandoned => self.rest(),
-            Phase::Pending | Phase::Awaiting => {
-                self.fail(Failure::Other("the stored object is missing".to_owned()))
-            }
+            Phase::Awaiting => self.stay_lost(),
+            Phase::Pending => self.fail(Failure::Other("the stored object is missing".to_owned())),
             _ => None,
         }
     }
@@ -208,6 +231,16 @@ impl super::Stream {
         confirmed
             .map(|confirmed| &confirmed.document)
             .or(self.captured.as_ref())
+    }
+
+    /// Takes a document as what is to be published. Its content may come from several sources, unless it is what was
+    /// captured from a file.
+    pub(super) fn capture(&mut self, document: Document) {
+        let known = self.captured.as_ref();
+        if known.is_none_or(|captured| captured.digest != document.digest) {
+            self.captured_modified = None;
+        }
+        self.captured = Some(document);
     }
 
     /// Whether the store was seen to hold nothing where the stream's own schema once stood.

@@ -55,6 +55,7 @@ impl Step<'_, '_> {
         if self.stream.phase == Phase::Gone {
             return None;
         }
+        self.stream.unanswered |= matches!(ended, Ended::Unknown(_) | Ended::Interrupted);
         self.perform(Activity::ReadingBack(ended), Effect::Fetch)
     }
 

@@ -35,12 +35,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         let (Some(schema), Some(end)) = (schema, history.end_of(node, stream)) else {
             continue;
         };
-        // What was captured before the agent saw that the stream had been created anew counts as the old stream's.
-        let begun_anew = history
-            .attempts_of(node, stream)
-            .filter(|attempt| attempt.index > last.index)
-            .any(|attempt| began_anew(&attempt.outcome.story.steps));
-        if !was_there || replaced || deleted || begun_anew {
+        if !was_there || replaced || deleted {
             continue;
         }
         let key = keys.schema.as_ref();
@@ -79,10 +74,4 @@ fn took_it(steps: &[Step]) -> bool {
         _ => false,
     });
     read && present
-}
-
-fn began_anew(steps: &[Step]) -> bool {
-    steps
-        .iter()
-        .any(|step| matches!(step, Step::Note { text, .. } if text.contains("created anew")))
 }

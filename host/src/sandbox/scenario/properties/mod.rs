@@ -17,6 +17,7 @@ mod provisional_gives_way;
 mod reads_back;
 mod refuses_blind_stores;
 mod restorable;
+mod spreads_retries;
 mod unsettled_ends;
 mod well_formed;
 mod within_bounds;
@@ -74,6 +75,8 @@ pub enum Property {
     OneAtATime,
     /// Policies are told that the store fails.
     HealthIsTold,
+    /// Streams that fail together are not all tried again together.
+    SpreadsRetries,
     /// Nothing is written to a store that ignores conditions, and no agent ends for another reason.
     RefusesBlindStores,
     /// Every stream settles once nothing disturbs it.
@@ -86,7 +89,7 @@ pub enum Property {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::WellFormed,
         Self::OnlyCreates,
         Self::NothingDropped,
@@ -104,6 +107,7 @@ impl Property {
         Self::LooksAgain,
         Self::OneAtATime,
         Self::HealthIsTold,
+        Self::SpreadsRetries,
         Self::RefusesBlindStores,
         Self::Converges,
         Self::ComesToRest,
@@ -130,6 +134,7 @@ impl Property {
             Self::LooksAgain => "looks-again",
             Self::OneAtATime => "one-at-a-time",
             Self::HealthIsTold => "health-is-told",
+            Self::SpreadsRetries => "spreads-retries",
             Self::RefusesBlindStores => "refuses-blind-stores",
             Self::Converges => "converges",
             Self::ComesToRest => "comes-to-rest",
@@ -170,6 +175,7 @@ impl Property {
             Self::LooksAgain => "what was written is looked at again",
             Self::OneAtATime => "a stream is attended to by one attempt at a time",
             Self::HealthIsTold => "policies are told that the store fails",
+            Self::SpreadsRetries => "streams that fail together are not all tried again together",
             Self::RefusesBlindStores => {
                 "nothing is written to a store that ignores conditions, and no agent ends for another reason"
             }
@@ -198,6 +204,7 @@ impl Property {
             Self::LooksAgain => looks_again::judge(found),
             Self::OneAtATime => one_at_a_time::judge(found),
             Self::HealthIsTold => health_is_told::judge(found),
+            Self::SpreadsRetries => spreads_retries::judge(found),
             Self::RefusesBlindStores => refuses_blind_stores::judge(found),
             Self::Converges => converges::judge(found),
             Self::ComesToRest => comes_to_rest::judge(found),
@@ -219,7 +226,7 @@ pub struct Violation {
     pub property: Property,
     /// When.
     pub at: Duration,
-    /// On which node.
+    /// On which node; empty where it is about all of them.
     pub node: String,
     /// For which stream; empty where it is about a node as a whole.
     pub stream: String,
@@ -233,9 +240,10 @@ impl Violation {
         let Self {
             node, stream, text, ..
         } = self;
-        match stream.is_empty() {
-            true => format!("{node}: {text}"),
-            false => format!("{stream} on {node}: {text}"),
+        match (node.as_str(), stream.as_str()) {
+            ("", _) => text.clone(),
+            (_, "") => format!("{node}: {text}"),
+            _ => format!("{stream} on {node}: {text}"),
         }
     }
 

@@ -2,7 +2,6 @@
 //! staged in this one.
 
 use super::Found;
-use crate::contract::Phase;
 use crate::sandbox::scenario::history::{History, Write};
 use crate::schema::Schema;
 
@@ -30,19 +29,9 @@ fn known(history: &History<'_>, write: &Write<'_>) -> Vec<Schema> {
     let seen = write.look.map_or(write.index, |look| look.index);
     let began = history.era_at(write.stream, seen);
     let mut known = stored_since(history, write, began);
-    // Where the agent never saw that life of the stream, it takes what it captured for the present one's.
-    let knew_of_it = history
-        .attempts_of(write.node, write.stream)
-        .any(|attempt| {
-            attempt.index < began
-                && !matches!(
-                    attempt.outcome.phase,
-                    Phase::Unseen | Phase::Pending | Phase::Idle
-                )
-        });
     for staged in history.stagings(write.node, write.stream) {
-        // What was staged between a deletion and the next creation is held where the agent knew of the deletion.
-        if staged.index < write.index && (staged.index >= began || !knew_of_it) {
+        // What was staged between a deletion and the next creation is held.
+        if staged.index < write.index && staged.index >= began {
             known.extend(
                 staged
                     .content
