@@ -294,6 +294,12 @@ fields = { id = "Int64" }
         assert_eq!(failures.len(), 1, "{expected}: {failures:#?}");
         let came = &failures[0].came;
         assert!(came.contains(told), "{expected}: {came}");
+        // However long before it was.
+        let around = failures[0].timeline.join("\n");
+        assert!(
+            around.contains("n1 stages a schema of id Int64 for app"),
+            "{around}"
+        );
     }
 }
 
