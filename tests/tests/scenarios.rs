@@ -169,6 +169,81 @@ fn mistakes_are_told_with_their_places_and_nothing_runs() -> Result<()> {
     Ok(())
 }
 
+/// As exploration writes them.
+const FOUND: &str = r#"
+title = "every stream settles once nothing disturbs it (converges)"
+seed = 75
+until = "4h 31m 13s"
+shuffle = true
+[config.staging]
+layout = "parseable"
+[store]
+conditions = "honoured"
+[store.latency]
+min = "20ms"
+p50 = "20ms"
+p99 = "20ms"
+max = "20ms"
+[[nodes]]
+name = "n1"
+[[timeline]]
+at = "0s"
+do = "create-stream"
+stream = "web"
+[[timeline]]
+at = "8m 3s"
+do = "stage"
+node = "n1"
+stream = "web"
+[timeline.fields]
+[[timeline]]
+at = "8m 7s"
+do = "delete-stream"
+stream = "web"
+[[expect]]
+property = "converges"
+"#;
+
+#[test]
+fn what_is_found_by_exploration_is_a_scenario() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("found.toml"), FOUND)?;
+    let ran = policy(dir.path(), &["test", "found.toml"])?;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+
+    let short = FOUND.replace("4h 31m 13s", "1h");
+    fs::write(dir.path().join("short.toml"), short)?;
+    let ran = policy(dir.path(), &["test", "short.toml"])?;
+    assert_eq!(ran.code, Some(3));
+    let told = "short.toml:31: expected converges: every stream settles once nothing disturbs it";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+
+    let misspelled = FOUND.replace("\"converges\"", "\"convergs\"");
+    fs::write(dir.path().join("misspelled.toml"), misspelled)?;
+    let ran = policy(dir.path(), &["test", "misspelled.toml"])?;
+    assert_eq!(ran.code, Some(2));
+    let told = "misspelled.toml:32:12: `convergs` is no property; did you mean `converges`?";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    Ok(())
+}
+
+#[test]
+fn exploring_what_holds_finds_nothing() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let ran = policy(dir.path(), &["explore", "--seeds", "5"])?;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stdout, "5 seeds from 0 on: every property holds\n");
+    fs::write(
+        dir.path().join("slow.toml"),
+        "[staging]\nlayout = \"plain\"\n[verify]\ninterval = \"365days\"\n",
+    )?;
+    let ran = policy(dir.path(), &["explore", "--config", "slow.toml"])?;
+    assert_eq!(ran.code, Some(2), "{}{}", ran.stdout, ran.stderr);
+    let told = "too long to be explored: a scenario takes 366 days at most";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    Ok(())
+}
+
 #[test]
 fn the_published_json_schema_is_the_programs() -> Result<()> {
     let file = root().join("host/docs/scenario.schema.json");

@@ -13,7 +13,7 @@ use super::super::{CommandError, environment, exit, log};
 use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
 use crate::sandbox::explore::{Finding, Search, Shrunk, blueprint, shrink, to_scenario};
-use crate::sandbox::scenario::{Property, Violation, Window, around, play};
+use crate::sandbox::scenario::{Property, Violation, around, play};
 
 /// The configuration where none is named: the bundled policies with their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -157,7 +157,7 @@ impl Explore {
         let scenario = plan.scenario(ground).map_err(no_world)?;
         let played = play(&scenario, &ground.policies, ground.instances);
         let focus = first.focus(&scenario);
-        let timeline = around(&played.entries, &focus, first.at, Window::WIDE);
+        let timeline = around(&played.entries, &focus, first.at);
         Ok(found(first, worlds, path, timeline).of_seed(plan.seed))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Content, Plan, Span, Trouble, examine};
+use super::{Action, Content, Plan, Span, Trouble, examine};
 use crate::sandbox::Blueprint;
 use crate::sandbox::scenario::{Property, Violation};
 
@@ -163,8 +163,20 @@ impl Shrinking<'_> {
                 });
             }
         }
+        self.drop_bases();
         self.round_times();
         self.drop_fields();
+    }
+
+    fn drop_bases(&mut self) {
+        for at in 0..self.best.timeline.len() {
+            self.change(|plan| {
+                let action = plan.timeline.get_mut(at).map(|moment| &mut moment.action);
+                if let Some(Action::CreateStream { base, .. }) = action {
+                    *base = None;
+                }
+            });
+        }
     }
 
     /// Whole seconds read better.

@@ -4,7 +4,7 @@ use super::search::try_seed;
 use super::*;
 use crate::config::{Settings, Source};
 use crate::planted::{self, Defect};
-use crate::sandbox::scenario::{Property, Scenario, Window, around, run};
+use crate::sandbox::scenario::{Property, Scenario, around, run};
 
 /// The bundled policies under their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -34,7 +34,7 @@ fn assert_sound(plan: &Plan, ground: &Blueprint) {
     let played = play(&scenario, &ground.policies, ground.instances);
     if let Some(violation) = violations(&scenario, &ground.policies, &played).first() {
         let focus = violation.focus(&scenario);
-        let timeline = around(&played.entries, &focus, violation.at, Window::WIDE).join("\n");
+        let timeline = around(&played.entries, &focus, violation.at).join("\n");
         panic!("seed {}: {violation}\n{timeline}", plan.seed);
     }
 }
@@ -153,6 +153,52 @@ async fn what_is_written_is_what_was_played() {
         }
         assert_eq!((written.seed, written.shuffle), (seed, true));
     }
+}
+
+/// One of everything that can be planned.
+const EVERYTHING: &str = r#"
+seed = 7
+quiet = "0s"
+until = "0s"
+nodes = ["n1", "n2"]
+streams = ["app"]
+store = { latency = ["5ms", "20ms", "100ms", "250ms"], limits = [200, 400], conditions = false }
+faults = [
+    { from = "1s", until = "9s", operations = ["get", "list"], stream = "app", node = "n2", percent = 50, count = 3, effect = "fail", kind = "throttled" },
+    { from = "2s", until = "9s", percent = 100, effect = "slow", by = "500ms" },
+    { from = "3s", until = "9s", percent = 100, effect = "hang" },
+    { from = "4s", until = "9s", percent = 100, effect = "lose-answer" },
+    { from = "5s", until = "9s", percent = 100, effect = "cut" },
+    { from = "6s", until = "9s", percent = 100, effect = "tear" },
+    { from = "7s", until = "9s", percent = 100, effect = "late", by = "29s" },
+    { from = "8s", until = "9s", percent = 100, effect = "race", content = "a:Utf8" },
+    { from = "8s", until = "9s", percent = 100, effect = "clobber", content = "!null" },
+]
+timeline = [
+    { at = "0s", do = "create-stream", stream = "app", base = "a:Utf8" },
+    { at = "1s", do = "stage", node = "n2", stream = "app", content = "a:Utf8 b:Int64" },
+    { at = "2s", do = "tear", node = "n1", stream = "app", content = "a:Utf8" },
+    { at = "3s", do = "unstage", node = "n1", stream = "app" },
+    { at = "4s", do = "data", node = "n1", stream = "app", count = 3 },
+    { at = "5s", do = "remove", node = "n1", stream = "app" },
+    { at = "6s", do = "publish", node = "n1", stream = "app", content = "a:Utf8" },
+    { at = "7s", do = "put", peer = "p1", stream = "app", content = "!{" },
+    { at = "8s", do = "delete", node = "n2", stream = "app" },
+    { at = "9s", do = "crash", node = "n1" },
+    { at = "10s", do = "start", node = "n1" },
+    { at = "11s", do = "stop", node = "n1" },
+    { at = "12s", do = "skew", node = "n2", millis = -60000 },
+    { at = "13s", do = "delete-stream", stream = "app" },
+]
+"#;
+
+#[tokio::test]
+async fn all_that_is_planned_is_written() {
+    let ground = ground(DEFAULTS).await;
+    let mut plan: Plan = toml::from_str(EVERYTHING).unwrap();
+    plan.settle(&ground);
+    let violation = violation(Property::Converges);
+    insta::assert_snapshot!(to_scenario(&plan, &violation, None, &ground));
 }
 
 fn violation(property: Property) -> Violation {

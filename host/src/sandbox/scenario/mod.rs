@@ -33,4 +33,4 @@ pub use properties::{Property, Violation, violations};
 pub use read::MAX_LENGTH;
 pub use run::{Most, Report, run};
 pub use settle::settling_time;
-pub use timeline::{Focus, Window, around, clock, in_words};
+pub use timeline::{Focus, around, clock, in_words};

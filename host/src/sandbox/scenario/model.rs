@@ -9,7 +9,8 @@ use bytes::Bytes;
 use object_store::path::Path;
 
 use super::content;
-use super::expectation::{Expectation, Expected};
+use super::expectation::{Expectation, Expected, Properties};
+use super::properties::Property;
 use crate::config::{Settings, Source};
 use crate::sandbox::store::{Effect, Fault, StoreBehaviour};
 use crate::stream::StreamId;
@@ -50,6 +51,16 @@ impl Scenario {
     pub fn expects_properties(&self) -> bool {
         let mut expectations = self.expectations.iter();
         expectations.any(|expectation| matches!(expectation.what, Expected::Properties(_)))
+    }
+
+    /// Whether this property is expected.
+    pub fn expects(&self, property: Property) -> bool {
+        let mut expectations = self.expectations.iter();
+        expectations.any(|expectation| match &expectation.what {
+            Expected::Properties(Properties::All) => true,
+            Expected::Properties(Properties::These(these)) => these.contains(&property),
+            _ => false,
+        })
     }
 
     /// When nothing disturbs the world any more: the store works, and nobody does anything. The end where something

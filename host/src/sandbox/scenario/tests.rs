@@ -155,6 +155,18 @@ async fn what_holds_is_as_expected_and_what_does_not_is_told() {
             Some("at least 1 calls of policies that fail, but 0"),
         ),
         ("ends = \"conditions\"", Some("but it runs on")),
+        ("property = \"all\"", None),
+        ("property = [\"well-formed\", \"reads-back\"]", None),
+        (
+            "property = \"nothing-dropped\"\nnode = \"n1\"\nstream = \"app\"\nfrom = \"2m\"",
+            None,
+        ),
+        (
+            "property = [\"well-formed\", \"converges\"]",
+            Some(
+                "converges: every stream settles once nothing disturbs it, but that can't be told: streams may take 4h 21m to settle once nothing disturbs the world: let `until` be 4h ",
+            ),
+        ),
     ] {
         let report = report(&format!("{OUTAGE}{expected}\n")).await;
         let failures: Vec<_> = report
@@ -213,17 +225,91 @@ do = "stage"
 stream = "app"
 fields = { id = "Int64" }
 [[expect]]
-no_overwrite = true
 "#;
-    let failures = report(text).await.failures;
-    assert_eq!(failures.len(), 1);
-    assert!(
-        failures[0]
-            .came
-            .contains("the create of app/n1.schema.json by n1 at 0:00:0"),
-        "{}",
-        failures[0].came
-    );
+    for (expected, told) in [
+        (
+            "no_overwrite = true",
+            "the create of app/n1.schema.json by n1 at 0:00:0",
+        ),
+        (
+            "property = \"nothing-dropped\"",
+            "app on n1: its write dropped a field of what stood there",
+        ),
+        (
+            "property = \"all\"",
+            "app on n1: its write dropped a field of what stood there",
+        ),
+    ] {
+        let failures = report(&format!("{text}{expected}\n")).await.failures;
+        assert_eq!(failures.len(), 1, "{expected}: {failures:#?}");
+        let came = &failures[0].came;
+        assert!(came.contains(told), "{expected}: {came}");
+        let around = failures[0].timeline.join("\n");
+        assert!(
+            around.contains("create app/n1.schema.json: done"),
+            "{around}"
+        );
+    }
+    let elsewhere = format!("{text}property = \"nothing-dropped\"\nfrom = \"1m\"\n");
+    assert_eq!(report(&elsewhere).await.failures, []);
+}
+
+#[tokio::test]
+async fn a_world_without_rest_is_stopped_where_properties_are_expected() {
+    let text = r#"
+title = "x"
+until = "1day"
+[config.staging]
+layout = "plain"
+[config.sync]
+bounds = { min_delay = "1ms" }
+[config.policies.backoff]
+component = "builtin:backoff"
+settings = { initial = "10ms", max = "10ms" }
+[[faults]]
+operations = ["create"]
+effect = "fail"
+kind = "unavailable"
+[[timeline]]
+at = "0s"
+do = "stage"
+stream = "app"
+fields = { id = "Int64" }
+[[expect]]
+"#;
+    let expecting = |expected: &str| read(&format!("{text}{expected}\n")).unwrap();
+    let scenario = expecting("property = \"all\"");
+    let policies = loaded(&scenario).await;
+    let played = play(&scenario, &policies, None);
+    let stopped = "so much happened that the world was stopped";
+    for (expected, told) in [
+        ("property = \"comes-to-rest\"", stopped),
+        ("property = \"all\"", stopped),
+        (
+            "property = \"well-formed\"",
+            "there were more, and the world was stopped at 0:",
+        ),
+    ] {
+        let failures = judge(&expecting(expected), &policies, &played);
+        assert_eq!(failures.len(), 1, "{expected}: {failures:#?}");
+        let came = &failures[0].came;
+        assert!(came.contains(told), "{expected}: {came}");
+        // However long before it was.
+        let around = failures[0].timeline.join("\n");
+        assert!(
+            around.contains("n1 stages a schema of id Int64 for app"),
+            "{around}"
+        );
+    }
+}
+
+#[test]
+fn properties_are_written_by_their_names() {
+    for property in Property::ALL {
+        let name = property.name();
+        assert_eq!(serde_json::to_value(property).unwrap(), name);
+        assert_eq!(Property::named(name), Some(property));
+    }
 }
 
 #[tokio::test]
@@ -332,6 +418,23 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         (
             "[[expect]]\nobject = \"a//b\"\nabsent = true",
             "4:10: is no key",
+        ),
+        (
+            "[[expect]]\nproperty = \"convergs\"",
+            "4:12: `convergs` is no property; did you mean `converges`?",
+        ),
+        (
+            "[[expect]]\nproperty = [\"well-formed\", \"none\"]",
+            "4:28: `none` is no property; expected one of well-formed, ",
+        ),
+        ("[[expect]]\nproperty = []", "4:12: name a property"),
+        (
+            "[[expect]]\nproperty = 3",
+            "4:12: `property` in [expect[0]]: the name of a property, or several",
+        ),
+        (
+            "[[expect]]\nproperty = \"all\"\nrole = \"retry\"",
+            "5:8: `role` means nothing for this expectation",
         ),
         (
             "[[expect]]\nsilent = true\nat = \"2h\"",

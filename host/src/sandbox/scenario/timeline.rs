@@ -7,28 +7,16 @@ use crate::stream::StreamId;
 use crate::sync::{self, Level};
 use crate::time::millis;
 
-/// How many lines are shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// Before a moment.
-    before: usize,
-    /// Behind it.
-    behind: usize,
-}
+/// Lines that are shown before a moment, and behind it.
+const BEFORE: usize = 16;
+const BEHIND: usize = 6;
 
-impl Window {
-    /// What led to something.
-    pub const NEAR: Self = Self {
-        before: 16,
-        behind: 6,
-    };
+/// Of what the world did still earlier, the last that is shown: what is wrong at the end of a world may have begun long
+/// before.
+const DEEDS: usize = 16;
 
-    /// For a property, whose violation may have been long in coming.
-    pub const WIDE: Self = Self {
-        before: 40,
-        behind: 10,
-    };
-}
+/// So many lines are not left out: saying that they are takes one as well.
+const GAP: usize = 2;
 
 /// What a timeline shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,26 +28,40 @@ pub struct Focus {
 }
 
 /// The lines around this moment.
-pub fn around(entries: &[Entry], focus: &Focus, moment: Duration, window: Window) -> Vec<String> {
+pub fn around(entries: &[Entry], focus: &Focus, moment: Duration) -> Vec<String> {
     let shown: Vec<_> = entries
         .iter()
         .filter(|entry| is_shown(&entry.event, focus))
         .collect();
     let behind = shown.partition_point(|entry| entry.at <= moment);
-    let from = behind.saturating_sub(window.before);
-    let to = behind.saturating_add(window.behind).min(shown.len());
+    let from = behind.saturating_sub(BEFORE);
+    let to = behind.saturating_add(BEHIND).min(shown.len());
+    let is_deed = |at: &usize| {
+        let event = shown.get(*at).map(|entry| &entry.event);
+        matches!(event, Some(Event::World { .. }))
+    };
+    let deeds: Vec<_> = (0..from).rev().filter(is_deed).take(DEEDS).collect();
     let mut lines = Vec::new();
-    if from > 0 {
-        lines.push(format!("  … {from} earlier"));
-    }
-    for (at, entry) in shown.iter().enumerate().take(to).skip(from) {
-        // The last one that had happened.
-        let mark = if at + 1 == behind { '>' } else { ' ' };
-        lines.push(format!(
-            "{mark} {} {}",
-            clock(entry.at),
-            in_words(&entry.event)
-        ));
+    let mut next = 0;
+    for at in deeds.into_iter().rev().chain(from..to) {
+        match at - next {
+            0..=GAP => {}
+            left_out if next == 0 => {
+                lines.push(format!("  … {left_out} earlier"));
+                next = at;
+            }
+            left_out => {
+                lines.push(format!("  … {left_out} between"));
+                next = at;
+            }
+        }
+        for (at, entry) in shown.iter().enumerate().take(at + 1).skip(next) {
+            // The last one that had happened.
+            let mark = if at + 1 == behind { '>' } else { ' ' };
+            let text = in_words(&entry.event);
+            lines.push(format!("{mark} {} {text}", clock(entry.at)));
+        }
+        next = at + 1;
     }
     let rest = shown.len() - to;
     if rest > 0 {

@@ -42,7 +42,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
 }
 
 /// The store's failure that a policy was asked about, which one in a row it is, and the delay that the policy chose.
-fn chosen<'a>(attempt: &'a Attempt<'_>) -> Option<(FailureKind, u32, Duration)> {
+fn chosen(attempt: &Attempt<'_>) -> Option<(FailureKind, u32, Duration)> {
     let story = &attempt.outcome.story;
     let mut asked = story.steps.iter().filter_map(|step| match step {
         Step::Asked { role, kind, .. } => Some((*role, kind.as_deref())),
