@@ -46,6 +46,10 @@ pub fn generate(seed: u64, blueprint: &Blueprint) -> Plan {
         let from = Span::ms(draft.dice.between(1_000, length * 1_000));
         draft.rollout_in_an_outage(from);
     }
+    if draft.happens(3) {
+        let from = Span::ms(draft.dice.between(1_000, length * 1_000));
+        draft.silent_update(from);
+    }
     draft.finish(seed, store, blueprint)
 }
 
@@ -352,6 +356,42 @@ impl Draft {
         self.at(at, stage);
         let later = at.plus(Span::ms(self.dice.between(1_500, 12_000)));
         self.at(later, Action::DeleteStream { stream });
+    }
+
+    /// A write of a schema that just grew is never answered, nor read back for minutes.
+    fn silent_update(&mut self, from: Span) {
+        let (node, stream) = (self.node(), self.stream());
+        let grows = from.plus(Span::secs(40));
+        for (at, fields) in [(from, "a:Utf8"), (grows, "a:Utf8 b:Int64")] {
+            let (node, stream) = (node.clone(), stream.clone());
+            let content = Content::schema(fields);
+            self.at(
+                at,
+                Action::Stage {
+                    node,
+                    stream,
+                    content,
+                },
+            );
+        }
+        let kind = self.pick(&[FailureKind::Unavailable, FailureKind::Timeout]);
+        let troubles = [
+            (WRITES.to_vec(), Some(1), Trouble::Hang),
+            (vec![Operation::Get], None, Trouble::Fail { kind }),
+        ];
+        for ((operations, count, effect), delay) in troubles.into_iter().zip([0, 10]) {
+            let from = grows.plus(Span::secs(delay));
+            self.faults.push(FaultPlan {
+                from,
+                until: from.plus(Span::secs(300)),
+                operations,
+                stream: Some(stream.clone()),
+                node: None,
+                percent: 100,
+                count,
+                effect,
+            });
+        }
     }
 
     /// All nodes stage a new schema of all streams while the store fails whatever it is asked.

@@ -8,7 +8,7 @@ use crate::sandbox::scenario::history::{History, Staged};
 use crate::sandbox::scenario::model::Deed;
 
 /// How long an attempt without trouble may take.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(5);
 
 /// No store that is slower than this is without trouble.
 const FAST: Duration = Duration::from_millis(500);

@@ -1,5 +1,5 @@
-//! Guarantee 4: after a write of unknown outcome the next that is asked about its key is what stands there; also after
-//! a crash.
+//! Guarantee 4: after a write of unknown outcome, or one that was refused, the next that is asked about its key is what
+//! stands there; also after a crash.
 
 use super::Found;
 use crate::contract::FailureKind;
@@ -10,7 +10,7 @@ use crate::sandbox::store::{Operation, Outcome};
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
     for write in &history.writes {
-        if !is_unknown(history, write) {
+        if !must_be_read_back(history, write) {
             continue;
         }
         let later = history.requests_of(write.node).filter(|(index, request)| {
@@ -25,7 +25,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
             && next.operation != Operation::Get
         {
             let text = format!(
-                "the outcome of a {} ({}) was unknown, and the next request was a {}",
+                "what stood there after a {} ({}) was not read: the next request was a {}",
                 write.request.operation, write.request.outcome, next.operation
             );
             found.tell(next.at, write.node, write.stream, text);
@@ -33,16 +33,16 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
     }
 }
 
-/// Whether the agent can't know how its write ended.
-fn is_unknown(history: &History<'_>, write: &Write<'_>) -> bool {
+/// Whether the agent can't know what stands there after its write.
+fn must_be_read_back(history: &History<'_>, write: &Write<'_>) -> bool {
     let request = write.request;
     let unclear = match request.outcome {
-        Outcome::AnswerLost | Outcome::Unanswered => true,
+        Outcome::AnswerLost | Outcome::Unanswered | Outcome::Refused => true,
         Outcome::Failed(kind) => !matches!(
             kind,
             FailureKind::Throttled | FailureKind::PermissionDenied | FailureKind::NotFound
         ),
-        Outcome::Done | Outcome::Missing | Outcome::Refused => false,
+        Outcome::Done | Outcome::Missing => false,
     };
     let timeout = history.settings().store.request_timeout;
     let too_late = request.at.saturating_sub(request.sent) >= timeout;
