@@ -40,6 +40,7 @@ pub(crate) enum Defect {
     ForgetsConfirmed,
     TrustsAnyVersion,
     IgnoresMissing,
+    RefusesWhatCameBack,
     NeverRevives,
     AcceptsIgnoredConditions,
     ForgetsUnread,
@@ -70,7 +71,7 @@ mod switch {
 
     impl Defect {
         /// All of them.
-        pub(crate) const ALL: [Self; 34] = [
+        pub(crate) const ALL: [Self; 35] = [
             Self::UploadsHalf,
             Self::TrustsTornFile,
             Self::LosesRaceAndOverwrites,
@@ -99,6 +100,7 @@ mod switch {
             Self::ForgetsConfirmed,
             Self::TrustsAnyVersion,
             Self::IgnoresMissing,
+            Self::RefusesWhatCameBack,
             Self::NeverRevives,
             Self::AcceptsIgnoredConditions,
             Self::ForgetsUnread,

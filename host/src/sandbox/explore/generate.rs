@@ -50,6 +50,10 @@ pub fn generate(seed: u64, blueprint: &Blueprint) -> Plan {
         let from = Span::ms(draft.dice.between(1_000, length * 1_000));
         draft.silent_update(from);
     }
+    if draft.happens(3) {
+        let from = Span::ms(draft.dice.between(60_000, length.max(120) * 1_000));
+        draft.trouble_beside(from);
+    }
     draft.finish(seed, store, blueprint)
 }
 
@@ -391,6 +395,35 @@ impl Draft {
                 count,
                 effect,
             });
+        }
+    }
+
+    /// Every request for one stream takes very long, and another one is staged on the same node.
+    fn trouble_beside(&mut self, from: Span) {
+        let node = self.node();
+        for (nth, stream) in self.streams.clone().into_iter().take(2).enumerate() {
+            let at = from.plus(Span::secs(nth as u64 * 6));
+            let (node, content) = (node.clone(), self.schema(0));
+            if nth == 0 {
+                self.faults.push(FaultPlan {
+                    from,
+                    until: from.plus(Span::secs(120)),
+                    operations: Vec::new(),
+                    stream: Some(stream.clone()),
+                    node: None,
+                    percent: 100,
+                    count: None,
+                    effect: Trouble::Slow { by: Span::secs(25) },
+                });
+            }
+            self.at(
+                at,
+                Action::Stage {
+                    node,
+                    stream,
+                    content,
+                },
+            );
         }
     }
 

@@ -67,7 +67,8 @@ impl Step<'_, '_> {
             Purpose::Write => self.perform(Activity::Writing, Effect::Write),
             Purpose::Missing => self.missing(),
             Purpose::Verify => self.fetch(Purpose::Verify),
-            Purpose::Created | Purpose::Revive => self.rest(),
+            Purpose::Created => self.go_on_publishing(),
+            Purpose::Revive => self.rest(),
         }
     }
 
@@ -340,7 +341,7 @@ impl Step<'_, '_> {
             source,
         });
         self.stream.end_delay();
-        // A write of ours that came late may stand in a stream that was deleted: only the marker tells.
+        // A Create of ours that came late may stand in a stream that was deleted: only the marker tells.
         let again = self.now().plus(self.moment.rules.look_again);
         self.stream.look = self.stream.unanswered.then_some(again);
         self.succeed();

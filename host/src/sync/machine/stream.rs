@@ -40,8 +40,8 @@ pub struct Stream<D = Document> {
     /// Staging was looked at while the outcome of that write was unknown: what is there is still to be read.
     #[serde(default)]
     pub unread: bool,
-    /// A write was not answered: it may still take effect, even after the stream was deleted. What is found then is
-    /// looked at by way of the marker.
+    /// A Create was not answered, and nothing stood there afterwards: it may still take effect, even after the stream
+    /// was deleted. What is found then is looked at by way of the marker.
     pub unanswered: bool,
     /// This node's object, as it was last seen.
     pub remote: RemoteState,

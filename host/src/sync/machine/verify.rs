@@ -83,6 +83,7 @@ impl Step<'_, '_> {
             }
             (Phase::Abandoned, RemoteSeen::Corrupt { .. }) => self.rest(),
             (Phase::Conflicted, remote) => self.conflict_over(remote),
+            (Phase::Awaiting, _) if planted::is(Defect::RefusesWhatCameBack) => None,
             (Phase::Awaiting, remote) => self.back_again(remote),
             (Phase::Synced | Phase::Provisional, RemoteSeen::Corrupt { object, reason }) => {
                 self.corrupt(&object, &reason)

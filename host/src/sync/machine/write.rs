@@ -29,14 +29,15 @@ impl Step<'_, '_> {
         match put {
             // A store that tells no version is asked for it: the next write needs one.
             Put::Done(object) if object.version.is_none() => self.read_back(Ended::Interrupted),
-            Put::Done(object) => self.confirm(object),
+            Put::Done(object) => self.confirm(object, true),
             Put::Exists if planted::is(Defect::TakesExistsForDone) => {
                 let intent = self.stream.intent.as_ref()?;
-                self.confirm(ObjectInfo {
+                let object = ObjectInfo {
                     size: intent.document.bytes.len() as u64,
                     modified: self.now(),
                     version: None,
-                })
+                };
+                self.confirm(object, true)
             }
             Put::Ambiguous(_) if planted::is(Defect::WritesAgainBlindly) => {
                 self.perform(Activity::Writing, Effect::Write)
@@ -55,12 +56,11 @@ impl Step<'_, '_> {
         if self.stream.phase == Phase::Gone {
             return None;
         }
-        self.stream.unanswered |= matches!(ended, Ended::Unknown(_) | Ended::Interrupted);
         self.perform(Activity::ReadingBack(ended), Effect::Fetch)
     }
 
-    /// The intent's content stands in the store.
-    fn confirm(&mut self, object: ObjectInfo) -> Option<()> {
+    /// The intent's content stands in the store, which answered so, or was read back.
+    fn confirm(&mut self, object: ObjectInfo, answered: bool) -> Option<()> {
         let intent = self.stream.intent.take()?;
         let now = self.moment.now;
         let version = object.version.clone();
@@ -89,13 +89,20 @@ impl Step<'_, '_> {
         }
         self.succeed();
         self.stream.last_success = Some(now);
-        if intent.mode == Mode::Create && !planted::is(Defect::SkipsMarkerAfterCreate) {
+        // What took effect late may have done so after the stream was deleted.
+        let in_doubt = intent.mode == Mode::Create || !answered;
+        if in_doubt && !planted::is(Defect::SkipsMarkerAfterCreate) {
             return self.check_marker(Purpose::Created);
         }
-        // A repair puts back what stood there, though something else is staged.
+        self.go_on_publishing()
+    }
+
+    /// A repair puts back what stood there, though something else is staged.
+    pub(super) fn go_on_publishing(&mut self) -> Option<()> {
         let confirmed = self.stream.confirmed.as_ref();
-        let confirmed = confirmed.map(|confirmed| confirmed.document.schema.clone());
-        if !fallback && confirmed.is_some_and(|schema| self.stream.owes_more_than(&schema)) {
+        let owes_more = confirmed
+            .is_some_and(|confirmed| self.stream.owes_more_than(&confirmed.document.schema));
+        if self.stream.phase == Phase::Synced && owes_more {
             self.stream.phase = Phase::Pending;
             return self.publish();
         }
@@ -118,7 +125,7 @@ impl Step<'_, '_> {
             Ok(RemoteSeen::WellFormed { object, schema })
                 if schema.fingerprint() == intent.document.schema.fingerprint() =>
             {
-                self.confirm(object)
+                self.confirm(object, false)
             }
             Ok(RemoteSeen::Missing) => self.nothing_there(ended, &intent),
             Ok(remote) if self.stream.phase == Phase::Awaiting => self.object_found(remote),
@@ -153,11 +160,13 @@ impl Step<'_, '_> {
             }
             Ended::Unknown(failure) => {
                 self.stream.intent = None;
+                self.stream.unanswered |= intent.mode == Mode::Create;
                 self.fail(Failure::Store(failure))
             }
             Ended::Stale => self.lost_race(RemoteSeen::Missing),
             Ended::Interrupted => {
                 self.stream.intent = None;
+                self.stream.unanswered |= intent.mode == Mode::Create;
                 if self.stream.phase == Phase::Pending && !intent.source.is_fallback() {
                     return self.compare(RemoteSeen::Missing);
                 }
