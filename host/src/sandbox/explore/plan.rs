@@ -3,16 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::config::Length;
 use crate::contract::FailureKind;
 use crate::sandbox::store::Operation;
 use crate::time::millis;
 
 /// Everything that a run depends on besides the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// What the world's dice begin with.
     pub seed: u64,
@@ -23,60 +19,49 @@ pub struct Plan {
     /// How the store is.
     pub store: StorePlan,
     /// What goes wrong with it.
-    #[serde(default)]
     pub faults: Vec<FaultPlan>,
     /// The nodes; their agents run from the beginning.
     pub nodes: Vec<String>,
     /// The streams.
     pub streams: Vec<String>,
     /// What is done, in order of time.
-    #[serde(default)]
     pub timeline: Vec<Moment>,
 }
 
 /// How a simulated store is when nothing goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorePlan {
     /// The latency at least, of half of the requests, of 99 in 100, and at most.
     pub latency: [Span; 4],
     /// Writes and reads a second that each stream's prefix takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<(u32, u32)>,
     /// Whether conditions hold.
     pub conditions: bool,
 }
 
 /// What goes wrong with some requests, for some time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultPlan {
     /// From when on.
     pub from: Span,
     /// Until when.
     pub until: Span,
     /// Which operations; none for all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operation>,
     /// Whose keys; none for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
     /// Whose requests; none for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// How many of a hundred.
     pub percent: u32,
     /// How many at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// What.
-    #[serde(flatten)]
     pub effect: Trouble,
 }
 
 /// What happens to a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "effect")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// It fails like this.
     Fail {
@@ -114,18 +99,16 @@ pub enum Trouble {
 }
 
 /// Something that is done at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// When.
     pub at: Span,
     /// What.
-    #[serde(flatten)]
     pub action: Action,
 }
 
 /// What is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "do")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
     reason = "each action is about a node, a stream, or both"
@@ -156,7 +139,6 @@ pub enum Action {
     /// The stream is created in the store: a marker for each node, and what stands there from the beginning.
     CreateStream {
         stream: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         base: Option<Content>,
     },
     /// The stream is deleted from the store.
@@ -251,8 +233,7 @@ impl Action {
 
 /// What a file or an object holds: a schema, written `"a:Utf8 b:Int64"`, or something that is none, written
 /// `"!{\"fields\":["`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Content(String);
 
 impl Content {
@@ -334,18 +315,5 @@ impl From<Duration> for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.duration()).fmt(f)
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Length(length) = Length::deserialize(deserializer)?;
-        Ok(length.into())
     }
 }
