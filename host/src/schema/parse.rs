@@ -99,12 +99,10 @@ impl Schema {
             path: Vec::new(),
         };
         let fields = canon.sorted(&schema.fields)?;
-        Ok(Self {
-            arrow: Arc::new(arrow_schema::Schema::new_with_metadata(
-                fields,
-                schema.metadata,
-            )),
-        })
+        Ok(Self::canonical(arrow_schema::Schema::new_with_metadata(
+            fields,
+            schema.metadata,
+        )))
     }
 }
 
