@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
@@ -74,10 +75,11 @@ impl dyn Tasks + '_ {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
         let (tell, output) = oneshot::channel();
-        let guard = self.start(Box::pin(async move {
+        // An `async` block would hold the work twice: as it was captured, and as it is awaited.
+        let guard = self.start(Box::pin(work.map(|output| {
             // Nobody may care any more.
-            let _ = tell.send(work.await);
-        }));
+            let _ = tell.send(output);
+        })));
         Task {
             output,
             _guard: guard,

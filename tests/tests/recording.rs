@@ -104,6 +104,37 @@ fn another_component_is_told_by_where_it_differs() -> Result<()> {
 }
 
 #[test]
+fn a_replay_prints_the_same_bytes_on_any_number_of_threads() -> Result<()> {
+    let place = Place::new()?;
+    for number in 0..24 {
+        place.stage(&format!("app{number:02}"), SCHEMA)?;
+    }
+    let settled = place.run(&RUN)?;
+    ensure!(settled.code == Some(0), "{settled:#?}");
+    // Of the same component the fuel is compared too.
+    let hostile = format!("presence={}", guests().join("hostile.wasm").display());
+    let mut printed = Vec::new();
+    for other in [&[][..], &["--policy", &hostile]] {
+        let arguments = [&["policy", "replay", "recording", "--json"], other].concat();
+        let replayed = |threads: &str| -> Result<Ran> {
+            let mut command = command()?;
+            // How many threads tokio runs tasks on.
+            command.env("TOKIO_WORKER_THREADS", threads);
+            let output = command.args(&arguments).current_dir(place.dir()).output();
+            Ok(output?.into())
+        };
+        let first = replayed("1")?;
+        for threads in ["1", "2", "4", "4"] {
+            assert_eq!(replayed(threads)?, first, "{threads} threads");
+        }
+        printed.push(first);
+    }
+    let codes: Vec<_> = printed.iter().map(|ran| ran.code).collect();
+    assert_eq!(codes, [Some(0), Some(3)], "{printed:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_policy_that_asks_for_more_is_told_by_what() -> Result<()> {
     let place = recorded()?;
     let hostile = guests().join("hostile.wasm");

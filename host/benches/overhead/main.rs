@@ -17,6 +17,10 @@ mod recorded;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+/// The command's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() {
     let wanted: Vec<_> = std::env::args()

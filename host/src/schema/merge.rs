@@ -55,7 +55,7 @@ impl Schema {
     /// The first conflict: two types, a metadata key with two values, or more than [`MAX_FIELDS`] fields together.
     pub fn merge(&self, other: &Self) -> Result<Self, Conflict> {
         let mut merge = Merge::default();
-        let (ours, theirs) = (&self.arrow, &other.arrow);
+        let (ours, theirs) = (self.as_arrow(), other.as_arrow());
         let metadata = merge.metadata(&ours.metadata, &theirs.metadata)?;
         let fields = merge.fields(&ours.fields, &theirs.fields)?;
         if metadata.is_none() && fields.is_none() {
@@ -75,9 +75,7 @@ impl Schema {
                 ),
             });
         }
-        Ok(Self {
-            arrow: Arc::new(merged),
-        })
+        Ok(Self::canonical(merged))
     }
 
     /// Whether whoever can read `self` can read all that `other` describes: merging `other` into it changes nothing.
@@ -86,7 +84,7 @@ impl Schema {
     /// there, with at least the same metadata. Order doesn't matter.
     pub fn covers(&self, other: &Self) -> bool {
         let mut merge = Merge::default();
-        let (ours, theirs) = (&self.arrow, &other.arrow);
+        let (ours, theirs) = (self.as_arrow(), other.as_arrow());
         matches!(merge.metadata(&ours.metadata, &theirs.metadata), Ok(None))
             && matches!(merge.fields(&ours.fields, &theirs.fields), Ok(None))
     }
@@ -100,17 +98,17 @@ impl Schema {
     ///
     /// The first field or metadata entry that stands in none of them.
     pub fn subset_of_union(&self, known: &[Self]) -> Result<(), Stray> {
-        for (key, value) in &self.arrow.metadata {
+        for (key, value) in &self.as_arrow().metadata {
             if !known
                 .iter()
-                .any(|schema| schema.arrow.metadata.get(key) == Some(value))
+                .any(|schema| schema.as_arrow().metadata.get(key) == Some(value))
             {
                 return Err(Stray {
                     what: format!("metadata `{}`", visible(key)),
                 });
             }
         }
-        for field in &self.arrow.fields {
+        for field in &self.as_arrow().fields {
             // The types that the field has in the known schemas; those that can be merged count as one.
             let mut variants: Vec<FieldRef> = Vec::new();
             for found in known.iter().filter_map(|schema| schema.find(field.name())) {
@@ -139,7 +137,7 @@ impl Schema {
 
     /// The top-level field of this name. Canonical order makes it a binary search.
     fn find(&self, name: &str) -> Option<&FieldRef> {
-        let fields = &self.arrow.fields;
+        let fields = &self.as_arrow().fields;
         let at = fields.binary_search_by(|field| field.name().as_str().cmp(name));
         at.ok().and_then(|at| fields.get(at))
     }

@@ -11,8 +11,8 @@ mod parse;
 mod properties;
 mod union;
 
-use std::fmt::Write;
-use std::sync::Arc;
+use std::fmt::{self, Write};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -39,24 +39,41 @@ pub use parse::{MAX_DEPTH, MAX_FIELDS, SchemaError};
 /// assert_eq!(staged.merge(&Schema::empty()).as_ref(), Ok(&staged));
 /// # Ok::<(), tidegate::schema::SchemaError>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Schema {
-    arrow: Arc<arrow_schema::Schema>,
+#[derive(Clone)]
+pub struct Schema(Arc<Canonical>);
+
+struct Canonical {
+    arrow: arrow_schema::Schema,
+    /// Made when somebody first asks for it: a schema is written and compared more often than it is parsed.
+    written: OnceLock<Written>,
+}
+
+struct Written {
+    json: Bytes,
+    hash: [u8; 32],
 }
 
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
         // Arrow leaves a dictionary's order out of its own equality, yet refuses to merge where it differs.
         let ordered = |schema: &Self| -> Vec<_> {
-            let fields = schema.arrow.flattened_fields();
+            let fields = schema.as_arrow().flattened_fields();
             fields.into_iter().map(|f| f.dict_is_ordered()).collect()
         };
-        Arc::ptr_eq(&self.arrow, &other.arrow)
-            || self.arrow == other.arrow && ordered(self) == ordered(other)
+        self.is_shared(other)
+            || self.as_arrow() == other.as_arrow() && ordered(self) == ordered(other)
     }
 }
 
 impl Eq for Schema {}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema")
+            .field("arrow", self.as_arrow())
+            .finish()
+    }
+}
 
 /// A field as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,29 +89,35 @@ pub struct FieldText {
 impl Schema {
     /// The schema without fields: `{"fields":[],"metadata":{}}`.
     pub fn empty() -> Self {
-        Self {
-            arrow: Arc::new(arrow_schema::Schema::empty()),
-        }
+        Self::canonical(arrow_schema::Schema::empty())
+    }
+
+    /// Takes over what is in canonical form already.
+    fn canonical(arrow: arrow_schema::Schema) -> Self {
+        Self(Arc::new(Canonical {
+            arrow,
+            written: OnceLock::new(),
+        }))
     }
 
     /// The schema as arrow-schema has it, in canonical form.
     pub fn as_arrow(&self) -> &arrow_schema::Schema {
-        &self.arrow
+        &self.0.arrow
     }
 
     /// Whether the other one is a clone of this one, or the reverse. Cheap; equal schemas need not be clones.
     pub fn is_shared(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.arrow, &other.arrow)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.arrow.fields().is_empty()
+        self.as_arrow().fields().is_empty()
     }
 
     /// The top-level fields in canonical order, for people.
     pub fn fields(&self) -> impl Iterator<Item = FieldText> + '_ {
-        self.arrow.fields().iter().map(|field| FieldText {
+        self.as_arrow().fields().iter().map(|field| FieldText {
             name: field.name().clone(),
             data_type: field.data_type().to_string(),
             nullable: field.is_nullable(),
@@ -105,13 +128,13 @@ impl Schema {
     /// `metadata` of every field included), without white space, fields in canonical order, metadata sorted by key.
     /// Equal schemas give equal bytes.
     pub fn to_json(&self) -> Bytes {
-        Bytes::from(json::write(&self.arrow))
+        self.written().json.clone()
     }
 
     /// SHA-256 of [`to_json`](Self::to_json) in lower-case hexadecimal: equal exactly when the meaning is.
     pub fn digest(&self) -> String {
         let mut text = String::with_capacity(64);
-        for byte in self.hash() {
+        for byte in self.written().hash {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
@@ -121,15 +144,19 @@ impl Schema {
     /// The first eight bytes of the SHA-256, read big-endian; 1 in place of 0, which means "no well-formed schema"
     /// in the contract. The same on every platform and in every version of Tidegate.
     pub fn fingerprint(&self) -> u64 {
-        self.hash()
-            .into_iter()
+        let hash = self.written().hash;
+        hash.into_iter()
             .take(8)
             .fold(0, |sum, byte| (sum << 8) | u64::from(byte))
             .max(1)
     }
 
-    fn hash(&self) -> [u8; 32] {
-        Sha256::digest(json::write(&self.arrow)).into()
+    fn written(&self) -> &Written {
+        self.0.written.get_or_init(|| {
+            let json = Bytes::from(json::write(self.as_arrow()));
+            let hash = Sha256::digest(&json).into();
+            Written { json, hash }
+        })
     }
 }
 

@@ -99,17 +99,19 @@ impl Schema {
             path: Vec::new(),
         };
         let fields = canon.sorted(&schema.fields)?;
-        Ok(Self {
-            arrow: Arc::new(arrow_schema::Schema::new_with_metadata(
-                fields,
-                schema.metadata,
-            )),
-        })
+        Ok(Self::canonical(arrow_schema::Schema::new_with_metadata(
+            fields,
+            schema.metadata,
+        )))
     }
 }
 
 /// Bounds the nesting before the parser recurses, so that the refusal is ours and clear.
 fn check_depth(bytes: &[u8]) -> Result<(), SchemaError> {
+    // Few brackets nest to no depth, and counting them is far quicker than following them.
+    if bytes.iter().filter(|byte| is_opening(**byte)).count() <= MAX_DEPTH {
+        return Ok(());
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (offset, byte) in bytes.iter().enumerate() {
         if in_string {
@@ -123,7 +125,7 @@ fn check_depth(bytes: &[u8]) -> Result<(), SchemaError> {
         }
         match byte {
             b'"' => in_string = true,
-            b'[' | b'{' => depth += 1,
+            _ if is_opening(*byte) => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
@@ -132,6 +134,10 @@ fn check_depth(bytes: &[u8]) -> Result<(), SchemaError> {
         }
     }
     Ok(())
+}
+
+fn is_opening(byte: u8) -> bool {
+    matches!(byte, b'[' | b'{')
 }
 
 /// Brings fields into canonical form. Recursion is bounded by [`MAX_DEPTH`] for all that was parsed.

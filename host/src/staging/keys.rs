@@ -97,16 +97,18 @@ impl StreamKeys {
             }
         }
         let stored = layout.stored();
-        let folders: Vec<_> = stored.folders_of(stream).collect();
-        let root = folders.get(..stored.root_depth(stream)).unwrap_or(&folders);
+        let folder = joined(stored.folders_of(stream), form);
+        let root: Path = folder.parts().take(stored.root_depth(stream)).collect();
         let key = |template: &Template| {
             let file = template.file.of(node);
-            let key = joined(template.folders_of(stream).chain([file.as_str()]), form);
-            bounded(key)
+            bounded(match template.folders == stored.folders {
+                true => folder.clone().join(part(&file, form)),
+                false => joined(template.folders_of(stream).chain([file.as_str()]), form),
+            })
         };
         Ok(Self {
-            root: format!("{}/", joined(root.iter().copied(), form)),
-            peers_prefix: format!("{}/", joined(folders.iter().copied(), form)),
+            root: format!("{root}/"),
+            peers_prefix: format!("{folder}/"),
             schema: key(stored)?,
             base: layout.base(stream).map(key).transpose()?,
             marker: layout.marker().map(key).transpose()?,
@@ -168,6 +170,14 @@ fn joined<'a>(segments: impl Iterator<Item = &'a str>, form: KeyForm) -> Path {
             // Every segment was parsed before; if one was not, encoding it is what remains.
             Path::parse(&text).unwrap_or_else(|_| Path::from(text))
         }
+    }
+}
+
+/// A segment that was checked before.
+fn part(name: &str, form: KeyForm) -> PathPart<'_> {
+    match form {
+        KeyForm::Encoded => PathPart::from(name),
+        KeyForm::Literal => PathPart::parse(name).unwrap_or_else(|_| PathPart::from(name)),
     }
 }
 

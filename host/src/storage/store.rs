@@ -133,7 +133,7 @@ impl Store {
     pub async fn head(&self, key: &Path) -> Result<Option<ObjectInfo>, StoreFailure> {
         let work = self.shared.objects.head(key);
         match self
-            .perform(Kind::Head, &format!("describe {key}"), work)
+            .perform(Kind::Head, || format!("describe {key}"), work)
             .await
         {
             Ok(meta) => Ok(Some(info(&meta))),
@@ -224,7 +224,7 @@ impl Store {
             objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
             Ok(Listing { objects, truncated })
         };
-        self.perform(Kind::List, &format!("list {prefix}/"), work)
+        self.perform(Kind::List, || format!("list {prefix}/"), work)
             .await
             .map_err(|trouble| trouble.failure)
     }
@@ -267,7 +267,7 @@ impl Store {
     pub(super) async fn delete_own(&self, key: &Path) -> Result<(), StoreFailure> {
         let work = self.shared.objects.delete(key);
         match self
-            .perform(Kind::Delete, &format!("delete {key}"), work)
+            .perform(Kind::Delete, || format!("delete {key}"), work)
             .await
         {
             Ok(()) => Ok(()),
@@ -283,7 +283,7 @@ impl Store {
         mode: PutMode,
     ) -> Result<PutResult, Trouble> {
         let work = self.shared.objects.put_opts(key, bytes.into(), mode.into());
-        self.perform(Kind::Put, &format!("{verb} {key}"), work)
+        self.perform(Kind::Put, || format!("{verb} {key}"), work)
             .await
     }
 
@@ -305,14 +305,15 @@ impl Store {
             let result = self.shared.objects.get_opts(key, options).await?;
             collect(result, max_bytes).await
         };
-        self.perform(Kind::Get, &format!("read {key}"), work).await
+        self.perform(Kind::Get, || format!("read {key}"), work)
+            .await
     }
 
-    /// Runs one operation under the limits and the timeout, and sorts its error.
+    /// Runs one operation under the limits and the timeout, and sorts its error, which says `what` failed.
     async fn perform<T>(
         &self,
         kind: Kind,
-        what: &str,
+        what: impl FnOnce() -> String,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, Trouble> {
         let shared = &self.shared;
@@ -330,13 +331,13 @@ impl Store {
                 let now = shared.clock.now();
                 Err(classify::sort(
                     &error,
-                    what,
+                    &what(),
                     &exchange,
                     now,
                     &shared.redactor,
                 ))
             }
-            Either::Right(((), _)) => Err(classify::timed_out(what, shared.timeout)),
+            Either::Right(((), _)) => Err(classify::timed_out(&what(), shared.timeout)),
         }
     }
 }

@@ -57,16 +57,10 @@ impl Attempt<'_> {
                 let (policy, writes) = (Arc::clone(policy), Arc::clone(&writes));
                 Arc::new(PolicyWorld::new(self.core, self.id, policy, writes))
             };
-            let asked = plan
-                .chain(role)
-                .ask(
-                    question,
-                    &facts,
-                    &world,
-                    &values,
-                    self.core.recorder.as_deref(),
-                )
-                .await;
+            let recorder = self.core.recorder.as_deref();
+            let chain = plan.chain(role);
+            // In a place of its own: most attempts ask nothing, and none should carry what a decision needs.
+            let asked = Box::pin(chain.ask(question, &facts, &world, &values, recorder)).await;
             self.story.facts.get_or_insert_with(|| Box::new(facts));
             self.report(role, &asked.reports);
             let committed = self.commit(&asked.reports).await;

@@ -88,7 +88,7 @@ pub(super) struct Attempt<'a> {
     pub(super) id: &'a StreamId,
     pub(super) plan: Arc<StreamPlan>,
     rules: Rules,
-    pub(super) keys: StreamKeys,
+    pub(super) keys: Arc<StreamKeys>,
     pub(super) stream: Stream,
     pub(super) trigger: Trigger,
     pub(super) story: Story,
@@ -120,7 +120,7 @@ impl Core {
         let now = self.clock.now();
         let story = Story::new(now, trigger, stream.phase);
         let keys = match self.layout.keys(&self.node, id) {
-            Ok(keys) => keys,
+            Ok(keys) => Arc::new(keys),
             Err(error) => {
                 return self
                     .without_keys(id, stream, story, error.to_string())

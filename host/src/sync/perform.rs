@@ -1,5 +1,7 @@
 //! Performs the machine's effects against the real world.
 
+use std::sync::Arc;
+
 use super::attempt::{Attempt, AttemptError};
 use super::gate::{Gate, Writes};
 use super::machine::{Effect, Event, HeadSeen, MarkerSeen, Mode, RemoteSeen, Staged};
@@ -27,7 +29,8 @@ impl Attempt<'_> {
             Effect::Fetch => Event::Fetched(self.fetch().await),
             Effect::Head => Event::Headed(self.head().await),
             Effect::GatherPeers => Event::Peers(self.gather_peers().await),
-            Effect::Resolve(choice) => Event::Proposed(self.resolve(choice).await),
+            // Rare and large.
+            Effect::Resolve(choice) => Event::Proposed(Box::pin(self.resolve(choice)).await),
             Effect::Write => Event::Written(self.write().await?),
             // Notes answer nothing and are told where they come up.
             Effect::Note(_) => return Err(AttemptError::Endless(self.id.clone())),
@@ -83,7 +86,7 @@ impl Attempt<'_> {
 
     /// Whether the stream exists: by this node's marker, else by anybody's.
     pub(super) async fn check_marker(&mut self) -> Result<MarkerSeen, StoreFailure> {
-        let (core, keys) = (self.core, self.keys.clone());
+        let (core, keys) = (self.core, Arc::clone(&self.keys));
         let known = self.stream.incarnation.clone();
         let search = Search {
             store: &core.store,

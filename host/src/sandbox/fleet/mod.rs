@@ -26,7 +26,7 @@ use super::executor::{Executor, Stuck};
 use super::node::Blueprint;
 use crate::agent::{AgentError, load_policies, runtime_settings};
 use crate::config::Settings;
-use crate::policy::{Runtime, RuntimeSettings};
+use crate::policy::{Instances, Runtime, RuntimeSettings};
 use crate::sync::DEFAULT_ATTEMPTS_AT_ONCE;
 
 /// The most streams of all nodes together.
@@ -99,17 +99,10 @@ impl Fleet {
         threads: usize,
     ) -> Result<Blueprint, AgentError> {
         let clock = Arc::new(VirtualClock::new(Executor::new(None)));
-        let room = |of_node: u16| {
-            // Decisions that wait for the store keep their place, so there is one for all that can wait at once.
-            let streams = usize::try_from(self.streams).unwrap_or(usize::MAX);
-            let at_once = streams.min(DEFAULT_ATTEMPTS_AT_ONCE).min(of_node.into());
-            let nodes = self.nodes.min(self.scenario.cluster) as usize;
-            let all = at_once.saturating_mul(nodes).saturating_mul(threads);
-            u16::try_from(all).unwrap_or(u16::MAX)
-        };
+        let room = self.room(&settings, threads);
         let runtime = Runtime::new(RuntimeSettings {
-            slots: room(settings.runtime.slots).max(1),
-            idle: room(settings.runtime.idle),
+            slots: room.0,
+            idle: room.1,
             yield_every: None,
             ..runtime_settings(&settings, clock)
         })?;
@@ -122,6 +115,26 @@ impl Fleet {
             policies,
             instances: None,
         })
+    }
+
+    /// How many decisions of all nodes that are played at once may be under way, and how many instances idle. Decisions
+    /// that wait for the store keep their place, so there is one for all that can wait at once. Room that nobody can use
+    /// costs address space, and without enough of it there is no pool.
+    fn room(&self, settings: &Settings, threads: usize) -> (u16, u16) {
+        let nodes = self.nodes.min(self.scenario.cluster) as usize;
+        let all = |of_node: usize| {
+            let all = of_node.saturating_mul(nodes).saturating_mul(threads);
+            u16::try_from(all).unwrap_or(u16::MAX)
+        };
+        let streams = usize::try_from(self.streams).unwrap_or(usize::MAX);
+        let at_once = streams.min(DEFAULT_ATTEMPTS_AT_ONCE);
+        let policies = settings.policies.values();
+        let reused = policies.filter(|policy| policy.instances == Instances::Reuse);
+        let idle = reused.count().saturating_mul(at_once);
+        (
+            all(at_once.min(settings.runtime.slots.into())).max(1),
+            all(idle.min(settings.runtime.idle.into())),
+        )
     }
 
     /// Plays the fleet on so many threads, and tells `progress` whenever another cluster is an hour older.

@@ -55,8 +55,9 @@ async fn a_run_is_the_same_whatever_the_number_of_threads() {
     assert!(first.0.contains("\"fuel\": "));
     assert!(first == told(&fleet, 1).await, "the same run again");
     assert!(first == told(&fleet, 2).await, "on two threads");
+    let counts = play(&fleet, "", 2).await;
     fleet.seed = 8;
-    assert!(first != told(&fleet, 2).await, "another seed");
+    assert!(counts != play(&fleet, "", 2).await, "another seed");
 }
 
 #[tokio::test]
@@ -80,7 +81,13 @@ async fn an_outage_fails_requests_while_it_lasts_and_everything_settles_behind_i
 
 #[tokio::test]
 async fn limits_hold_for_their_time_only() {
-    let fleet = fleet("throttling", 20, 4);
+    let mut fleet = fleet("throttling", 20, 4);
+    // Everything changes at once again, when there is no limit any more.
+    fleet.scenario.streams.spread = Duration::from_secs(1);
+    fleet.scenario.streams.waves.push(Wave {
+        at: Duration::from_secs(3 * 3600 + 600),
+        over: Duration::from_secs(1),
+    });
     let counts = play(&fleet, "", 2).await;
     let throttled = &counts.seconds[Ended::Throttled as usize];
     let (from, until) = (2 * 3600, 3 * 3600);
@@ -157,11 +164,20 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_place() {
 fn what_would_never_happen_is_refused() {
     let outage = Scenario::named("outage").unwrap().unwrap();
     outage.fits(Duration::from_secs(3 * 3600)).unwrap();
-    let error = outage.fits(Duration::from_secs(3600)).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("begins when the simulated 1h are over"),
-        "{error}"
-    );
+    let hour = Duration::from_secs(3600);
+    let error = outage.fits(hour).unwrap_err().to_string();
+    let over = "begins when the simulated 1h are over";
+    assert!(error.contains(over), "{error}");
+    for late in [
+        "[start]\nhow = \"rolling\"\nover = \"2h\"\n",
+        "[streams]\nwaves = [{ at = \"2h\", over = \"1m\" }]\n",
+        "[[store.limited]]\nfrom = \"2h\"\nuntil = \"3h\"\nwrites = 1\nreads = 1\n",
+        "[[store.faults]]\nfrom = \"2h\"\neffect = \"hang\"\n",
+    ] {
+        let text = format!("about = \"x\"\n{late}");
+        let scenario = Scenario::read("x", Path::new("x.toml"), &text).unwrap();
+        let error = scenario.fits(hour).unwrap_err().to_string();
+        assert!(error.contains(over), "{late}: {error}");
+        scenario.fits(4 * hour).unwrap();
+    }
 }

@@ -269,6 +269,36 @@ async fn state_that_differs_is_told() {
     assert_eq!(only(&report).aspect, Aspect::State);
 }
 
+#[test]
+fn a_report_is_the_same_on_any_number_of_threads() {
+    let replayed = |threads: usize, recorded: &Recorded| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .build()
+            .unwrap();
+        let report = runtime.block_on(recorded.replay(Vec::new())).unwrap();
+        serde_json::to_string(&report).unwrap()
+    };
+    // Fuel is shown where it differs, and differs here now and then.
+    let bench = Bench {
+        meddle: |decision| decision.usage.fuel += decision.facts.entropy % 3,
+        ..Bench::new(&guest(HEAD_KEY))
+    };
+    let decisions: Vec<_> = (0..200)
+        .map(|entropy| Facts { entropy, ..facts() })
+        .collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let recorded = runtime.block_on(bench.record(&decisions));
+    let first = replayed(1, &recorded);
+    assert!(
+        first.contains("\"fuel\":{") && first.contains("\"same\":67,"),
+        "{first}"
+    );
+    for threads in [1, 2, 4, 4] {
+        assert!(replayed(threads, &recorded) == first, "{threads} threads");
+    }
+}
+
 #[tokio::test]
 async fn fuel_that_differs_shows_a_component_that_is_not_deterministic() {
     let meddle = |decision: &mut Decision| decision.usage.fuel += 1;

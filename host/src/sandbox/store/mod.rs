@@ -459,10 +459,10 @@ fn write(
     if let Some(error) = refused {
         return (Err(error), None);
     }
-    let e_tag = Some(tag(&bytes));
     let before = state.set(key, Some(bytes.clone()), now);
+    let written = state.objects.get(key);
     let result = PutResult {
-        e_tag,
+        e_tag: written.map(|object| object.tag.clone()),
         version: None,
         extensions: Default::default(),
     };
@@ -570,7 +570,7 @@ impl ObjectStore for Port {
             let work = |state: &mut State, _, _| {
                 let rows: Vec<_> = state
                     .below(&prefix)
-                    .map(|(key, object)| meta(key, object))
+                    .map(|(key, object)| Ok(meta(key, object)))
                     .collect();
                 (Ok(rows), None)
             };
@@ -580,10 +580,10 @@ impl ObjectStore for Port {
             match delivered(served).await {
                 Ok(rows) if torn => {
                     let half = rows.len() / 2;
-                    let rows = rows.into_iter().take(half).map(Ok);
+                    let rows = rows.into_iter().take(half);
                     rows.chain([Err(failed(broken()))]).collect()
                 }
-                Ok(rows) => rows.into_iter().map(Ok).collect(),
+                Ok(rows) => rows,
                 Err(error) => vec![Err(error)],
             }
         };
