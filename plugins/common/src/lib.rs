@@ -6,6 +6,8 @@
 
 mod duration;
 mod guest;
+#[cfg(target_family = "wasm")]
+mod heap;
 mod host;
 mod random;
 mod settings;
