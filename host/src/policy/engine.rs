@@ -17,7 +17,7 @@ const GUEST_STACK: usize = 512 << 10;
 const CALL_STACK: usize = 2 << 20;
 /// Memory of an unused slot that stays mapped and is zeroed by hand: it saves the page faults that would cost more than
 /// the decision itself.
-const RESIDENT_MEMORY: usize = 1 << 20;
+const RESIDENT_MEMORY: usize = 2 << 20;
 /// The same for the calls' stacks.
 const RESIDENT_STACK: usize = 64 << 10;
 /// The same for tables.
