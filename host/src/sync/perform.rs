@@ -76,9 +76,7 @@ impl Attempt<'_> {
             Staged::IllFormed { size, reason, .. } => {
                 format!("{size} bytes that are no schema: {reason}")
             }
-            Staged::WellFormed { schema, .. } => {
-                format!("a schema of {} fields", schema.fields().count())
-            }
+            Staged::WellFormed { schema, .. } => in_words(schema),
         };
         self.story.tell(story::Event::Staged { found });
         staged
@@ -111,9 +109,7 @@ impl Attempt<'_> {
             .map(read_schema);
         self.heard("GET", key.as_ref(), got, |remote| match remote {
             RemoteSeen::Missing => "missing".to_owned(),
-            RemoteSeen::WellFormed { schema, .. } => {
-                format!("a schema of {} fields", schema.fields().count())
-            }
+            RemoteSeen::WellFormed { schema, .. } => in_words(schema),
             RemoteSeen::Corrupt { reason, .. } => format!("no schema: {reason}"),
         })
     }
@@ -201,5 +197,12 @@ impl Attempt<'_> {
         self.store_failed = true;
         tracing::debug!(stream = %self.id, "{failure}");
         self.core.health.failed(self.id);
+    }
+}
+
+fn in_words(schema: &Schema) -> String {
+    match schema.fields().count() {
+        1 => "a schema of 1 field".to_owned(),
+        fields => format!("a schema of {fields} fields"),
     }
 }
