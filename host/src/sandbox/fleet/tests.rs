@@ -40,6 +40,17 @@ async fn a_quiet_fleet_settles_in_every_layout() {
 }
 
 #[tokio::test]
+async fn schemas_that_change_until_the_end_are_all_seen_in_the_store() {
+    let mut fleet = fleet("rolling-start", 2, 1);
+    (fleet.streams, fleet.length) = (20, Duration::from_secs(600));
+    fleet.scenario.start = scenario::Start::Together(Duration::from_secs(10));
+    fleet.scenario.streams.schema_every = Some(Duration::from_secs(20));
+    let counts = play(&fleet, "", 1).await;
+    assert!(counts.changes > 500, "{}", counts.changes);
+    assert_eq!(counts.unconverged, 0);
+}
+
+#[tokio::test]
 async fn a_run_is_the_same_whatever_the_number_of_threads() {
     let mut fleet = fleet("outage", 10, 3);
     fleet.scenario.cluster = 3;

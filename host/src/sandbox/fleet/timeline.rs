@@ -18,6 +18,9 @@ pub(super) enum Deed {
 /// When something happens to which node.
 pub(super) type Moment = (Duration, usize, Deed);
 
+/// Nothing is staged in the last moments: it would be missed at the end, however well everybody does.
+const LAST: Duration = Duration::from_secs(60);
+
 /// What happens in a cluster, in order.
 #[derive(Debug)]
 pub(super) struct Timeline {
@@ -81,7 +84,11 @@ impl Timeline {
                 }
             }
         }
-        moments.retain(|(at, ..)| *at < length);
+        let in_time = length.saturating_sub(LAST);
+        moments.retain(|(at, _, deed)| match deed {
+            Deed::Start => *at < length,
+            Deed::Stage { .. } => *at < in_time,
+        });
         moments.sort_unstable();
         let skews = (0..nodes).map(|_| match &scenario.skew {
             None => 0,
