@@ -81,10 +81,14 @@ fn limits(limits: RateLimits) -> String {
         1 => "of each stream of each cluster".to_owned(),
         depth => format!("of each {depth} first segments of the keys"),
     };
+    let counted = |count: u32, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{} {what}s", grouped(count.into())),
+    };
     format!(
-        "{} writes and {} reads a second {whose}",
-        grouped(limits.writes.into()),
-        grouped(limits.reads.into())
+        "{} and {} a second {whose}",
+        counted(limits.writes, "write"),
+        counted(limits.reads, "read")
     )
 }
 
