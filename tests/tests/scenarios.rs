@@ -233,6 +233,8 @@ fn exploring_what_holds_finds_nothing() -> Result<()> {
     let ran = policy(dir.path(), &["explore", "--seeds", "5"])?;
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.stdout, "5 seeds from 0 on: every property holds\n");
+    let none = policy(dir.path(), &["explore", "--seeds", "0"])?;
+    assert_eq!(none.code, Some(2), "{}{}", none.stdout, none.stderr);
     fs::write(
         dir.path().join("slow.toml"),
         "[staging]\nlayout = \"plain\"\n[verify]\ninterval = \"365days\"\n",

@@ -29,7 +29,12 @@ pub(super) struct Explore {
     #[arg(long, short = 'c', value_name = "FILE")]
     config: Option<PathBuf>,
     /// How many seeds are tried
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     seeds: u64,
     /// The first of them
     #[arg(long, value_name = "S", default_value_t = 0)]
