@@ -101,6 +101,37 @@ fn a_staged_file_older_than_a_stream_that_is_new_to_us_is_held() {
 }
 
 #[test]
+fn what_was_captured_before_any_marker_was_seen_stays_out_of_a_later_stream() {
+    let mut world = World::new().stage("old:Utf8");
+    world.markers_reachable = false;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Pending);
+    (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.markers_reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.puts, world.stored()), (0, None));
+    assert_eq!(world.stream.captured, None);
+}
+
+#[test]
+fn what_was_captured_for_a_stream_created_anew_before_that_was_noticed_is_published() {
+    let mut world = World::new().stage("old:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.now = NOW.plus(Duration::from_secs(120));
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.stored = None;
+    world.restage("new:Int64");
+    world.reachable = false;
+    world.look(Trigger::Changed);
+    (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
+    world.reachable = true;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stored(), Some(schema("new:Int64")));
+}
+
+#[test]
 fn nothing_of_a_deleted_stream_is_merged_into_its_successor() {
     for (stored, repair) in [
         (Stored::Schema(schema("b:Int64")), false),
