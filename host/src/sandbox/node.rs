@@ -11,9 +11,11 @@ use super::executor::Executor;
 use super::memory::SimulatedMemory;
 use super::staging::SimulatedStaging;
 use super::store::SimulatedStore;
-use crate::agent::{Agent, AgentError, Loaded, Opening, Until, open_parts};
+use crate::agent::{
+    Agent, AgentError, Loaded, Opening, Until, load_policies, open_parts, runtime_settings,
+};
 use crate::config::Settings;
-use crate::policy::{Instances, Slots};
+use crate::policy::{Instances, Runtime, RuntimeSettings, Slots};
 use crate::staging::{Layout, Staging};
 use crate::storage::{Store, StoreId};
 use crate::stream::NodeId;
@@ -29,6 +31,36 @@ pub struct Blueprint {
     pub policies: Loaded,
     /// Whether instances are reused, whatever the configuration says of each policy.
     pub instances: Option<Instances>,
+}
+
+impl Blueprint {
+    /// Loads a configuration's policies, for worlds that run on one thread each. `room` is for how many decisions and
+    /// idle instances, where that is not as configured.
+    ///
+    /// # Errors
+    ///
+    /// A policy can't be loaded.
+    pub async fn load(settings: Settings, room: Option<(u16, u16)>) -> Result<Self, AgentError> {
+        let clock = Arc::new(VirtualClock::new(Executor::new(None)));
+        let configured = runtime_settings(&settings, clock);
+        let (slots, idle) = room.unwrap_or((configured.slots, configured.idle));
+        let runtime = Runtime::new(RuntimeSettings {
+            slots,
+            idle,
+            // A decision gives way to nobody in a world of one thread.
+            yield_every: None,
+            ..configured
+        })?;
+        let policies = load_policies(runtime, &settings).await?;
+        Ok(Self {
+            settings: Arc::new(Settings {
+                watch: false,
+                ..settings
+            }),
+            policies,
+            instances: None,
+        })
+    }
 }
 
 /// A node: its clocks, its staging directory, its agent's memory; and its agent, while there is one.

@@ -106,11 +106,9 @@ impl Drop for World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{load_policies, runtime_settings};
     use crate::config::{Settings, Source};
     use crate::contract::Phase;
-    use crate::policy::{Runtime, RuntimeSettings};
-    use crate::sandbox::{Content, VirtualClock};
+    use crate::sandbox::Content;
     use crate::stream::StreamId;
 
     const SCHEMA: &str = r#"{"fields":[{"name":"a","data_type":"Utf8","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{}}],"metadata":{}}"#;
@@ -118,21 +116,7 @@ mod tests {
     async fn blueprint(text: &str) -> Blueprint {
         let source = Source::new("tidegate.toml", text).simulated();
         let settings = Settings::from_source(&source, &|_| None).unwrap();
-        let clock = Arc::new(VirtualClock::new(Executor::new(None)));
-        let runtime = Runtime::new(RuntimeSettings {
-            yield_every: None,
-            ..runtime_settings(&settings, clock)
-        })
-        .unwrap();
-        let policies = load_policies(runtime, &settings).await.unwrap();
-        Blueprint {
-            settings: Arc::new(Settings {
-                watch: false,
-                ..settings
-            }),
-            policies,
-            instances: None,
-        }
+        Blueprint::load(settings, None).await.unwrap()
     }
 
     fn digest_of(seed: u64, blueprint: &Blueprint) -> Vec<String> {

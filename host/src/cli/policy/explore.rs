@@ -12,7 +12,7 @@ use super::super::place::located;
 use super::super::{CommandError, environment, exit, log};
 use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
-use crate::sandbox::explore::{Finding, Search, Shrunk, blueprint, shrink, to_scenario};
+use crate::sandbox::explore::{Finding, Search, Shrunk, shrink, to_scenario};
 use crate::sandbox::scenario::{Property, Violation, around, play};
 
 /// The configuration where none is named: the bundled policies with their defaults.
@@ -94,7 +94,7 @@ impl Explore {
         }
         .simulated();
         let settings = Settings::from_source(&source, &environment).map_err(ConfigError::from)?;
-        let ground = blueprint(settings.clone())
+        let ground = Blueprint::load(settings.clone(), None)
             .await
             .map_err(|error| located(&source, &settings, error))?;
         let explored = tokio::task::spawn_blocking(move || self.explore(seeds, &ground));

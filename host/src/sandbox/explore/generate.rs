@@ -518,7 +518,6 @@ impl Draft {
         self.timeline.sort_by_key(|moment| moment.at);
         let mut plan = Plan {
             seed,
-            quiet: Span::default(),
             until: Span::default(),
             store,
             faults: self.faults,
@@ -535,13 +534,17 @@ impl Plan {
     /// Lets the world end when every stream must have settled after the last disturbance.
     pub(super) fn settle(&mut self, blueprint: &Blueprint) {
         let time = settling_time(&blueprint.settings, &blueprint.policies);
+        self.until = self.quiet().plus(time.into());
+    }
+
+    /// When nothing is disturbed any more: the store works, and nobody does anything.
+    pub(super) fn quiet(&self) -> Span {
         let acted = self.timeline.iter().map(|moment| moment.at).max();
         let late = |fault: &FaultPlan| match fault.effect {
             Trouble::Late { by } | Trouble::Slow { by } => fault.until.plus(by),
             _ => fault.until,
         };
         let troubled = self.faults.iter().map(late).max();
-        self.quiet = acted.max(troubled).unwrap_or_default();
-        self.until = self.quiet.plus(time.into());
+        acted.max(troubled).unwrap_or_default()
     }
 }

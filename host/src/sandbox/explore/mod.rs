@@ -24,7 +24,7 @@ use crate::sandbox::scenario::{Violation, play, violations};
 pub use generate::generate;
 pub use plan::{Action, Content, FaultPlan, Moment, Plan, Span, StorePlan, Trouble};
 pub use scenario::to_scenario;
-pub use search::{Finding, Search, blueprint};
+pub use search::{Finding, Search};
 pub use shrink::{MAX_RUNS, Shrunk, shrink};
 
 /// Plays a plan; the properties that did not hold, in order of time.

@@ -12,8 +12,6 @@ use crate::time::millis;
 pub struct Plan {
     /// What the world's dice begin with.
     pub seed: u64,
-    /// When nothing is disturbed any more: the store works, and nobody does anything.
-    pub quiet: Span,
     /// When the world ends.
     pub until: Span,
     /// How the store is.

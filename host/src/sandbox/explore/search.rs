@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Plan, examine, generate};
-use crate::agent::{AgentError, load_policies, runtime_settings};
-use crate::config::{Problem, Settings};
-use crate::policy::{Runtime, RuntimeSettings};
+use crate::config::Problem;
+use crate::sandbox::Blueprint;
 use crate::sandbox::scenario::Violation;
-use crate::sandbox::{Blueprint, Executor, VirtualClock};
 
 /// A seed in whose world something did not hold.
 #[derive(Clone, Debug)]
@@ -80,27 +78,4 @@ pub(super) fn try_seed(seed: u64, blueprint: &Blueprint) -> Result<Option<Findin
     let plan = generate(seed, blueprint);
     let violations = examine(&plan, blueprint)?;
     Ok((!violations.is_empty()).then_some(Finding { plan, violations }))
-}
-
-/// What nodes of simulated worlds are made from, for these settings.
-///
-/// # Errors
-///
-/// A policy can't be loaded.
-pub async fn blueprint(settings: Settings) -> Result<Blueprint, AgentError> {
-    let clock = Arc::new(VirtualClock::new(Executor::new(None)));
-    let runtime = Runtime::new(RuntimeSettings {
-        // A decision gives way to nobody in a world of one thread.
-        yield_every: None,
-        ..runtime_settings(&settings, clock)
-    })?;
-    let policies = load_policies(runtime, &settings).await?;
-    Ok(Blueprint {
-        settings: Arc::new(Settings {
-            watch: false,
-            ..settings
-        }),
-        policies,
-        instances: None,
-    })
 }

@@ -18,7 +18,7 @@ const FEW_ENOUGH: u64 = 100;
 pub(super) async fn ground(text: &str) -> Blueprint {
     let source = Source::new("tidegate.toml", text).simulated();
     let settings = Settings::from_source(&source, &|_| None).unwrap();
-    blueprint(settings).await.unwrap()
+    Blueprint::load(settings, None).await.unwrap()
 }
 
 /// How many seeds are tried: `TIDEGATE_SEEDS` says so where there is time for more than a few.
@@ -87,7 +87,7 @@ async fn what_is_written_is_what_was_played() {
     for seed in 0..50 {
         let plan = generate(seed, &ground);
         let played = plan.scenario(&ground).unwrap();
-        assert_eq!(played.quiet(), plan.quiet.duration());
+        assert_eq!(played.quiet(), plan.quiet().duration());
         let text = to_scenario(&plan, &violation(Property::Converges), None, &ground);
         let written = Scenario::from_source(Source::new("found.toml", text.clone()));
         let written = written.unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -183,7 +183,6 @@ fn everything() -> Plan {
     };
     Plan {
         seed: 7,
-        quiet: Span::default(),
         until: Span::default(),
         store: StorePlan {
             latency: [5, 20, 100, 250].map(Span::ms),

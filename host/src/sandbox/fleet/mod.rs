@@ -14,19 +14,18 @@ mod spread;
 mod timeline;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use counts::{Counts, Ended, MAX_ATTEMPTS};
 pub use scenario::{DEFAULT_CLUSTER, MAX_CLUSTER, Scenario, Squeeze, Start, Streams, Wave};
 pub use spread::Spread;
 
-use super::clock::VirtualClock;
-use super::executor::{Executor, Stuck};
+use super::executor::Stuck;
 use super::node::Blueprint;
-use crate::agent::{AgentError, load_policies, runtime_settings};
+use crate::agent::AgentError;
 use crate::config::Settings;
-use crate::policy::{Instances, Runtime, RuntimeSettings};
+use crate::policy::Instances;
 use crate::sync::DEFAULT_ATTEMPTS_AT_ONCE;
 
 /// The most streams of all nodes together.
@@ -98,23 +97,8 @@ impl Fleet {
         settings: Settings,
         threads: usize,
     ) -> Result<Blueprint, AgentError> {
-        let clock = Arc::new(VirtualClock::new(Executor::new(None)));
         let room = self.room(&settings, threads);
-        let runtime = Runtime::new(RuntimeSettings {
-            slots: room.0,
-            idle: room.1,
-            yield_every: None,
-            ..runtime_settings(&settings, clock)
-        })?;
-        let policies = load_policies(runtime, &settings).await?;
-        Ok(Blueprint {
-            settings: Arc::new(Settings {
-                watch: false,
-                ..settings
-            }),
-            policies,
-            instances: None,
-        })
+        Blueprint::load(settings, Some(room)).await
     }
 
     /// How many decisions of all nodes that are played at once may be under way, and how many instances idle. Decisions

@@ -74,13 +74,12 @@ impl Step<'_, '_> {
 
     /// A policy's delay is over.
     fn go_on(&mut self) -> Option<()> {
-        let trigger = Trigger::Scheduled;
         match self.stream.phase {
             // It was too early to tell what is staged now: that is not what was captured.
-            _ if self.stream.is_unsettled() => self.read_staged(trigger),
+            _ if self.stream.is_unsettled() => self.read_staged(Trigger::Scheduled),
             Phase::Pending | Phase::Conflicted if self.stream.captured.is_some() => self.publish(),
             Phase::Conflicted => self.check(),
-            _ => self.read_staged(trigger),
+            _ => self.read_staged(Trigger::Scheduled),
         }
     }
 

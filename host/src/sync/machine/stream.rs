@@ -38,7 +38,6 @@ pub struct Stream<D = Document> {
     /// A write that was begun and whose outcome is not known yet.
     pub intent: Option<Intent<D>>,
     /// Staging was looked at while the outcome of that write was unknown: what is there is still to be read.
-    #[serde(default)]
     pub unread: bool,
     /// A Create was not answered, and nothing stood there afterwards: it may still take effect, even after the stream
     /// was deleted. What is found then is looked at by way of the marker.

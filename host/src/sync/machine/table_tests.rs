@@ -205,6 +205,16 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             },
             Event::Judged(Presence::Present),
         ),
+        "local ill-formed, the stored object is missing" => {
+            only(&[Phase::Awaiting, Phase::Gone])?;
+            let lost = Stream {
+                confirmed: stream(Phase::Synced).confirmed,
+                remote: crate::contract::RemoteState::Missing { seen: NOW },
+                invalid: Some("not JSON".into()),
+                ..doing(phase, Activity::AskingExistence(None))
+            };
+            (lost, Event::Judged(Presence::Present))
+        }
         "absent" => {
             if phase == Phase::Pending {
                 return None;
