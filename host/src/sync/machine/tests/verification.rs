@@ -177,3 +177,27 @@ fn a_repair_forgets_nothing_that_is_staged_and_clashes() {
         Some(&schema("a:Int64"))
     );
 }
+
+#[test]
+fn an_object_that_is_put_back_is_found_with_repairs_off_whatever_is_staged() {
+    let ill_formed = Staged::IllFormed {
+        size: 1,
+        modified: NOW,
+        reason: "not JSON".into(),
+    };
+    for (presence, read) in [
+        (Presence::NotExpected("quiet".into()), Staged::Missing),
+        (Presence::Present, ill_formed),
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        world.look(Trigger::FirstSeen);
+        (world.stored, world.presence, world.read) = (None, presence, Some(read));
+        world.signature += 1;
+        world.look(Trigger::Verification);
+        world.look(Trigger::Verification);
+        assert_eq!(world.stream.phase, Phase::Awaiting);
+        world.store(Stored::Schema(schema("a:Utf8")));
+        world.look(Trigger::Scheduled);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    }
+}
