@@ -286,24 +286,21 @@ impl Step<'_, '_> {
             if self.stream.phase == Phase::Unseen {
                 self.stream.phase = Phase::Pending;
             }
-            let reason = match &self.stream.local {
-                LocalState::Missing => {
-                    "a policy says it is present, but nothing is staged".to_owned()
-                }
-                LocalState::Unreadable(cause) => format!("unreadable: {cause}"),
-                LocalState::TooLarge(size) => {
-                    format!("{size} bytes are more than the limit for schemas")
-                }
-                LocalState::File(_) => self.stream.invalid.clone().unwrap_or_default(),
-            };
+            let reason = self.why_unpublishable();
             self.note(
                 Level::Warning,
                 format!("the staged schema can't be published: {reason}"),
             );
-            if self.stream.phase == Phase::Awaiting && self.stream.has_lost_its_object() {
-                return self.perform(Activity::Heading, Effect::Head);
-            }
-            return self.fail(Failure::SchemaInvalid(reason));
+            return match self.stream.phase {
+                Phase::Awaiting if self.stream.has_lost_its_object() => {
+                    self.perform(Activity::Heading, Effect::Head)
+                }
+                // Nothing else asks whether the stream still exists.
+                Phase::Awaiting | Phase::Pending if self.stream.captured.is_none() => {
+                    self.check_marker(Purpose::Invalid)
+                }
+                _ => self.invalid(),
+            };
         };
         self.stream.captured = Some(Document::new(schema));
         self.stream.captured_modified = match &self.stream.local {
@@ -321,6 +318,22 @@ impl Step<'_, '_> {
         self.stream.lost_races = 0;
         self.stream.phantom_refusals = 0;
         self.publish()
+    }
+
+    /// What is staged can't be published, and its stream exists.
+    pub(super) fn invalid(&mut self) -> Option<()> {
+        self.fail(Failure::SchemaInvalid(self.why_unpublishable()))
+    }
+
+    fn why_unpublishable(&self) -> String {
+        match &self.stream.local {
+            LocalState::Missing => "a policy says it is present, but nothing is staged".to_owned(),
+            LocalState::Unreadable(cause) => format!("unreadable: {cause}"),
+            LocalState::TooLarge(size) => {
+                format!("{size} bytes are more than the limit for schemas")
+            }
+            LocalState::File(_) => self.stream.invalid.clone().unwrap_or_default(),
+        }
     }
 
     fn absent(&mut self, reason: String) -> Option<()> {

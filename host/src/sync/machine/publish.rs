@@ -66,6 +66,7 @@ impl Step<'_, '_> {
             Purpose::Publish => self.fetch(Purpose::Publish),
             Purpose::Write => self.perform(Activity::Writing, Effect::Write),
             Purpose::Missing => self.missing(),
+            Purpose::Invalid => self.invalid(),
             Purpose::Verify => self.fetch(Purpose::Verify),
             Purpose::Created => self.go_on_publishing(),
             Purpose::Revive => self.rest(),

@@ -142,6 +142,8 @@ pub enum Purpose {
     Verify,
     /// To tell whether a missing object's stream was deleted.
     Missing,
+    /// To tell whether the stream was deleted whose staged schema can't be published.
+    Invalid,
     /// To tell whether a stream that is gone came back.
     Revive,
 }

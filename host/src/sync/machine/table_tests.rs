@@ -205,6 +205,14 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             },
             Event::Judged(Presence::Present),
         ),
+        "local ill-formed, nothing captured" => {
+            only(&[Phase::Pending, Phase::Awaiting, Phase::Gone])?;
+            let invalid = Stream {
+                invalid: Some("not JSON".into()),
+                ..without_captured(doing(phase, Activity::AskingExistence(None)))
+            };
+            (invalid, Event::Judged(Presence::Present))
+        }
         "local ill-formed, the stored object is missing" => {
             only(&[Phase::Awaiting, Phase::Gone])?;
             let lost = Stream {

@@ -57,42 +57,34 @@ fn policies_are_told_since_when_the_host_has_seen_the_staged_file() {
     assert_eq!(file.stable_since, NOW);
 }
 
-#[test]
-fn an_ill_formed_file_leaves_the_phase_and_the_store_alone() {
-    let mut world = World::new();
-    world.stream.local = LocalState::Missing;
-    let sighting = Sighting {
-        signature: 9,
-        ..sighting(0)
-    };
-    let rules = Rules::default();
-    let moment = Moment {
-        now: NOW,
-        entropy: 0,
-        rules: &rules,
-    };
-    world
-        .stream
-        .step(
-            Event::Looked {
-                trigger: Trigger::FirstSeen,
-                sighting,
-            },
-            moment,
-        )
-        .unwrap();
-    let torn = Staged::IllFormed {
+fn ill_formed(world: &World) -> Staged {
+    Staged::IllFormed {
         size: 3,
-        modified: NOW,
+        modified: world.now,
         reason: "line 1: not JSON".into(),
-    };
-    world.stream.step(Event::Read(torn), moment).unwrap();
-    let effects = world
-        .stream
-        .step(Event::Judged(Presence::Present), moment)
-        .unwrap();
+    }
+}
+
+#[test]
+fn an_ill_formed_file_is_told_and_the_store_left_alone() {
+    let mut world = World::new();
+    world.read = Some(ill_formed(&world));
+    world.look(Trigger::FirstSeen);
+    let failure = world.stream.last_failure.clone();
     assert!(
-        matches!(effects.last(), Some(Effect::AskRetry(failure)) if failure.to_string().contains("not JSON"))
+        failure.is_some_and(|failure| failure.to_string().contains("not JSON")),
+        "{:?}",
+        world.stream
     );
-    assert_eq!(world.stream.phase, Phase::Pending);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Pending, 0));
+}
+
+#[test]
+fn a_stream_that_was_deleted_is_gone_however_ill_formed_its_staged_file_is() {
+    let mut world = World::new();
+    world.read = Some(ill_formed(&world));
+    world.look(Trigger::FirstSeen);
+    world.marker = None;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Gone);
 }

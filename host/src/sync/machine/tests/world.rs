@@ -277,7 +277,9 @@ impl World {
                 None => Staged::Missing,
             }),
             Effect::AskExistence(_) => Event::Judged(match (&self.presence, &self.staged) {
-                (Presence::Present, None) => Presence::Absent("nothing staged".into()),
+                (Presence::Present, None) if self.read.is_none() => {
+                    Presence::Absent("nothing staged".into())
+                }
                 (presence, _) => presence.clone(),
             }),
             Effect::AskFallback(_) => Event::Chosen(self.choice.clone()),
