@@ -55,7 +55,7 @@ pub(crate) const SETS: &[Set] = &[
             guest("never", "plugins/never"),
             guest("presence", "plugins/presence"),
         ],
-        shared: &["plugins/common", "wit/0.1"],
+        shared: &["plugins/sdk", "wit/0.1"],
     },
     Set {
         dir: "tests/guests/bundled",
