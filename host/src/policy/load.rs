@@ -13,7 +13,7 @@ use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::Names;
 use super::limits::Limits;
-use super::load_error::{LoadError, LoadProblem};
+use super::load_error::{Import, LoadError, LoadProblem};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
@@ -106,6 +106,7 @@ pub struct Policy {
 pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) roles: Vec<Role>,
+    imports: Vec<Import>,
     pub(super) plan: Plan,
     sha256: Digest,
     description: Description,
@@ -160,6 +161,11 @@ impl Policy {
     /// The roles that it fills.
     pub fn roles(&self) -> &[Role] {
         &self.loaded.roles
+    }
+
+    /// What it imports, all of it there.
+    pub fn imports(&self) -> &[Import] {
+        &self.loaded.imports
     }
 
     /// The contract that it is built for.
@@ -234,7 +240,8 @@ impl Runtime {
             .compile(settings.component.clone(), settings.sha256)
             .await?;
         let names = Names::of(&self.0.engine, &compiled.component);
-        let roles = names.check(!grants.write.is_empty())?;
+        let may_write = !grants.write.is_empty();
+        let roles = names.check(may_write)?;
         let plan = Plan::link(
             Arc::clone(&self.0),
             &compiled.component,
@@ -251,6 +258,7 @@ impl Runtime {
             loaded: Arc::new(Loaded {
                 name: settings.name.as_str().into(),
                 roles,
+                imports: names.imports(may_write),
                 plan,
                 sha256: compiled.digest,
                 description,

@@ -173,7 +173,7 @@ fn list_imports(imports: &[Import]) -> String {
                 Offer::NeedsGrant => "needs a grant: name a prefix in `grants.write`",
                 Offer::Sealed => "sealed",
                 Offer::Unknown if import.name.starts_with("wasi:") => {
-                    "unknown: build the policy without WASI"
+                    "unknown: of WASI there are cli, clocks, filesystem, io, random and sockets 0.2, sealed"
                 }
                 Offer::Unknown => "unknown",
             };

@@ -32,6 +32,7 @@ mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verdict;
+mod wasi;
 mod world;
 
 #[cfg(test)]
