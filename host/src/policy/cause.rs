@@ -4,7 +4,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The guest trapped: `unreachable`, a division by zero, an access out of bounds, a panic, an import called where
-    /// the contract forbids it, a result that is no UTF-8.
+    /// the contract forbids it, a result that is no UTF-8, an exit, a wait for a timer.
     Trap,
     /// `limits.fuel` was spent.
     OutOfFuel,
@@ -143,7 +143,7 @@ impl CallFailure {
 }
 
 /// A guest's words, cut to [`MAX_WORDS`] and with control characters escaped, so that they can't disturb a terminal.
-pub(super) fn shown(words: &str) -> String {
+pub(crate) fn shown(words: &str) -> String {
     if words.len() <= MAX_WORDS {
         return escaped(words);
     }

@@ -11,7 +11,7 @@ use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings};
 use crate::contract::Role;
 use crate::ledger;
-use crate::policy::{Chain, Policy, Runtime, RuntimeSettings};
+use crate::policy::{Chain, Offer, Policy, Runtime, RuntimeSettings};
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
@@ -145,8 +145,13 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
 fn in_words(policy: &Policy, component: &str) -> String {
     let roles: Vec<&str> = policy.roles().iter().map(|role| role.name()).collect();
     let sha256 = policy.sha256().to_string();
+    let mut imports = policy.imports().iter();
+    let wasi = match imports.any(|import| import.offer == Offer::Sealed) {
+        true => ", with sealed WASI",
+        false => "",
+    };
     format!(
-        "{component} {}, {}, sha256 {}…",
+        "{component} {}, {}{wasi}, sha256 {}…",
         policy.description().version,
         roles.join(" and "),
         sha256.get(..12).unwrap_or(&sha256)

@@ -8,10 +8,12 @@ mod chain;
 pub(crate) mod guest;
 mod hostile;
 mod imports;
+mod inspection;
 mod load;
 mod record;
 mod reuse;
 mod state;
+pub(crate) mod wasi;
 pub(crate) mod world;
 
 use std::sync::Arc;
