@@ -15,6 +15,7 @@ use super::inspect::inspect;
 use super::instance::Exports;
 use super::limits::Limits;
 use super::load_error::{LoadError, LoadProblem};
+use super::obtain::{Obtained, obtain};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
@@ -22,7 +23,9 @@ use super::source::{ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
 use crate::digest::Digest;
+use crate::registry::Reference;
 use crate::time::Clock;
+use crate::trust::{PublicKey, Trust, Voucher};
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
@@ -50,6 +53,8 @@ pub struct PolicySettings {
     pub component: ComponentSource,
     /// What the component must be.
     pub sha256: Option<Digest>,
+    /// Who must vouch for it.
+    pub trust: Arc<Trust>,
     /// Whether its instances are reused.
     pub instances: Instances,
     /// Its own settings: a JSON object.
@@ -71,6 +76,7 @@ impl PolicySettings {
             name: name.into(),
             component,
             sha256: None,
+            trust: Arc::default(),
             instances: Instances::Fresh,
             settings: serde_json::Value::Object(serde_json::Map::new()),
             limits: Limits::default(),
@@ -109,6 +115,8 @@ pub(super) struct Loaded {
     pub(super) roles: Vec<Role>,
     pub(super) plan: Plan,
     sha256: Digest,
+    pinned: Option<Reference>,
+    voucher: Voucher,
     description: Description,
     settings: PolicySettings,
 }
@@ -151,6 +159,16 @@ impl Policy {
     /// The digest of its component.
     pub fn sha256(&self) -> Digest {
         self.loaded.sha256
+    }
+
+    /// The reference that means its component for ever, where it came from a registry.
+    pub fn pinned(&self) -> Option<&Reference> {
+        self.loaded.pinned.as_ref()
+    }
+
+    /// The trusted key that vouches for its component; none where nobody had to.
+    pub fn voucher(&self) -> Option<&PublicKey> {
+        self.loaded.voucher.as_ref()
     }
 
     /// What it says about itself.
@@ -232,15 +250,20 @@ impl Runtime {
         }
         let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
         let shared = Arc::clone(&self.0);
+        let Obtained {
+            component,
+            pinned,
+            voucher,
+        } = obtain(settings).await?;
         let compiled = {
-            let (shared, source) = (Arc::clone(&shared), settings.component.clone());
+            let shared = Arc::clone(&shared);
             let pin = settings.sha256;
             tokio::task::spawn_blocking(move || {
                 compile(
                     &shared.engine,
                     &shared.known,
                     shared.cache.as_ref(),
-                    &source,
+                    &component,
                     pin,
                 )
             })
@@ -271,6 +294,8 @@ impl Runtime {
                 roles,
                 plan,
                 sha256: compiled.digest,
+                pinned,
+                voucher,
                 description,
                 settings: settings.clone(),
             }),
