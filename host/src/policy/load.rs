@@ -14,6 +14,7 @@ use super::guard::Guard;
 use super::inspect::Names;
 use super::limits::Limits;
 use super::load_error::{Import, LoadError, LoadProblem};
+use super::obtain::{Obtained, obtain};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
@@ -21,7 +22,9 @@ use super::source::{Compiled, ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
 use crate::digest::Digest;
+use crate::registry::Reference;
 use crate::time::Clock;
+use crate::trust::{PublicKey, Trust, Voucher};
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
@@ -49,6 +52,8 @@ pub struct PolicySettings {
     pub component: ComponentSource,
     /// What the component must be.
     pub sha256: Option<Digest>,
+    /// Who must vouch for it.
+    pub trust: Arc<Trust>,
     /// Whether its instances are reused.
     pub instances: Instances,
     /// Its own settings: a JSON object.
@@ -70,6 +75,7 @@ impl PolicySettings {
             name: name.into(),
             component,
             sha256: None,
+            trust: Arc::default(),
             instances: Instances::Fresh,
             settings: serde_json::Value::Object(serde_json::Map::new()),
             limits: Limits::default(),
@@ -109,6 +115,8 @@ pub(super) struct Loaded {
     imports: Vec<Import>,
     pub(super) plan: Plan,
     sha256: Digest,
+    pinned: Option<Reference>,
+    voucher: Voucher,
     description: Description,
     settings: PolicySettings,
 }
@@ -151,6 +159,16 @@ impl Policy {
     /// The digest of its component.
     pub fn sha256(&self) -> Digest {
         self.loaded.sha256
+    }
+
+    /// The reference that means its component for ever, where it came from a registry.
+    pub fn pinned(&self) -> Option<&Reference> {
+        self.loaded.pinned.as_ref()
+    }
+
+    /// The trusted key that vouches for its component; none where nobody had to.
+    pub fn voucher(&self) -> Option<&PublicKey> {
+        self.loaded.voucher.as_ref()
     }
 
     /// What it says about itself.
@@ -236,9 +254,12 @@ impl Runtime {
             return Err(LoadProblem::SettingsShape);
         }
         let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
-        let compiled = self
-            .compile(settings.component.clone(), settings.sha256)
-            .await?;
+        let Obtained {
+            component,
+            pinned,
+            voucher,
+        } = obtain(settings).await?;
+        let compiled = self.compile(component, settings.sha256).await?;
         let names = Names::of(&self.0.engine, &compiled.component);
         let may_write = !grants.write.is_empty();
         let roles = names.check(may_write)?;
@@ -261,6 +282,8 @@ impl Runtime {
                 imports: names.imports(may_write),
                 plan,
                 sha256: compiled.digest,
+                pinned,
+                voucher,
                 description,
                 settings: settings.clone(),
             }),
@@ -268,10 +291,10 @@ impl Runtime {
         })
     }
 
-    /// Reads and compiles a component, off the threads that tasks run on.
+    /// Compiles a component, off the threads that tasks run on.
     pub(super) async fn compile(
         &self,
-        source: ComponentSource,
+        component: Arc<[u8]>,
         pin: Option<Digest>,
     ) -> Result<Compiled, LoadProblem> {
         let shared = Arc::clone(&self.0);
@@ -280,7 +303,7 @@ impl Runtime {
                 &shared.engine,
                 &shared.known,
                 shared.cache.as_ref(),
-                &source,
+                &component,
                 pin,
             )
         })
