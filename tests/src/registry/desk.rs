@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::LOGIN;
-use crate::command::{Ran, command};
+use crate::command::{Ran, binary, command};
 
 /// The component that is pushed and pulled, by its file's name.
 pub const NEVER: &str = "never.wasm";
@@ -28,6 +30,7 @@ impl Desk {
         for folder in ["staging", "store", "docker"] {
             fs::create_dir(dir.path().join(folder))?;
         }
+        symlink(binary()?, dir.path().join("tidegate"))?;
         Ok(Self { dir })
     }
 
@@ -49,12 +52,23 @@ impl Desk {
     /// Runs the command here.
     pub fn run(&self, arguments: &[&str]) -> Result<Ran> {
         let mut command = command()?;
+        command.args(arguments);
+        self.ran(command)
+    }
+
+    /// Runs a script here, up to the first line that fails; `tidegate` is the command.
+    pub fn shell(&self, script: &str) -> Result<Ran> {
+        let mut command = Command::new("sh");
+        command.env_clear().args(["-e", "-c", script]);
+        self.ran(command)
+    }
+
+    fn ran(&self, mut command: Command) -> Result<Ran> {
         command
-            .args(arguments)
             .current_dir(self.dir())
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("DOCKER_CONFIG", self.path("docker"))
-            // Where helpers of the docker configuration are.
+            // Where the command is, and helpers of the docker configuration are.
             .env("PATH", format!("{}:/usr/bin:/bin", self.dir().display()));
         Ok(command.output().context("can't run the command")?.into())
     }
