@@ -173,7 +173,8 @@ async fn bearer(
         token: Option<String>,
         access_token: Option<String>,
     }
-    let body = read(response, "the answer with a token", MAX_TOKEN).await?;
+    let answer = format!("the answer with a token from {}", authority(&realm));
+    let body = read(response, &answer, MAX_TOKEN).await?;
     let token: Option<Token> = serde_json::from_slice(&body).ok();
     token
         .and_then(|answer| answer.token.or(answer.access_token))
@@ -233,6 +234,9 @@ async fn credential(host: &str) -> Result<Option<DockerCredential>, RegistryErro
             }
             CredentialRetrievalError::ConfigReadError => {
                 format!("{} can't be read", file.display())
+            }
+            CredentialRetrievalError::HelperCommunicationError => {
+                "its credential helper can't be run".to_owned()
             }
             error => error.to_string(),
         },

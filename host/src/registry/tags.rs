@@ -27,7 +27,7 @@ const AT_ONCE: usize = 8;
 /// What a repository holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
-    /// Its tags, in the registry's order.
+    /// Its tags, by name.
     pub tags: Vec<Tag>,
     /// Whether there are more than are told.
     pub more: bool,
@@ -52,10 +52,11 @@ pub async fn tags(
     settings: &RegistrySettings,
 ) -> Result<Tags, RegistryError> {
     let session = Session::open(reference, settings, Actions::Pull)?;
-    let (names, more) = match reference.tag() {
+    let (mut names, more) = match reference.tag() {
         Some(tag) => (vec![tag.to_owned()], false),
         None => names(&session).await?,
     };
+    names.sort();
     let asked = names.iter().filter_map(|name| {
         // What is no tag can't be asked for, whatever the registry says.
         let reference = reference.tagged(name).ok()?;
