@@ -2,6 +2,9 @@
 
 use super::place::Placed;
 use crate::agent::AgentError;
+use crate::author::ScaffoldError;
+use crate::author::build::BuildError;
+use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
@@ -51,6 +54,15 @@ pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal
 /// Those of `policy inspect`.
 pub(super) const INSPECT: &str =
     "Exit codes: 0 it loads, 1 internal, 2 it would not load, can't be read, or usage.";
+/// Those of `policy new`.
+pub(super) const NEW: &str =
+    "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
+/// Those of `policy build`.
+pub(super) const BUILD: &str = "Exit codes: 0 built, 1 internal, 2 usage, no project, or a tool that is missing, 5 the project \
+                                does not compile, or makes a component that no host loads.";
+/// Those of `policy bundle`.
+pub(super) const BUNDLE: &str = "Exit codes: 0 built, or all agrees, 1 internal, 2 usage, no checkout, or a compiler that is \
+                                 missing, 3 components, manifests and sources disagree, 5 a guest does not compile.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
@@ -82,6 +94,15 @@ pub enum CommandError {
     /// Making recorded decisions again.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A new project.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
+    /// A project's component.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The bundled components.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -99,6 +120,10 @@ impl CommandError {
             CommandError::Record(_) => USAGE,
             CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
             CommandError::Replay(_) => USAGE,
+            CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
+            CommandError::Scaffold(_) => USAGE,
+            CommandError::Build(error) => of_build(error),
+            CommandError::Bundle(error) => of_bundle(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
     }
@@ -116,6 +141,33 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Conditions { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
         AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
+    }
+}
+
+fn of_build(error: &BuildError) -> u8 {
+    use BuildError::{
+        Ambiguous, Compile, Component, Contract, Io, Missing, Name, NoProject, Refused, Shape,
+        TooLarge,
+    };
+    match error {
+        NoProject(_) | Ambiguous(..) | Missing(_) => USAGE,
+        Compile { .. }
+        | Shape(_)
+        | Contract(_)
+        | Component(_)
+        | TooLarge(_)
+        | Refused(_)
+        | Name(_) => POLICY,
+        Io { .. } => INTERNAL,
+    }
+}
+
+fn of_bundle(error: &BundleError) -> u8 {
+    match error {
+        BundleError::NoRepository(_) | BundleError::Missing(_) => USAGE,
+        BundleError::Compile(_) => POLICY,
+        BundleError::Disagree(_) => DIFFERENT,
+        BundleError::Other(_) => INTERNAL,
     }
 }
 
