@@ -2,6 +2,9 @@
 
 use super::place::Placed;
 use crate::agent::AgentError;
+use crate::author::ScaffoldError;
+use crate::author::build::BuildError;
+use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
@@ -59,6 +62,15 @@ pub(super) const REGISTRY: &str = "Exit codes: 0 done, 1 internal, 2 usage or co
 /// Those of `policy sign` and `key`.
 pub(super) const SIGN: &str =
     "Exit codes: 0 done, 1 internal, 2 usage: a file or key that can't be used.";
+/// Those of `policy new`.
+pub(super) const NEW: &str =
+    "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
+/// Those of `policy build`.
+pub(super) const BUILD: &str = "Exit codes: 0 built, 1 internal, 2 usage, no project, or a tool that is missing, 5 the project \
+                                does not compile, or makes a component that no host loads.";
+/// Those of `policy bundle`.
+pub(super) const BUNDLE: &str = "Exit codes: 0 built, or all agrees, 1 internal, 2 usage, no checkout, or a compiler that is \
+                                 missing, 3 components, manifests and sources disagree, 5 a guest does not compile.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
@@ -99,6 +111,15 @@ pub enum CommandError {
     /// A key for signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A new project.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
+    /// A project's component.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The bundled components.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -120,6 +141,10 @@ impl CommandError {
             CommandError::Registry(error) if error.is_internal() => INTERNAL,
             CommandError::Registry(_) | CommandError::Unfit(_) => POLICY,
             CommandError::Key(_) => USAGE,
+            CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
+            CommandError::Scaffold(_) => USAGE,
+            CommandError::Build(error) => of_build(error),
+            CommandError::Bundle(error) => of_bundle(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
     }
@@ -143,6 +168,33 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Conditions { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
         AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
+    }
+}
+
+fn of_build(error: &BuildError) -> u8 {
+    use BuildError::{
+        Ambiguous, Compile, Component, Contract, Io, Missing, Name, NoProject, Refused, Shape,
+        TooLarge,
+    };
+    match error {
+        NoProject(_) | Ambiguous(..) | Missing(_) => USAGE,
+        Compile { .. }
+        | Shape(_)
+        | Contract(_)
+        | Component(_)
+        | TooLarge(_)
+        | Refused(_)
+        | Name(_) => POLICY,
+        Io { .. } => INTERNAL,
+    }
+}
+
+fn of_bundle(error: &BundleError) -> u8 {
+    match error {
+        BundleError::NoRepository(_) | BundleError::Missing(_) => USAGE,
+        BundleError::Compile(_) => POLICY,
+        BundleError::Disagree(_) => DIFFERENT,
+        BundleError::Other(_) => INTERNAL,
     }
 }
 
