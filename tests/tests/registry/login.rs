@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use tidegate_tests::registry::{Desk, LOGIN, NEVER, Registry, Trick};
+use tidegate_tests::registry::{Desk, LOGIN, NEVER, Trick};
 
 use crate::{failed_with, pushed, reference, stocked};
 
