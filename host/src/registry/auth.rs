@@ -15,7 +15,8 @@ use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::client::{Session, read, refused, unreachable};
+use super::answers::{read, refused, unreachable};
+use super::client::Session;
 use super::error::RegistryError;
 use super::manifest::shown;
 use super::settings::authority;

@@ -6,13 +6,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use reqwest::{Response, redirect};
-use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::answers::{refused, unreachable};
 use super::auth;
 use super::error::RegistryError;
-use super::manifest::shown;
 use super::reference::Reference;
 use super::settings::{RegistrySettings, authority, is_loopback};
 
@@ -20,8 +19,6 @@ use super::settings::{RegistrySettings, authority, is_loopback};
 pub(super) const MAX_REDIRECTS: usize = 5;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is read of an error's body, in bytes.
-const MAX_ERROR: u64 = 16 << 10;
 
 /// The host that Docker's own registry answers at.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
@@ -246,98 +243,88 @@ fn is_same_place(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme() && authority(one) == authority(other)
 }
 
-/// The body, if it has no more than `max` bytes; a longer one is left where it is.
-pub(super) async fn read(
-    mut response: Response,
-    what: &str,
-    max: u64,
-) -> Result<Vec<u8>, RegistryError> {
-    let too_large = || RegistryError::TooLarge {
-        what: what.to_owned(),
-        max,
-    };
-    if response.content_length().is_some_and(|length| length > max) {
-        return Err(too_large());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a registry may send us, from its own address.
+    fn goes(registry: &str, settings: &RegistrySettings, to: &str) -> Result<(), String> {
+        let reference = format!("oci://{registry}/acme/x:1").parse().unwrap();
+        let session = Session::open(&reference, settings, Actions::Pull).unwrap();
+        let gone = session.may_go(&session.base, to.parse().unwrap());
+        gone.map(drop).map_err(|error| error.to_string())
     }
-    let host = authority(response.url());
-    let mut body = Vec::new();
-    loop {
-        let chunk = response
-            .chunk()
-            .await
-            .map_err(|error| RegistryError::BrokeOff {
-                host: host.clone(),
-                what: what.to_owned(),
-                source: error.without_url().into(),
-            })?;
-        let Some(chunk) = chunk else {
-            return Ok(body);
+
+    #[test]
+    fn only_this_machine_and_hosts_that_are_named_are_spoken_to_without_tls() {
+        let settings = RegistrySettings {
+            plain_http: vec!["plain.example.com:5000".to_owned()],
+            ..RegistrySettings::default()
         };
-        if (body.len() + chunk.len()) as u64 > max {
-            return Err(too_large());
+        for (host, base) in [
+            ("registry.example.com", "https://registry.example.com/"),
+            (
+                "registry.example.com:80",
+                "https://registry.example.com:80/",
+            ),
+            ("plain.example.com", "https://plain.example.com/"),
+            ("plain.example.com:5000", "http://plain.example.com:5000/"),
+            ("localhost.example.com", "https://localhost.example.com/"),
+            ("localhost:5000", "http://localhost:5000/"),
+            ("127.0.0.1:5000", "http://127.0.0.1:5000/"),
+            ("[::1]:5000", "http://[::1]:5000/"),
+            ("docker.io", "https://registry-1.docker.io/"),
+        ] {
+            let reference = format!("oci://{host}/acme/x:1").parse().unwrap();
+            let session = Session::open(&reference, &settings, Actions::Pull).unwrap();
+            assert_eq!(session.base.as_str(), base);
         }
-        body.extend_from_slice(&chunk);
     }
-}
 
-pub(super) fn unreachable(url: &Url, error: reqwest::Error) -> RegistryError {
-    RegistryError::Unreachable {
-        host: authority(url),
-        // The address may hold a signature that stands for credentials.
-        source: error.without_url().into(),
-    }
-}
-
-/// What an error answer means.
-pub(super) async fn refused(response: Response, status: StatusCode, what: String) -> RegistryError {
-    let host = authority(response.url());
-    let said = match read(response, "an error", MAX_ERROR).await {
-        Ok(body) => in_words(&body),
-        Err(_) => String::new(),
-    };
-    match status {
-        StatusCode::UNAUTHORIZED => RegistryError::Unauthorized { host, had: true },
-        StatusCode::FORBIDDEN => RegistryError::Denied { host, what, said },
-        StatusCode::NOT_FOUND => RegistryError::NotFound { host, what },
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            RegistryError::Failing {
-                host,
-                status: status.as_u16(),
-                said,
-            }
+    #[test]
+    fn a_registry_sends_to_itself_and_to_hosts_that_are_named() {
+        let settings = RegistrySettings {
+            redirects: vec![
+                "blobs.example.com".to_owned(),
+                "b.example.com:444".to_owned(),
+            ],
+            plain_http: vec!["blobs.example.com".to_owned()],
+            ..RegistrySettings::default()
+        };
+        let goes = |to: &str| goes("registry.example.com", &settings, to);
+        for to in [
+            "https://registry.example.com/elsewhere",
+            "https://blobs.example.com/x",
+            "https://b.example.com:444/x",
+        ] {
+            goes(to).unwrap();
         }
-        status => RegistryError::Odd {
-            host,
-            what,
-            found: format!("{status}{said}"),
-        },
-    }
-}
-
-/// The first error that a registry's document tells of (distribution-spec 1.1, error codes), behind a colon.
-fn in_words(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Document {
-        errors: Vec<One>,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let document: Option<Document> = serde_json::from_slice(body).ok();
-    let first = document.and_then(|document| document.errors.into_iter().next());
-    match first {
-        Some(One { code, message }) => {
-            let words = [code, message].map(|word| shown(word.trim()));
-            let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            match words.is_empty() {
-                true => String::new(),
-                false => format!(": {}", words.join(", ")),
-            }
+        for (to, named) in [
+            ("https://other.example.com/x", "other.example.com"),
+            (
+                "https://blobs.example.com.evil.com/x",
+                "blobs.example.com.evil.com",
+            ),
+            ("https://blobs.example.com:8443/x", "blobs.example.com:8443"),
+            (
+                "https://registry.example.com:8443/x",
+                "registry.example.com:8443",
+            ),
+        ] {
+            let refused = goes(to).unwrap_err();
+            assert!(
+                refused.contains(&format!("--allow-redirect {named}")),
+                "{refused}"
+            );
         }
-        None => String::new(),
+        // Not even to a host that is spoken to without TLS otherwise, nor to this machine.
+        for to in [
+            "http://blobs.example.com/x",
+            "http://127.0.0.1/x",
+            "http://registry.example.com/x",
+        ] {
+            let refused = goes(to).unwrap_err();
+            assert!(refused.contains("without TLS"), "{refused}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! registry serves is compared with its digest, bounded in size and time, and kept as a whole or not at all. [`push`] is
 //! how one goes out, [`tags`] and [`kept`] what there is.
 
+mod answers;
 mod auth;
 mod cache;
 mod client;
@@ -14,6 +15,7 @@ mod pull;
 mod push;
 mod reference;
 mod settings;
+mod shelf;
 mod tags;
 
 pub use error::RegistryError;
@@ -21,8 +23,9 @@ pub use manifest::{
     CONFIG, DESCRIPTION, LAYER, MANIFEST, MAX_COMPONENT, MAX_CONFIG, MAX_MANIFEST, SIGNATURE,
     TITLE, VERSION,
 };
-pub use pull::{Fetched, Kept, Origin, fetch, kept};
+pub use pull::{Fetched, Origin, fetch};
 pub use push::{Pushed, push};
 pub use reference::{Reference, ReferenceError, SCHEME};
 pub use settings::RegistrySettings;
+pub use shelf::{Kept, kept};
 pub use tags::{MAX_TAGS, Tag, Tags, tags};

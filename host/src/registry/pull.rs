@@ -1,19 +1,19 @@
 //! How a component comes in.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Method;
 
-use super::cache::{Cache, Found};
-use super::client::{Actions, Ask, Session, read};
+use super::answers::read;
+use super::cache::Found;
+use super::client::{Actions, Ask, Session};
 use super::error::RegistryError;
 use super::manifest::{
-    Descriptor, MANIFEST, MAX_COMPONENT, MAX_CONFIG, MAX_MANIFEST, Manifest, SIGNATURE, TITLE,
-    VERSION, shown,
+    Descriptor, MANIFEST, MAX_COMPONENT, MAX_CONFIG, MAX_MANIFEST, Manifest, SIGNATURE,
 };
 use super::reference::Reference;
 use super::settings::RegistrySettings;
+use super::shelf::Shelf;
 use crate::digest::Digest;
 
 /// A component that was asked for by reference.
@@ -40,25 +40,6 @@ pub enum Origin {
     Cache,
     /// The cache, in place of a registry that gave no answer; its tag may mean something else by now.
     Fallback,
-}
-
-/// A component in the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The reference that it was pulled by.
-    pub reference: String,
-    /// The manifest's digest.
-    pub digest: Digest,
-    /// The component's own.
-    pub sha256: Digest,
-    /// The component's size in bytes.
-    pub size: u64,
-    /// What it calls itself.
-    pub name: Option<String>,
-    /// Its own version.
-    pub version: Option<String>,
-    /// Whether it came with a signature, by whomever.
-    pub signed: bool,
 }
 
 /// The component that the reference means: from the cache where it has a digest and was pulled before, else from the
@@ -115,7 +96,7 @@ async fn of_tag(
         Ok(manifest) => match shelf.get(manifest.0).await {
             // Known already, if perhaps by another name.
             Found::Whole(kept) => {
-                let origin = shelf.name(reference, manifest).await;
+                let origin = shelf.name(reference, manifest.0, manifest.1).await;
                 return Ok(fetched(reference, *kept, origin));
             }
             _ => all(session, shelf, manifest).await,
@@ -135,32 +116,6 @@ async fn of_tag(
         },
         pulled => pulled,
     }
-}
-
-/// What the cache has, by reference.
-///
-/// # Errors
-///
-/// When it can't be read.
-pub async fn kept(settings: &RegistrySettings) -> Result<Vec<Kept>, RegistryError> {
-    let directory = directory(settings).ok_or(RegistryError::NoCache)?;
-    let cache = Cache::new(directory, settings.cache_max);
-    let entries = blocking(move || cache.entries()).await??;
-    Ok(entries
-        .into_iter()
-        .map(|entry| {
-            let said = |key| entry.manifest.annotations.get(key).map(|text| shown(text));
-            Kept {
-                digest: entry.digest,
-                sha256: entry.manifest.layer().digest,
-                size: entry.manifest.layer().size,
-                name: said(TITLE),
-                version: said(VERSION),
-                signed: entry.manifest.annotations.contains_key(SIGNATURE),
-                reference: entry.reference,
-            }
-        })
-        .collect())
 }
 
 fn fetched(reference: &Reference, kept: super::cache::Kept, origin: Origin) -> Fetched {
@@ -249,102 +204,4 @@ async fn blob(
             found,
         }),
     }
-}
-
-/// The cache, as far as it can be used: one that can't be costs a pull at each start, and a warning.
-struct Shelf(Option<Cache>);
-
-impl Shelf {
-    fn open(settings: &RegistrySettings) -> Self {
-        let directory = directory(settings);
-        if directory.is_none() {
-            warn(&RegistryError::NoCache);
-        }
-        Self(directory.map(|directory| Cache::new(directory, settings.cache_max)))
-    }
-
-    async fn get(&self, digest: Digest) -> Found {
-        let found = self.with(move |cache| cache.get(&digest)).await;
-        found.unwrap_or(Found::Nothing)
-    }
-
-    async fn named(&self, reference: &Reference) -> Option<super::cache::Kept> {
-        let reference = reference.clone();
-        let found = self.with(move |cache| match cache.named(&reference)? {
-            Some(digest) => cache.get(&digest),
-            None => Ok(Found::Nothing),
-        });
-        match found.await {
-            Some(Found::Whole(kept)) => Some(*kept),
-            _ => None,
-        }
-    }
-
-    /// Notes that the tag means this manifest, whose blobs are there.
-    async fn name(&self, reference: &Reference, (digest, bytes, _): Read) -> Origin {
-        match self.put(reference, digest, vec![(digest, bytes)]).await {
-            Origin::Registry => Origin::Cache,
-            other => other,
-        }
-    }
-
-    async fn put(
-        &self,
-        reference: &Reference,
-        digest: Digest,
-        blobs: Vec<(Digest, Vec<u8>)>,
-    ) -> Origin {
-        let reference = reference.clone();
-        let put = self.with(move |cache| {
-            let blobs: Vec<_> = blobs.iter().map(|(of, bytes)| (*of, &**bytes)).collect();
-            cache.put(&reference, digest, &blobs)
-        });
-        match put.await {
-            Some(()) => Origin::Registry,
-            None => Origin::Unkept,
-        }
-    }
-
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Cache) -> Result<T, RegistryError> + Send + 'static,
-    ) -> Option<T> {
-        let cache = self.0.clone()?;
-        match blocking(move || work(&cache)).await {
-            Ok(Ok(done)) => Some(done),
-            Ok(Err(error)) | Err(error) => {
-                warn(&error);
-                None
-            }
-        }
-    }
-}
-
-/// Runs what waits for the disk.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, RegistryError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| RegistryError::Setup(error.into()))
-}
-
-fn warn(error: &RegistryError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
-    tracing::warn!("{error}{cause}; what is pulled is not kept");
-}
-
-/// Where components are kept: as the settings say, else in the user's cache (XDG Base Directory Specification).
-fn directory(settings: &RegistrySettings) -> Option<PathBuf> {
-    let absolute = |name| {
-        let path = PathBuf::from(std::env::var_os(name)?);
-        path.is_absolute().then_some(path)
-    };
-    let user = || {
-        absolute("XDG_CACHE_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".cache")))
-            .map(|cache| cache.join("tidegate/components"))
-    };
-    settings.cache.clone().or_else(user)
 }

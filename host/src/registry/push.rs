@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 
-use super::client::{Actions, Ask, Session, refused};
+use super::answers::refused;
+use super::client::{Actions, Ask, Session};
 use super::error::RegistryError;
 use super::manifest::{MANIFEST, MAX_COMPONENT, Manifest, config_of};
 use super::reference::Reference;

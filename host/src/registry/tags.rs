@@ -6,7 +6,8 @@ use http::header::LINK;
 use reqwest::Response;
 use serde::Deserialize;
 
-use super::client::{Actions, Ask, Session, read};
+use super::answers::read;
+use super::client::{Actions, Ask, Session};
 use super::error::RegistryError;
 use super::manifest::{MANIFEST, shown};
 use super::reference::Reference;
