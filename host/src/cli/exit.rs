@@ -8,9 +8,11 @@ use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
+use crate::registry::RegistryError;
 use crate::sandbox::record::RecordError;
 use crate::sandbox::replay::ReplayError;
 use crate::sync::Tally;
+use crate::trust::KeyError;
 
 /// All settled: synced, idle, gone; provisional with a warning.
 pub const SETTLED: u8 = 0;
@@ -54,6 +56,12 @@ pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal
 /// Those of `policy inspect`.
 pub(super) const INSPECT: &str =
     "Exit codes: 0 it loads, 1 internal, 2 it would not load, can't be read, or usage.";
+/// Those of `policy push`, `pull` and `list`.
+pub(super) const REGISTRY: &str = "Exit codes: 0 done, 1 internal, 2 usage or configuration, 5 the registry or the component can't be \
+                                   used.";
+/// Those of `policy sign` and `key`.
+pub(super) const SIGN: &str =
+    "Exit codes: 0 done, 1 internal, 2 usage: a file or key that can't be used.";
 /// Those of `policy new`.
 pub(super) const NEW: &str =
     "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
@@ -94,6 +102,15 @@ pub enum CommandError {
     /// Making recorded decisions again.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A registry, or what it holds.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// A component that nobody should use.
+    #[error("{0}")]
+    Unfit(String),
+    /// A key for signatures.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A new project.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
@@ -120,12 +137,22 @@ impl CommandError {
             CommandError::Record(_) => USAGE,
             CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
             CommandError::Replay(_) => USAGE,
+            CommandError::Registry(error) if error.is_usage() => USAGE,
+            CommandError::Registry(error) if error.is_internal() => INTERNAL,
+            CommandError::Registry(_) | CommandError::Unfit(_) => POLICY,
+            CommandError::Key(_) => USAGE,
             CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
             CommandError::Scaffold(_) => USAGE,
             CommandError::Build(error) => of_build(error),
             CommandError::Bundle(error) => of_bundle(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
+    }
+}
+
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        CommandError::Registry(Box::new(error))
     }
 }
 

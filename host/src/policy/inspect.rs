@@ -5,6 +5,7 @@ use wasmtime::component::Component;
 
 use super::cause::shown;
 use super::load_error::{Import, LoadProblem, Offer};
+use super::wasi::is_sealed;
 use crate::contract::{Role, v0_1};
 
 /// The names of what a component imports and exports.
@@ -73,6 +74,7 @@ impl Names {
                     name if v0_1::OFFERED.contains(&name) => Offer::Offered,
                     v0_1::WRITER if may_write => Offer::Offered,
                     v0_1::WRITER => Offer::NeedsGrant,
+                    name if is_sealed(name) => Offer::Sealed,
                     _ => Offer::Unknown,
                 },
             })

@@ -13,7 +13,6 @@ use super::load_error::{Import, LoadProblem, SettingsProblem};
 use super::plan::Plan;
 use super::report::Usage;
 use super::runtime::Runtime;
-use super::source::ComponentSource;
 use crate::contract::Role;
 use crate::digest::Digest;
 
@@ -78,8 +77,7 @@ impl Runtime {
         component: Arc<[u8]>,
         inspection: &mut Inspection,
     ) -> Result<(), LoadProblem> {
-        let source = ComponentSource::Bytes(component);
-        let component = self.compile(source, None).await?.component;
+        let component = self.compile(component, None).await?.component;
         let names = Names::of(&self.0.engine, &component);
         inspection.versions = names.versions();
         inspection.imports = names.imports(false);

@@ -149,7 +149,7 @@ impl Seat {
         question: Question<'_>,
         facts: &Facts,
     ) -> wasmtime::Result<Result<Verdict, String>> {
-        self.store.data_mut().enter_stage(Stage::Decide);
+        self.store.data_mut().begin_decision(facts);
         let instance = self.instance()?;
         let lists = Lists::of(facts);
         let stream = v0_1::stream_facts(facts, &lists);

@@ -13,7 +13,8 @@ use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::Names;
 use super::limits::Limits;
-use super::load_error::{LoadError, LoadProblem};
+use super::load_error::{Import, LoadError, LoadProblem};
+use super::obtain::{Obtained, obtain};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
@@ -21,7 +22,9 @@ use super::source::{Compiled, ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
 use crate::digest::Digest;
+use crate::registry::Reference;
 use crate::time::Clock;
+use crate::trust::{PublicKey, Trust, Voucher};
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
@@ -49,6 +52,8 @@ pub struct PolicySettings {
     pub component: ComponentSource,
     /// What the component must be.
     pub sha256: Option<Digest>,
+    /// Who must vouch for it.
+    pub trust: Arc<Trust>,
     /// Whether its instances are reused.
     pub instances: Instances,
     /// Its own settings: a JSON object.
@@ -70,6 +75,7 @@ impl PolicySettings {
             name: name.into(),
             component,
             sha256: None,
+            trust: Arc::default(),
             instances: Instances::Fresh,
             settings: serde_json::Value::Object(serde_json::Map::new()),
             limits: Limits::default(),
@@ -106,8 +112,11 @@ pub struct Policy {
 pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) roles: Vec<Role>,
+    imports: Vec<Import>,
     pub(super) plan: Plan,
     sha256: Digest,
+    pinned: Option<Reference>,
+    voucher: Voucher,
     description: Description,
     settings: PolicySettings,
 }
@@ -152,6 +161,16 @@ impl Policy {
         self.loaded.sha256
     }
 
+    /// The reference that means its component for ever, where it came from a registry.
+    pub fn pinned(&self) -> Option<&Reference> {
+        self.loaded.pinned.as_ref()
+    }
+
+    /// The trusted key that vouches for its component; none where nobody had to.
+    pub fn voucher(&self) -> Option<&PublicKey> {
+        self.loaded.voucher.as_ref()
+    }
+
     /// What it says about itself.
     pub fn description(&self) -> &Description {
         &self.loaded.description
@@ -160,6 +179,11 @@ impl Policy {
     /// The roles that it fills.
     pub fn roles(&self) -> &[Role] {
         &self.loaded.roles
+    }
+
+    /// What it imports, all of it there.
+    pub fn imports(&self) -> &[Import] {
+        &self.loaded.imports
     }
 
     /// The contract that it is built for.
@@ -230,11 +254,15 @@ impl Runtime {
             return Err(LoadProblem::SettingsShape);
         }
         let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
-        let compiled = self
-            .compile(settings.component.clone(), settings.sha256)
-            .await?;
+        let Obtained {
+            component,
+            pinned,
+            voucher,
+        } = obtain(settings).await?;
+        let compiled = self.compile(component, settings.sha256).await?;
         let names = Names::of(&self.0.engine, &compiled.component);
-        let roles = names.check(!grants.write.is_empty())?;
+        let may_write = !grants.write.is_empty();
+        let roles = names.check(may_write)?;
         let plan = Plan::link(
             Arc::clone(&self.0),
             &compiled.component,
@@ -251,8 +279,11 @@ impl Runtime {
             loaded: Arc::new(Loaded {
                 name: settings.name.as_str().into(),
                 roles,
+                imports: names.imports(may_write),
                 plan,
                 sha256: compiled.digest,
+                pinned,
+                voucher,
                 description,
                 settings: settings.clone(),
             }),
@@ -260,10 +291,10 @@ impl Runtime {
         })
     }
 
-    /// Reads and compiles a component, off the threads that tasks run on.
+    /// Compiles a component, off the threads that tasks run on.
     pub(super) async fn compile(
         &self,
-        source: ComponentSource,
+        component: Arc<[u8]>,
         pin: Option<Digest>,
     ) -> Result<Compiled, LoadProblem> {
         let shared = Arc::clone(&self.0);
@@ -272,7 +303,7 @@ impl Runtime {
                 &shared.engine,
                 &shared.known,
                 shared.cache.as_ref(),
-                &source,
+                &component,
                 pin,
             )
         })

@@ -11,6 +11,8 @@ use super::cause::CallFailure;
 use super::source::MAX_COMPONENT;
 use crate::contract::v0_1;
 use crate::digest::Digest;
+use crate::registry::RegistryError;
+use crate::trust::TrustError;
 
 /// A policy that was refused. Nothing of it will run.
 #[derive(Debug)]
@@ -59,6 +61,12 @@ pub enum LoadProblem {
         /// Why.
         source: std::io::Error,
     },
+    /// It can't be had from its registry.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// Nobody who is trusted vouches for it.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
     /// The component is over [`MAX_COMPONENT`].
     #[error("the component is over {} MiB: build it for size", MAX_COMPONENT >> 20)]
     TooLarge,
@@ -125,6 +133,12 @@ pub enum LoadProblem {
     Settings(Vec<SettingsProblem>),
 }
 
+impl From<RegistryError> for LoadProblem {
+    fn from(error: RegistryError) -> Self {
+        LoadProblem::Registry(Box::new(error))
+    }
+}
+
 /// One thing that a policy found wrong with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SettingsProblem {
@@ -173,7 +187,7 @@ fn list_imports(imports: &[Import]) -> String {
                 Offer::NeedsGrant => "needs a grant: name a prefix in `grants.write`",
                 Offer::Sealed => "sealed",
                 Offer::Unknown if import.name.starts_with("wasi:") => {
-                    "unknown: build the policy without WASI"
+                    "unknown: of WASI there are cli, clocks, filesystem, io, random and sockets 0.2, sealed"
                 }
                 Offer::Unknown => "unknown",
             };

@@ -22,6 +22,7 @@ mod instance;
 mod limits;
 mod load;
 mod load_error;
+mod obtain;
 mod plan;
 mod record;
 mod report;
@@ -32,6 +33,7 @@ mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verdict;
+mod wasi;
 mod world;
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use limits::{
 };
 pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
+pub use obtain::{read_component, read_signatures, signature_file};
 pub use record::{
     Answer, Ask, AskedFor, Content, Decision, MAX_RECORDED_CALLS, Recorder, WorldCall,
 };

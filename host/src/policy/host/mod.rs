@@ -22,7 +22,9 @@ use super::grants::{GrantSet, GrantValues, Granted, LayoutKeys};
 use super::limits::{Limits, Meter};
 use super::report::{HostCallNote, HostCallOutcome, LogLevel, LogLine, MAX_NOTES, Usage};
 use super::state::{Overlay, StateSwap};
+use super::wasi::{self, Seal};
 use super::world::World;
+use crate::contract::Facts;
 use crate::contract::v0_1::bindings::tidegate::policy as wit;
 use crate::time::Clock;
 
@@ -60,6 +62,8 @@ pub(super) struct Call {
     notes: Vec<HostCallNote>,
     logs: Vec<LogLine>,
     overlay: Overlay,
+    /// What WASI is made of.
+    pub(super) seal: Seal,
 }
 
 impl wit::types::Host for Call {}
@@ -78,6 +82,7 @@ impl Call {
             notes: Vec::new(),
             logs: Vec::new(),
             overlay: Overlay::default(),
+            seal: Seal::default(),
         }
     }
 
@@ -93,12 +98,19 @@ impl Call {
         self.stage = stage;
     }
 
+    /// Enters the last stage, with what the decision is made from.
+    pub(super) fn begin_decision(&mut self, facts: &Facts) {
+        self.stage = Stage::Decide;
+        self.seal.begin(facts.now, facts.entropy);
+    }
+
     pub(super) fn set_subject(&mut self, subject: Subject) {
         self.subject = Some(subject);
     }
 
     /// Takes what the call leaves for its report; an instance that is reused keeps nothing of it.
     pub(super) fn finish(&mut self) -> Leftovers {
+        self.flush();
         let dropped = self.budget.dropped_log_bytes();
         if dropped > 0 {
             self.logs.push(LogLine {
@@ -193,6 +205,7 @@ pub(super) fn linker(engine: &Engine, writer: bool) -> wasmtime::Result<Linker<C
     wit::staging::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     wit::state::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     log::add_to_linker(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
     if writer {
         wit::object_writer::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
     }

@@ -89,6 +89,8 @@ pub enum Component {
     Builtin(String),
     /// A file at this place.
     File(String),
+    /// One of a registry, by a reference with its digest.
+    Registry(String),
     /// It came from an embedder.
     Bytes,
 }
@@ -100,7 +102,7 @@ impl PolicyLine {
         Self {
             id,
             name: policy.name().to_string(),
-            component: Component::of(&settings.component),
+            component: Component::of(policy),
             sha256: policy.sha256(),
             contract: policy.contract_version().to_owned(),
             instances: settings.instances,
@@ -113,13 +115,17 @@ impl PolicyLine {
 }
 
 impl Component {
-    fn of(source: &ComponentSource) -> Self {
-        match source {
+    fn of(policy: &Policy) -> Self {
+        match &policy.settings().component {
             ComponentSource::Builtin(name) => Component::Builtin(name.clone()),
             ComponentSource::File(path) => {
                 // Whoever replays stands in another directory.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 Component::File(path.display().to_string())
+            }
+            ComponentSource::Registry(reference, _) => {
+                // What a tag meant then is what matters.
+                Component::Registry(policy.pinned().unwrap_or(reference).to_string())
             }
             ComponentSource::Bytes(_) => Component::Bytes,
         }
