@@ -24,7 +24,7 @@ pub const USAGE: u8 = 2;
 pub const UNSETTLED: u8 = 3;
 /// The store is unusable.
 pub const STORE: u8 = 4;
-/// A policy is unusable.
+/// A policy is unusable, or a project makes none.
 pub const POLICY: u8 = 5;
 
 /// What `--help` tells about the exit codes of `run` and `sync`.
