@@ -38,6 +38,7 @@ mod world;
 #[cfg(test)]
 pub(crate) use tests::remembering;
 
+pub use crate::contract::Description;
 pub use builtin::builtin_names;
 pub(crate) use cause::shown;
 pub use cause::{CallFailure, Cause};
@@ -49,7 +50,7 @@ pub use inspection::Inspection;
 pub use limits::{
     LOG_LINE_COST, Limits, MAX_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES,
 };
-pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
+pub use load::{Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
 pub use record::{
     Answer, Ask, AskedFor, Content, Decision, MAX_RECORDED_CALLS, Recorder, WorldCall,
