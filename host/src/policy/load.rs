@@ -19,8 +19,7 @@ use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
 use super::source::{Compiled, ComponentSource, compile};
-use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
-use crate::contract::{Role, v0_1};
+use crate::contract::{Description, Role};
 use crate::digest::Digest;
 use crate::registry::Reference;
 use crate::time::Clock;
@@ -84,21 +83,6 @@ impl PolicySettings {
             quarantine_for: Duration::from_secs(600),
         }
     }
-}
-
-/// What a policy says about itself. Control characters are escaped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Description {
-    /// A short name.
-    pub name: String,
-    /// The policy's own version.
-    pub version: String,
-    /// What it does, in one sentence.
-    pub summary: String,
-    /// JSON Schema of its settings, as the policy wrote it; empty where there are none.
-    pub settings_schema: String,
-    /// Authors, licence and the like, by name.
-    pub metadata: Vec<(String, String)>,
 }
 
 /// A policy that was compiled, checked and linked once, and makes instances in microseconds. Cheap to clone.
@@ -188,7 +172,7 @@ impl Policy {
 
     /// The contract that it is built for.
     pub fn contract_version(&self) -> &'static str {
-        v0_1::VERSION
+        self.loaded.plan.exports.version().number()
     }
 
     /// Its limits.
@@ -262,11 +246,11 @@ impl Runtime {
         let compiled = self.compile(component, settings.sha256).await?;
         let names = Names::of(&self.0.engine, &compiled.component);
         let may_write = !grants.write.is_empty();
-        let roles = names.check(may_write)?;
+        let fit = names.check(self.0.spoken, may_write)?;
         let plan = Plan::link(
             Arc::clone(&self.0),
             &compiled.component,
-            &roles,
+            &fit,
             &settings.settings,
             &settings.limits,
             grants,
@@ -278,8 +262,8 @@ impl Runtime {
         Ok(Policy {
             loaded: Arc::new(Loaded {
                 name: settings.name.as_str().into(),
-                roles,
-                imports: names.imports(may_write),
+                roles: fit.roles,
+                imports: names.imports(self.0.spoken, may_write),
                 plan,
                 sha256: compiled.digest,
                 pinned,
@@ -312,31 +296,30 @@ impl Runtime {
     }
 }
 
-impl Description {
-    pub(super) fn within_bounds(from: lifecycle::Description) -> Result<Self, LoadProblem> {
-        let metadata: usize = from
+/// The description with its control characters escaped, or why it can't be taken.
+pub(super) fn within_bounds(told: Description) -> Result<Description, LoadProblem> {
+    let metadata: usize = told
+        .metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + METADATA_COST)
+        .sum();
+    let size = told.name.len()
+        + told.version.len()
+        + told.summary.len()
+        + told.settings_schema.len()
+        + metadata;
+    if size as u64 > MAX_DESCRIPTION {
+        return Err(LoadProblem::DescriptionTooLarge(size as u64));
+    }
+    Ok(Description {
+        name: shown(&told.name),
+        version: shown(&told.version),
+        summary: shown(&told.summary),
+        settings_schema: told.settings_schema,
+        metadata: told
             .metadata
             .iter()
-            .map(|(name, value)| name.len() + value.len() + METADATA_COST)
-            .sum();
-        let size = from.name.len()
-            + from.version.len()
-            + from.summary.len()
-            + from.settings_schema.len()
-            + metadata;
-        if size as u64 > MAX_DESCRIPTION {
-            return Err(LoadProblem::DescriptionTooLarge(size as u64));
-        }
-        Ok(Self {
-            name: shown(&from.name),
-            version: shown(&from.version),
-            summary: shown(&from.summary),
-            settings_schema: from.settings_schema,
-            metadata: from
-                .metadata
-                .iter()
-                .map(|(name, value)| (shown(name), shown(value)))
-                .collect(),
-        })
-    }
+            .map(|(name, value)| (shown(name), shown(value)))
+            .collect(),
+    })
 }

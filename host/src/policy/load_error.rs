@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::builtin::builtin_names;
 use super::cause::CallFailure;
 use super::source::MAX_COMPONENT;
-use crate::contract::v0_1;
+use crate::contract::ContractVersion;
+pub use crate::contract::SettingsProblem;
 use crate::digest::Digest;
 use crate::registry::RegistryError;
 use crate::trust::TrustError;
@@ -92,22 +93,35 @@ pub enum LoadProblem {
     /// It is built for a contract that this host does not speak.
     #[error(
         "it is built for the contract {}, and this host speaks {}: build it against the latter",
-        .0.join(", "),
-        v0_1::VERSION
+        found.join(", "),
+        ContractVersion::list(spoken)
     )]
-    UnknownVersion(Vec<String>),
+    UnknownVersion {
+        /// What it names.
+        found: Vec<String>,
+        /// What this host speaks.
+        spoken: &'static [ContractVersion],
+    },
+    /// Its imports and exports are of several contracts.
+    #[error("it is built for the contracts {} at once: build it against one of them", .0.join(" and "))]
+    SeveralVersions(Vec<String>),
     /// It imports what the host does not offer it.
     #[error("it imports what it is not offered:{}", list_imports(.0))]
     Imports(Vec<Import>),
     /// It lacks the interface that every policy exports.
-    #[error("it does not export `{}`, which every policy does", v0_1::LIFECYCLE)]
-    NoLifecycle,
+    #[error("it does not export `{0}`, which every policy does")]
+    NoLifecycle(&'static str),
     /// It exports no role.
     #[error("it exports none of the roles existence, fallback and retry")]
     NoRole,
     /// An import or export has another shape than the contract's.
-    #[error("it does not fit the contract {}", v0_1::VERSION)]
-    Shape(#[source] Cause),
+    #[error("it does not fit the contract {version}")]
+    Shape {
+        /// The contract that it is built for.
+        version: ContractVersion,
+        /// Where it differs.
+        source: Cause,
+    },
     /// A grant's template is wrong.
     #[error("{0}")]
     Grants(String),
@@ -139,13 +153,13 @@ impl From<RegistryError> for LoadProblem {
     }
 }
 
-/// One thing that a policy found wrong with its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SettingsProblem {
-    /// JSON Pointer (RFC 6901) to the value; empty for the settings as a whole.
-    pub pointer: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
+impl LoadProblem {
+    pub(super) fn shape(version: ContractVersion, error: wasmtime::Error) -> Self {
+        LoadProblem::Shape {
+            version,
+            source: error.into(),
+        }
+    }
 }
 
 /// An interface that a component imports.

@@ -39,6 +39,7 @@ mod world;
 #[cfg(test)]
 pub(crate) use tests::remembering;
 
+pub use crate::contract::Description;
 pub use builtin::builtin_names;
 pub(crate) use cause::shown;
 pub use cause::{CallFailure, Cause};
@@ -50,7 +51,7 @@ pub use inspection::Inspection;
 pub use limits::{
     LOG_LINE_COST, Limits, MAX_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES,
 };
-pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
+pub use load::{Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
 pub use obtain::{read_component, read_signatures, signature_file};
 pub use record::{

@@ -13,6 +13,7 @@ mod load;
 mod record;
 mod reuse;
 mod state;
+mod versions;
 pub(crate) mod wasi;
 pub(crate) mod world;
 

@@ -9,7 +9,7 @@ use crate::policy::host::Call;
 /// What a guest may write in one call, as it is told; more is taken all the same, as far as the call may hand over.
 const WRITE_AT_ONCE: u64 = 64 << 10;
 /// What each handle in a call of `poll` costs in fuel.
-const POLL_FUEL: u64 = 8;
+const POLL_FUEL: u64 = 64;
 
 /// `wasi:io/poll`: something to wait for. Its handle tells whether it is ready.
 pub(super) struct Pollable;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::redact::redact;
-use crate::contract::{Facts, v0_1};
+use crate::contract::{ContractVersion, Facts};
 use crate::digest::Digest;
 use crate::policy::{
     AskedFor, ComponentSource, Content, Decision, GrantValues, Grants, Instances, Limits, LogLine,
@@ -40,7 +40,7 @@ pub struct Header {
     pub tidegate: String,
     /// What fuel can be compared by; hexadecimal, as `tidegate version` shows it.
     pub engine: String,
-    /// The version of the contract between host and policies.
+    /// The newest version of the contract between host and policies that it speaks; each policy has its own.
     pub contract: String,
 }
 
@@ -51,7 +51,7 @@ impl Header {
             version: FORMAT_VERSION,
             tidegate: env!("CARGO_PKG_VERSION").to_owned(),
             engine: format!("{engine:016x}"),
-            contract: v0_1::VERSION.to_owned(),
+            contract: ContractVersion::NEWEST.to_string(),
         }
     }
 }

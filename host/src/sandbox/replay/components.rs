@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{ReplayError, Unfit};
-use crate::contract::v0_1;
+use crate::contract::ContractVersion;
 use crate::digest::Digest;
 use crate::policy::{ComponentSource, LoadProblem, Policy, PolicySettings, Runtime};
 use crate::registry::ReferenceError;
@@ -77,7 +77,7 @@ impl Components {
     async fn load(&self, recorded: &Recorded) -> Result<Policy, Unfit> {
         let line = &*recorded.policy;
         let path = || recorded.path.to_path_buf();
-        if line.contract != v0_1::VERSION {
+        if ContractVersion::spoken(&line.contract).is_none() {
             return Err(Unfit::Contract {
                 path: path(),
                 line: recorded.line,
