@@ -116,6 +116,12 @@ async fn a_cache_that_can_not_be_used_is_warned_about() -> Result<()> {
         ran.stderr.contains("file/components") && ran.stderr.contains("not kept"),
         "{ran:?}"
     );
+    // A pull is for the cache, or for a file.
+    let pull = ["policy", "pull", &pinned, "--cache", "file/components"];
+    let ran = desk.run(&pull)?;
+    failed_with(&ran, 1, &["nothing to keep it", "--output"])?;
+    let ran = desk.run(&[&pull as &[_], &["-o", "own.wasm"]].concat())?;
+    ensure!(ran.code == Some(0), "{ran:?}");
     Ok(())
 }
 
