@@ -125,9 +125,13 @@ fn a_key_that_nobody_trusts_vouches_for_nothing() -> Result<()> {
             &["signed by", &other, "`trust.keys` does not name"],
         )?;
     }
-    // Without keys nobody looks; with them, what has no signature runs unless it must have one.
+    // Without keys nobody looks, whatever is there; with them, what has no signature runs unless it must have one.
     taken(&desk, NEVER, "")?;
     fs::remove_file(desk.path("never.wasm.sig"))?;
+    fs::create_dir(desk.path("never.wasm.sig"))?;
+    taken(&desk, NEVER, "")?;
+    refused(&desk, NEVER, &trust(&[&own], false), &["never.wasm.sig"])?;
+    fs::remove_dir(desk.path("never.wasm.sig"))?;
     taken(&desk, NEVER, &trust(&[&own], false))?;
     Ok(())
 }

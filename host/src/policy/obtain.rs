@@ -74,7 +74,8 @@ async fn find(source: &ComponentSource) -> Result<Found, LoadProblem> {
         ComponentSource::Bytes(bytes) => alone(Arc::clone(bytes)),
         ComponentSource::File(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || of_file(&path))
+            let signed = !settings.trust.keys.is_empty();
+            tokio::task::spawn_blocking(move || of_file(&path, signed))
                 .await
                 .map_err(|error| LoadProblem::Compile(error.into()))??
         }
@@ -98,14 +99,15 @@ async fn find(source: &ComponentSource) -> Result<Found, LoadProblem> {
     }
 }
 
-fn of_file(path: &Path) -> Result<Found, LoadProblem> {
+/// `signed` says whether anybody will look at its signatures.
+fn of_file(path: &Path, signed: bool) -> Result<Found, LoadProblem> {
     let failed = |path: &Path, source| LoadProblem::Read {
         path: path.to_owned(),
         source,
     };
     let component = read(path, MAX_COMPONENT).map_err(|error| failed(path, error))?;
-    let signatures = match read_signatures(path) {
-        Ok(text) => Some(text),
+    let signatures = match signed.then(|| read_signatures(path)).transpose() {
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(failed(&signature_file(path), error)),
     };

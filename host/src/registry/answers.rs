@@ -49,6 +49,7 @@ pub(super) async fn read(
 pub(super) fn unreachable(url: &Url, error: reqwest::Error) -> RegistryError {
     RegistryError::Unreachable {
         host: authority(url),
+        tls: url.scheme() == "https",
         // The address may hold a signature that stands for credentials.
         source: error.without_url().into(),
     }

@@ -26,12 +26,12 @@ pub enum RegistryError {
         digest: Option<Digest>,
     },
     /// The registry gave no answer, or one that says that it can't answer now.
-    #[error(
-        "the registry {host} can't be reached: check the host and the network, or try again later"
-    )]
+    #[error("{}", unreachable(.host, *.tls))]
     Unreachable {
         /// The host.
         host: String,
+        /// Whether it was spoken to over TLS.
+        tls: bool,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -217,6 +217,18 @@ impl RegistryError {
     pub fn is_internal(&self) -> bool {
         matches!(self, RegistryError::Cache { .. } | RegistryError::Setup(_))
     }
+}
+
+fn unreachable(host: &str, tls: bool) -> String {
+    let plain = match tls {
+        true => {
+            "; one that speaks without TLS is to be named in `registry.plain_http`, or by `--plain-http`"
+        }
+        false => "",
+    };
+    format!(
+        "the registry {host} can't be reached: check the host and the network, or try again later{plain}"
+    )
 }
 
 fn unpinned(reference: &Reference, digest: Option<&Digest>) -> String {

@@ -116,6 +116,12 @@ async fn a_cache_that_can_not_be_used_is_warned_about() -> Result<()> {
         ran.stderr.contains("file/components") && ran.stderr.contains("not kept"),
         "{ran:?}"
     );
+    // A pull is for the cache, or for a file.
+    let pull = ["policy", "pull", &pinned, "--cache", "file/components"];
+    let ran = desk.run(&pull)?;
+    failed_with(&ran, 1, &["nothing to keep it", "--output"])?;
+    let ran = desk.run(&[&pull as &[_], &["-o", "own.wasm"]].concat())?;
+    ensure!(ran.code == Some(0), "{ran:?}");
     Ok(())
 }
 
@@ -136,5 +142,47 @@ async fn the_cache_is_an_image_layout() -> Result<()> {
     let digest = entry["digest"].as_str().context("no digest")?;
     let manifest = fs::read(blob(&desk, digest.trim_start_matches("sha256:")))?;
     assert_eq!(entry["size"], manifest.len());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_pull_at_once_and_a_crash_leaves_nothing_behind() -> Result<()> {
+    let desk = Desk::new()?;
+    let (registry, first) = stocked(&desk).await?;
+    let mut pinned = vec![first];
+    for (tag, mark) in [("2", b'x'), ("3", b'y')] {
+        change(&desk, mark)?;
+        pinned.push(pushed(&desk, &reference(&registry, tag))?);
+    }
+    let root = desk.path("cache/tidegate/components");
+    fs::create_dir_all(&root)?;
+    // What a writer that was killed leaves.
+    fs::write(root.join(".incoming-half"), "half")?;
+    let pulls: Vec<Result<_>> = std::thread::scope(|scope| {
+        let pull = |reference| desk.run(&["policy", "pull", reference]);
+        let all = pinned.iter().cycle().take(9);
+        let started: Vec<_> = all.map(|one| scope.spawn(move || pull(one))).collect();
+        let ended = started.into_iter().map(|one| one.join());
+        ended
+            .map(|ran| ran.unwrap_or_else(|_| anyhow::bail!("it panicked")))
+            .collect()
+    });
+    for ran in pulls {
+        let ran = ran?;
+        ensure!(ran.code == Some(0) && ran.stderr.is_empty(), "{ran:?}");
+    }
+    registry.take_seen();
+    for reference in &pinned {
+        let pulled = desk.json(&["policy", "pull", reference])?;
+        ensure!(pulled["origin"] == "cache", "{pulled}");
+    }
+    let kept = desk.json(&["policy", "list"])?;
+    assert_eq!(
+        kept["components"].as_array().map(Vec::len),
+        Some(3),
+        "{kept}"
+    );
+    ensure!(!root.join(".incoming-half").exists());
+    assert_eq!(desk.cached()?.len(), 11);
     Ok(())
 }

@@ -1,5 +1,5 @@
 use anyhow::{Result, ensure};
-use tidegate_tests::registry::{Desk, NEVER, Trick};
+use tidegate_tests::registry::{Desk, NEVER, Registry, Trick};
 
 use crate::{failed_with, pushed, reference, stocked};
 
@@ -148,5 +148,35 @@ async fn simulated_worlds_take_components_from_registries() -> Result<()> {
     ];
     let ran = desk.run(&explore)?;
     ensure!(ran.code == Some(0), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_component_of_a_registry_decided_is_decided_again() -> Result<()> {
+    let desk = Desk::new()?;
+    let registry = Registry::start().await?;
+    let tag = format!("oci://{}/acme/presence:1", registry.host());
+    std::fs::copy("../plugins/bundled/presence.wasm", desk.path(NEVER))?;
+    let pinned = pushed(&desk, &tag)?;
+    let text = format!(
+        "[node]\nid = \"n1\"\n[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[store]\nurl = \"file://{}\"\n\
+         [registry]\nallow_tags = true\n[policies.own]\ncomponent = \"{tag}\"\nsettings = {{ settle = \"0s\" }}\n\
+         [sync]\nexistence = [\"own\"]\nfallback = []\nretry = []\nstart_jitter = \"0s\"\n",
+        desk.path("store").display()
+    );
+    std::fs::write(desk.path("tidegate.toml"), text)?;
+    std::fs::create_dir(desk.path("staging/app"))?;
+    let schema = r#"{"fields":[],"metadata":{}}"#;
+    std::fs::write(desk.path("staging/app/schema.json"), schema)?;
+    let ran = desk.run(&["run", "--until-settled", "--record", "decisions"])?;
+    ensure!(ran.code == Some(0), "{ran:?}");
+    // By what the tag meant then, from the cache.
+    drop(registry);
+    let replayed = desk.json(&["policy", "replay", "decisions"])?;
+    ensure!(replayed["same"].as_u64() > Some(0), "{replayed}");
+    ensure!(replayed["different"] == 0, "{replayed}");
+    std::fs::remove_dir_all(desk.path("cache"))?;
+    let ran = desk.run(&["policy", "replay", "decisions"])?;
+    failed_with(&ran, 2, &[&pinned, "can't be had", "--policy"])?;
     Ok(())
 }

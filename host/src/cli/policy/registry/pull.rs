@@ -58,8 +58,13 @@ impl Pull {
             }
             None => Vec::new(),
         };
-        if let Some(output) = &self.output {
-            write(output, &fetched)?;
+        match &self.output {
+            Some(output) => write(output, &fetched)?,
+            None if fetched.origin == Origin::Unkept => {
+                let nowhere = "the component was pulled, and there is nothing to keep it: mend the cache, or give `--output FILE`";
+                return Err(anyhow::anyhow!(nowhere).into());
+            }
+            None => {}
         }
         let document = Document {
             version: 1,
