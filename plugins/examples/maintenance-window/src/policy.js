@@ -1,6 +1,6 @@
 // What the component exports: the contract's interfaces, joined to the logic in the other files, which knows nothing of
 // WebAssembly.
-import { decide as decideWith } from './decide.js';
+import { decide as decideWith } from './logic.js';
 import { parse, schema } from './settings.js';
 
 // One instance has one configuration for all of its life. Nothing else is kept here: an instance may live for one

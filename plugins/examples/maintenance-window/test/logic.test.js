@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decide } from '../src/decide.js';
+import { decide } from '../src/logic.js';
 import { parse } from '../src/settings.js';
 import { HOURS, LARGEST, MINUTES, at, facts, storeFailure } from './facts.js';
 
