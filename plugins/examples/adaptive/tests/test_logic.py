@@ -1,10 +1,10 @@
 import json
 import unittest
 
-from world import KIND, LARGEST, NOW, State, facts
-
 import settings
 from logic import decide
+
+from .world import KIND, LARGEST, NOW, State, facts
 
 DEFAULTS = settings.parse("{}")
 

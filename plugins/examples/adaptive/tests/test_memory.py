@@ -1,11 +1,11 @@
 import unittest
 
-from world import KIND, NOW, State, facts
-
 import settings
-from logic import decide
 from ladder import RUNGS, Experience
+from logic import decide
 from memory import Proposal
+
+from .world import KIND, NOW, State, facts
 
 DEFAULTS = settings.parse("{}")
 LAST = Proposal(KIND, 3, NOW)

@@ -1,6 +1,5 @@
 import unittest
 
-import world  # noqa: F401
 from settings import Problem, Settings, parse
 
 

@@ -1,12 +1,8 @@
-"""What the logic sees of the host, and where it stands."""
+"""What the logic sees of the host."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
-
-from memory import Memory, StateFailed  # noqa: E402
+from memory import Memory, StateFailed
 
 NOW = 1_800_000_000_000
 LARGEST = 2**64 - 1
