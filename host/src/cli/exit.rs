@@ -48,6 +48,9 @@ pub const DIFFERENT: u8 = 3;
 /// Those of `policy explore`.
 pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal, 2 usage or configuration, 3 some \
                                   property does not hold, 5 policy unusable.";
+/// Those of `policy inspect`.
+pub(super) const INSPECT: &str =
+    "Exit codes: 0 it loads, 1 internal, 2 it would not load, can't be read, or usage.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";

@@ -143,7 +143,7 @@ impl CallFailure {
 }
 
 /// A guest's words, cut to [`MAX_WORDS`] and with control characters escaped, so that they can't disturb a terminal.
-pub(super) fn shown(words: &str) -> String {
+pub(crate) fn shown(words: &str) -> String {
     if words.len() <= MAX_WORDS {
         return escaped(words);
     }

@@ -3,69 +3,91 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::cause::shown;
 use super::load_error::{Import, LoadProblem, Offer};
 use crate::contract::{Role, v0_1};
 
-/// The roles that a component fills.
+/// The names of what a component imports and exports.
 ///
 /// Names are compared exactly: Wasmtime itself would take a component of another patch version for this one, and only
 /// find at instantiation that a record has changed.
-pub(super) fn inspect(
-    engine: &Engine,
-    component: &Component,
-    may_write: bool,
-) -> Result<Vec<Role>, LoadProblem> {
-    let kind = component.component_type();
-    let imports: Vec<&str> = kind.imports(engine).map(|(name, _)| name).collect();
-    let exports: Vec<&str> = kind.exports(engine).map(|(name, _)| name).collect();
-    check_versions(imports.iter().chain(&exports))?;
-    check_imports(&imports, may_write)?;
-    if !exports.contains(&v0_1::LIFECYCLE) {
-        return Err(LoadProblem::NoLifecycle);
-    }
-    let roles: Vec<Role> = Role::ALL
-        .into_iter()
-        .filter(|role| exports.contains(&v0_1::role_interface(*role)))
-        .collect();
-    if roles.is_empty() {
-        return Err(LoadProblem::NoRole);
-    }
-    Ok(roles)
+pub(super) struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
 }
 
-fn check_versions<'a>(names: impl Iterator<Item = &'a &'a str>) -> Result<(), LoadProblem> {
-    let mut unknown: Vec<String> = names
-        .filter_map(|name| name.strip_prefix(v0_1::PACKAGE))
-        .map(|name| {
-            name.split_once('@')
-                .map_or("without a version", |(_, version)| version)
-        })
-        .filter(|version| *version != v0_1::VERSION)
-        .map(str::to_owned)
-        .collect();
-    unknown.sort();
-    unknown.dedup();
-    match unknown.is_empty() {
-        true => Ok(()),
-        false => Err(LoadProblem::UnknownVersion(unknown)),
+impl Names {
+    pub(super) fn of(engine: &Engine, component: &Component) -> Self {
+        let kind = component.component_type();
+        Self {
+            imports: kind.imports(engine).map(|(name, _)| name.into()).collect(),
+            exports: kind.exports(engine).map(|(name, _)| name.into()).collect(),
+        }
     }
-}
 
-fn check_imports(names: &[&str], may_write: bool) -> Result<(), LoadProblem> {
-    let imports: Vec<Import> = names
-        .iter()
-        .map(|name| Import {
-            name: (*name).to_owned(),
-            offer: match *name {
-                name if v0_1::OFFERED.contains(&name) => Offer::Offered,
-                v0_1::WRITER if may_write => Offer::Offered,
-                v0_1::WRITER => Offer::NeedsGrant,
-                _ => Offer::Unknown,
-            },
-        })
-        .collect();
-    match imports.iter().all(|import| import.offer == Offer::Offered) {
-        true => Ok(()),
-        false => Err(LoadProblem::Imports(imports)),
+    /// The roles that the component fills, when it may be linked.
+    pub(super) fn check(&self, may_write: bool) -> Result<Vec<Role>, LoadProblem> {
+        let mut unknown = self.versions();
+        unknown.retain(|version| version != v0_1::VERSION);
+        if !unknown.is_empty() {
+            return Err(LoadProblem::UnknownVersion(unknown));
+        }
+        let imports = self.imports(may_write);
+        if imports.iter().any(|import| !import.offer.is_linked()) {
+            return Err(LoadProblem::Imports(imports));
+        }
+        if !self.exports(v0_1::LIFECYCLE) {
+            return Err(LoadProblem::NoLifecycle);
+        }
+        match self.roles() {
+            roles if roles.is_empty() => Err(LoadProblem::NoRole),
+            roles => Ok(roles),
+        }
+    }
+
+    /// The versions of the contract that the names are of, each once.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let mut versions: Vec<String> = self
+            .imports
+            .iter()
+            .chain(&self.exports)
+            .filter_map(|name| name.strip_prefix(v0_1::PACKAGE))
+            .map(|name| {
+                name.split_once('@')
+                    .map_or("without a version", |(_, version)| version)
+            })
+            .map(shown)
+            .collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    }
+
+    /// All imports, and whether the host has them.
+    pub(super) fn imports(&self, may_write: bool) -> Vec<Import> {
+        self.imports
+            .iter()
+            .map(|name| Import {
+                name: shown(name),
+                offer: match name.as_str() {
+                    name if v0_1::OFFERED.contains(&name) => Offer::Offered,
+                    v0_1::WRITER if may_write => Offer::Offered,
+                    v0_1::WRITER => Offer::NeedsGrant,
+                    _ => Offer::Unknown,
+                },
+            })
+            .collect()
+    }
+
+    /// The roles whose interfaces are exported.
+    pub(super) fn roles(&self) -> Vec<Role> {
+        Role::ALL
+            .into_iter()
+            .filter(|role| self.exports(v0_1::role_interface(*role)))
+            .collect()
+    }
+
+    fn exports(&self, interface: &str) -> bool {
+        self.exports.iter().any(|name| name == interface)
     }
 }

@@ -11,14 +11,13 @@ use super::cause::shown;
 use super::engine;
 use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
-use super::inspect::inspect;
-use super::instance::Exports;
+use super::inspect::Names;
 use super::limits::Limits;
 use super::load_error::{LoadError, LoadProblem};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
-use super::source::{ComponentSource, compile};
+use super::source::{Compiled, ComponentSource, compile};
 use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
 use crate::contract::{Role, v0_1};
 use crate::digest::Digest;
@@ -82,7 +81,7 @@ impl PolicySettings {
 }
 
 /// What a policy says about itself. Control characters are escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Description {
     /// A short name.
     pub name: String,
@@ -231,39 +230,22 @@ impl Runtime {
             return Err(LoadProblem::SettingsShape);
         }
         let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
-        let shared = Arc::clone(&self.0);
-        let compiled = {
-            let (shared, source) = (Arc::clone(&shared), settings.component.clone());
-            let pin = settings.sha256;
-            tokio::task::spawn_blocking(move || {
-                compile(
-                    &shared.engine,
-                    &shared.known,
-                    shared.cache.as_ref(),
-                    &source,
-                    pin,
-                )
-            })
-            .await
-            .map_err(|error| LoadProblem::Compile(error.into()))??
-        };
-        let may_write = !grants.write.is_empty();
-        let roles = inspect(&shared.engine, &compiled.component, may_write)?;
-        let linker = match may_write {
-            true => &shared.writing_linker,
-            false => &shared.linker,
-        };
-        let shape = |error: wasmtime::Error| LoadProblem::Shape(error.into());
-        let pre = linker.instantiate_pre(&compiled.component).map_err(shape)?;
-        let plan = Plan {
-            exports: Exports::find(&pre, &roles).map_err(shape)?,
-            pre,
-            settings: settings.settings.to_string(),
-            limits: settings.limits.clone(),
-            grants: Arc::new(grants),
-            shared,
-        };
-        let description = plan.rehearse().await?;
+        let compiled = self
+            .compile(settings.component.clone(), settings.sha256)
+            .await?;
+        let names = Names::of(&self.0.engine, &compiled.component);
+        let roles = names.check(!grants.write.is_empty())?;
+        let plan = Plan::link(
+            Arc::clone(&self.0),
+            &compiled.component,
+            &roles,
+            &settings.settings,
+            &settings.limits,
+            grants,
+        )?;
+        let rehearsal = plan.rehearse().await;
+        rehearsal.outcome?;
+        let description = rehearsal.description.unwrap_or_default();
         let own = Own::new(settings, self.0.slots.clone(), settings.instances);
         Ok(Policy {
             loaded: Arc::new(Loaded {
@@ -276,6 +258,26 @@ impl Runtime {
             }),
             own: Arc::new(own),
         })
+    }
+
+    /// Reads and compiles a component, off the threads that tasks run on.
+    pub(super) async fn compile(
+        &self,
+        source: ComponentSource,
+        pin: Option<Digest>,
+    ) -> Result<Compiled, LoadProblem> {
+        let shared = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || {
+            compile(
+                &shared.engine,
+                &shared.known,
+                shared.cache.as_ref(),
+                &source,
+                pin,
+            )
+        })
+        .await
+        .map_err(|error| LoadProblem::Compile(error.into()))?
     }
 }
 

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::builtin::builtin_names;
 use super::cause::CallFailure;
 use super::source::MAX_COMPONENT;
@@ -124,7 +126,7 @@ pub enum LoadProblem {
 }
 
 /// One thing that a policy found wrong with its settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SettingsProblem {
     /// JSON Pointer (RFC 6901) to the value; empty for the settings as a whole.
     pub pointer: String,
@@ -133,23 +135,33 @@ pub struct SettingsProblem {
 }
 
 /// An interface that a component imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Import {
-    /// Its name.
+    /// Its name; control characters are escaped.
     pub name: String,
     /// Whether the host has it.
     pub offer: Offer,
 }
 
 /// Whether the host offers an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Offer {
     /// Yes.
     Offered,
     /// Only with `grants.write`.
     NeedsGrant,
+    /// It is part of WASI: it is there, with nothing inside.
+    Sealed,
     /// No.
     Unknown,
+}
+
+impl Offer {
+    /// Whether a component that imports it can be linked as things are.
+    pub fn is_linked(self) -> bool {
+        matches!(self, Offer::Offered | Offer::Sealed)
+    }
 }
 
 fn list_imports(imports: &[Import]) -> String {
@@ -159,6 +171,7 @@ fn list_imports(imports: &[Import]) -> String {
             let offer = match import.offer {
                 Offer::Offered => "offered",
                 Offer::NeedsGrant => "needs a grant: name a prefix in `grants.write`",
+                Offer::Sealed => "sealed",
                 Offer::Unknown if import.name.starts_with("wasi:") => {
                     "unknown: build the policy without WASI"
                 }

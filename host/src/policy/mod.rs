@@ -17,6 +17,7 @@ mod grants;
 mod guard;
 mod host;
 mod inspect;
+mod inspection;
 mod instance;
 mod limits;
 mod load;
@@ -37,11 +38,13 @@ mod world;
 pub(crate) use tests::remembering;
 
 pub use builtin::builtin_names;
+pub(crate) use cause::shown;
 pub use cause::{CallFailure, Cause};
 pub use chain::{Asked, Chain, WrongRole};
 pub use engine::Allocation;
 pub use grants::{GrantValues, Grants};
 pub use guard::{Guard, GuardStatus, Standing};
+pub use inspection::Inspection;
 pub use limits::{
     LOG_LINE_COST, Limits, MAX_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES,
 };

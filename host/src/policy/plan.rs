@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Component, InstancePre};
 
 use super::cause::{CallFailure, Cause};
 use super::deadline::{self, Timed};
@@ -12,7 +12,9 @@ use super::instance::{Exports, Seat};
 use super::limits::Limits;
 use super::load::Description;
 use super::load_error::LoadProblem;
+use super::report::Usage;
 use super::runtime::Shared;
+use crate::contract::Role;
 use crate::time::Clock;
 
 /// Everything that one instance after another is made from.
@@ -27,6 +29,31 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Links a component that [`Names::check`](super::inspect::Names::check) lets pass.
+    pub(super) fn link(
+        shared: Arc<Shared>,
+        component: &Component,
+        roles: &[Role],
+        settings: &serde_json::Value,
+        limits: &Limits,
+        grants: GrantSet,
+    ) -> Result<Self, LoadProblem> {
+        let linker = match grants.write.is_empty() {
+            true => &shared.linker,
+            false => &shared.writing_linker,
+        };
+        let shape = |error: wasmtime::Error| LoadProblem::Shape(error.into());
+        let pre = linker.instantiate_pre(component).map_err(shape)?;
+        Ok(Self {
+            exports: Exports::find(&pre, roles).map_err(shape)?,
+            pre,
+            settings: settings.to_string(),
+            limits: limits.clone(),
+            grants: Arc::new(grants),
+            shared,
+        })
+    }
+
     /// A store for one more instance. The caller holds a slot for it, and drops the store first.
     pub(super) fn seat(&self, clock: &Arc<dyn Clock>) -> Seat {
         let call = Call::new(&self.limits, Arc::clone(&self.grants), Arc::clone(clock));
@@ -55,39 +82,76 @@ impl Plan {
     }
 
     /// Makes an instance as a decision would, under the same limits, and asks it for everything but a verdict.
-    pub(super) async fn rehearse(&self) -> Result<Description, LoadProblem> {
+    pub(super) async fn rehearse(&self) -> Rehearsal {
         let failed = |during, source| LoadProblem::Failed { during, source };
-        let starting = |failure| failed("starting", failure);
+        let mut rehearsal = Rehearsal {
+            description: None,
+            usage: Usage::default(),
+            outcome: Ok(()),
+        };
         let slots = &self.shared.slots;
-        let _slot = slots.take(self.limits.deadline).await.map_err(starting)?;
+        let _slot = match slots.take(self.limits.deadline).await {
+            Ok(slot) => slot,
+            Err(failure) => {
+                rehearsal.outcome = Err(failed("starting", failure));
+                return rehearsal;
+            }
+        };
         let mut seat = self.seat(slots.clock());
-        seat.begin(&self.limits, self.shared.yields())
-            .map_err(starting)?;
         let timed = self
-            .timed(&**slots.clock(), async {
-                let stopped = |during| {
-                    move |error: wasmtime::Error| failed(during, CallFailure::from_wasmtime(&error))
-                };
-                seat.instantiate(&self.pre)
-                    .await
-                    .map_err(stopped("making an instance"))?;
-                seat.probe(&self.exports)
-                    .map_err(|error| LoadProblem::Shape(error.into()))?;
-                let description = seat
-                    .describe(&self.exports)
-                    .await
-                    .map_err(stopped("`describe`"))?;
-                let description = Description::within_bounds(description)?;
-                seat.configure(&self.exports, &self.settings)
-                    .await
-                    .map_err(stopped("`configure`"))?
-                    .map_err(LoadProblem::Settings)?;
-                Ok(description)
-            })
+            .timed(
+                &**slots.clock(),
+                self.perform(&mut seat, &mut rehearsal.description),
+            )
             .await;
-        match timed.output {
+        rehearsal.usage = Usage {
+            fuel: self.limits.fuel.saturating_sub(seat.fuel_left()),
+            elapsed: timed.elapsed,
+            running: timed.running,
+            ..seat.data().finish().usage
+        };
+        rehearsal.outcome = match timed.output {
             Some(output) => output,
             None => Err(failed("`describe` or `configure`", self.late(&timed))),
-        }
+        };
+        rehearsal
     }
+
+    /// What [`rehearse`](Self::rehearse) does against the deadline.
+    async fn perform(
+        &self,
+        seat: &mut Seat,
+        description: &mut Option<Description>,
+    ) -> Result<(), LoadProblem> {
+        let failed = |during, source| LoadProblem::Failed { during, source };
+        let stopped = |during| {
+            move |error: wasmtime::Error| failed(during, CallFailure::from_wasmtime(&error))
+        };
+        seat.begin(&self.limits, self.shared.yields())
+            .map_err(|failure| failed("starting", failure))?;
+        seat.instantiate(&self.pre)
+            .await
+            .map_err(stopped("making an instance"))?;
+        seat.probe(&self.exports)
+            .map_err(|error| LoadProblem::Shape(error.into()))?;
+        let told = seat
+            .describe(&self.exports)
+            .await
+            .map_err(stopped("`describe`"))?;
+        *description = Some(Description::within_bounds(told)?);
+        seat.configure(&self.exports, &self.settings)
+            .await
+            .map_err(stopped("`configure`"))?
+            .map_err(LoadProblem::Settings)
+    }
+}
+
+/// What came of [`Plan::rehearse`].
+pub(super) struct Rehearsal {
+    /// What the policy says about itself, where it came so far.
+    pub(super) description: Option<Description>,
+    /// What it used.
+    pub(super) usage: Usage,
+    /// Whether it may be asked for verdicts.
+    pub(super) outcome: Result<(), LoadProblem>,
 }

@@ -29,6 +29,32 @@ pub enum ComponentSource {
     Bytes(Arc<[u8]>),
 }
 
+impl ComponentSource {
+    /// The component as it is, whatever it is; see [`Runtime::inspect`](super::Runtime::inspect) for what.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read, no bundled policy has that name, or it is over [`MAX_COMPONENT`].
+    pub fn read(&self) -> Result<Arc<[u8]>, LoadProblem> {
+        let bytes: Arc<[u8]> = match self {
+            ComponentSource::Builtin(name) => builtin::component(name)
+                .ok_or_else(|| LoadProblem::UnknownBuiltin(name.clone()))?
+                .into(),
+            ComponentSource::Bytes(bytes) => Arc::clone(bytes),
+            ComponentSource::File(path) => read_file(path)
+                .map_err(|source| LoadProblem::Read {
+                    path: path.clone(),
+                    source,
+                })?
+                .into(),
+        };
+        if bytes.len() as u64 > MAX_COMPONENT {
+            return Err(LoadProblem::TooLarge);
+        }
+        Ok(bytes)
+    }
+}
+
 impl fmt::Display for ComponentSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -85,7 +111,7 @@ pub(super) fn compile(
     source: &ComponentSource,
     pin: Option<Digest>,
 ) -> Result<Compiled, LoadProblem> {
-    let bytes = read(source)?;
+    let bytes = source.read()?;
     let digest = Digest::of(&bytes);
     if let Some(expected) = pin.filter(|pin| *pin != digest) {
         return Err(LoadProblem::DigestMismatch {
@@ -110,25 +136,6 @@ pub(super) fn compile(
         tracing::warn!(%error, "can't keep a compiled policy in the cache: the next start compiles it again");
     }
     Ok(Compiled { digest, component })
-}
-
-fn read(source: &ComponentSource) -> Result<Arc<[u8]>, LoadProblem> {
-    let bytes: Arc<[u8]> = match source {
-        ComponentSource::Builtin(name) => builtin::component(name)
-            .ok_or_else(|| LoadProblem::UnknownBuiltin(name.clone()))?
-            .into(),
-        ComponentSource::Bytes(bytes) => Arc::clone(bytes),
-        ComponentSource::File(path) => read_file(path)
-            .map_err(|source| LoadProblem::Read {
-                path: path.clone(),
-                source,
-            })?
-            .into(),
-    };
-    if bytes.len() as u64 > MAX_COMPONENT {
-        return Err(LoadProblem::TooLarge);
-    }
-    Ok(bytes)
 }
 
 /// The file's bytes, one over [`MAX_COMPONENT`] at most.

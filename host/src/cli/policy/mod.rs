@@ -1,6 +1,8 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod component;
 mod explore;
+mod inspect;
 mod replay;
 mod schema;
 mod test;
@@ -41,6 +43,12 @@ enum Command {
     /// written as a scenario.
     #[command(after_help = exit::EXPLORE)]
     Explore(explore::Explore),
+    /// Tell what a component is, or why it would not load
+    ///
+    /// Reads the component, compares what it imports with what hosts offer, makes one instance of it and lets it describe
+    /// itself. Needs no configuration.
+    #[command(after_help = exit::INSPECT)]
+    Inspect(inspect::Inspect),
 }
 
 impl Policy {
@@ -50,6 +58,7 @@ impl Policy {
             Command::Schema(command) => command.run(),
             Command::Replay(command) => command.run(log).await,
             Command::Explore(command) => command.run(log).await,
+            Command::Inspect(command) => command.run(log).await,
         }
     }
 }

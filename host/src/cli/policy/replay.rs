@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::cli::output::{Paint, Tone};
 use crate::cli::{CommandError, DIFFERENT, SETTLED, log};
 use crate::contract::{LocalState, RemoteState};
-use crate::policy::ComponentSource;
 use crate::sandbox::record::read::{Source, sources};
 use crate::sandbox::replay::{
     Aspect, Example, Group, Progress, Replacement, ReplayError, Report, replay,
@@ -50,10 +49,7 @@ impl FromStr for Stand {
             .ok_or_else(|| "write it as NAME=FILE.wasm, or NAME=builtin:NAME".to_owned())?;
         Ok(Self(Replacement {
             policy: policy.to_owned(),
-            component: match component.strip_prefix("builtin:") {
-                Some(name) => ComponentSource::Builtin(name.to_owned()),
-                None => ComponentSource::File(component.into()),
-            },
+            component: super::component::source(component),
         }))
     }
 }

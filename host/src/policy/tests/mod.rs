@@ -8,6 +8,7 @@ mod chain;
 pub(crate) mod guest;
 mod hostile;
 mod imports;
+mod inspection;
 mod load;
 mod record;
 mod reuse;

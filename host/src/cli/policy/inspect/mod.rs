@@ -1,0 +1,52 @@
+//! `tidegate policy inspect`.
+
+mod report;
+mod settings;
+mod words;
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use self::report::Report;
+use super::super::output::{self, Paint};
+use super::super::{CommandError, SETTLED, USAGE, log};
+use super::component;
+use crate::policy::{Runtime, RuntimeSettings};
+
+/// Tell what a component is, or why it would not load.
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    /// The component: a `.wasm` file, or `builtin:NAME`
+    #[arg(value_name = "FILE")]
+    component: String,
+    /// Print JSON: a documented, versioned contract
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        log.start(None, "warn")?;
+        let bytes = component::source(&self.component)
+            .read()
+            .map_err(|problem| CommandError::Usage(output::causes(&problem)))?;
+        let settings = RuntimeSettings {
+            slots: 1,
+            idle: 0,
+            ..RuntimeSettings::default()
+        };
+        let runtime = Runtime::new(settings).map_err(crate::agent::AgentError::from)?;
+        let inspection = runtime.inspect(bytes).await;
+        let report = Report::new(self.component, inspection);
+        let text = match self.json {
+            true => serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)? + "\n",
+            false => words::for_people(&report, Paint::stdout()),
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(match report.loads {
+            true => SETTLED,
+            false => USAGE,
+        })
+    }
+}

@@ -1,0 +1,70 @@
+use serde::Serialize;
+
+use super::settings::{self, Setting};
+use crate::cli::output;
+use crate::contract::Role;
+use crate::digest::Digest;
+use crate::policy::{Description, Import, Inspection, SettingsProblem};
+
+/// `policy inspect --json`, version 1.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    version: u32,
+    /// How it was named.
+    pub(super) component: String,
+    /// Whether a host would load it, given its grants and settings.
+    pub(super) loads: bool,
+    /// Why not.
+    pub(super) problem: Option<String>,
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
+    pub(super) initial_memory: Option<u64>,
+    /// The contract versions that its imports and exports name.
+    pub(super) contracts: Vec<String>,
+    pub(super) roles: Vec<Role>,
+    pub(super) imports: Vec<Import>,
+    pub(super) description: Option<Description>,
+    /// What its settings schema says, key by key.
+    pub(super) settings: Vec<Setting>,
+    /// What it finds wrong with empty settings.
+    pub(super) settings_wanted: Vec<SettingsProblem>,
+    /// What starting it took.
+    pub(super) start: Option<Start>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Start {
+    pub(super) fuel: u64,
+    pub(super) peak_memory: u64,
+}
+
+impl Report {
+    pub(super) fn new(component: String, inspection: Inspection) -> Self {
+        let schema = inspection
+            .description
+            .as_ref()
+            .map(|description| description.settings_schema.as_str());
+        Self {
+            version: 1,
+            component,
+            loads: inspection.problem.is_none(),
+            problem: inspection
+                .problem
+                .as_ref()
+                .map(|problem| output::causes(problem)),
+            sha256: inspection.digest,
+            size: inspection.size,
+            initial_memory: inspection.initial_memory,
+            contracts: inspection.versions,
+            roles: inspection.roles,
+            imports: inspection.imports,
+            settings: schema.map(settings::of_schema).unwrap_or_default(),
+            description: inspection.description,
+            settings_wanted: inspection.wanted,
+            start: inspection.start.map(|usage| Start {
+                fuel: usage.fuel,
+                peak_memory: usage.peak_memory,
+            }),
+        }
+    }
+}
