@@ -5,6 +5,7 @@ use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
+use crate::sandbox::bench::BenchError;
 use crate::sandbox::record::RecordError;
 use crate::sandbox::replay::ReplayError;
 use crate::sync::Tally;
@@ -51,6 +52,9 @@ pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal
 /// Those of `policy inspect`.
 pub(super) const INSPECT: &str =
     "Exit codes: 0 it loads, 1 internal, 2 it would not load, can't be read, or usage.";
+/// Those of `policy bench`.
+pub(super) const BENCH: &str = "Exit codes: 0 measured, 1 internal, 2 usage or a scenario that can't be used, 3 measured, and the policy failed \
+                                in some decision, 5 policy unusable.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
@@ -82,6 +86,9 @@ pub enum CommandError {
     /// Making recorded decisions again.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Measuring a policy.
+    #[error(transparent)]
+    Bench(#[from] Box<BenchError>),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -99,6 +106,7 @@ impl CommandError {
             CommandError::Record(_) => USAGE,
             CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
             CommandError::Replay(_) => USAGE,
+            CommandError::Bench(error) => of_bench(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
     }
@@ -116,6 +124,18 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Conditions { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
         AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
+    }
+}
+
+fn of_bench(error: &BenchError) -> u8 {
+    match error {
+        BenchError::Load(_) | BenchError::Settings(_) => POLICY,
+        BenchError::Scenario { source, .. } => of_agent(source),
+        BenchError::Read { .. }
+        | BenchError::NotThere(_)
+        | BenchError::NoSuchName(_)
+        | BenchError::NeverAsked => USAGE,
+        BenchError::Runtime(_) | BenchError::Cache(_) | BenchError::Defect(_) => INTERNAL,
     }
 }
 

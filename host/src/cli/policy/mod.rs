@@ -1,5 +1,6 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod bench;
 mod component;
 mod explore;
 mod inspect;
@@ -49,6 +50,12 @@ enum Command {
     /// itself. Needs no configuration.
     #[command(after_help = exit::INSPECT)]
     Inspect(inspect::Inspect),
+    /// Measure what a policy costs, beside the bundled policy of its role
+    ///
+    /// Both are asked the same questions in turns: decisions that come with Tidegate, or all that scenarios ask. Tells
+    /// latency with fresh and with reused instances, fuel and memory a decision, and what loading costs.
+    #[command(after_help = exit::BENCH)]
+    Bench(bench::Bench),
 }
 
 impl Policy {
@@ -59,6 +66,7 @@ impl Policy {
             Command::Replay(command) => command.run(log).await,
             Command::Explore(command) => command.run(log).await,
             Command::Inspect(command) => command.run(log).await,
+            Command::Bench(command) => command.run(log).await,
         }
     }
 }
