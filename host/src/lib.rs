@@ -4,6 +4,7 @@
 //! no verdict can break.
 
 pub mod agent;
+pub mod author;
 pub mod cli;
 pub mod config;
 pub mod contract;

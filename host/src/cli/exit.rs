@@ -2,6 +2,9 @@
 
 use super::place::Placed;
 use crate::agent::AgentError;
+use crate::author::ScaffoldError;
+use crate::author::build::BuildError;
+use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
@@ -55,6 +58,15 @@ pub(super) const INSPECT: &str =
 /// Those of `policy bench`.
 pub(super) const BENCH: &str = "Exit codes: 0 measured, 1 internal, 2 usage or a scenario that can't be used, 3 measured, and the policy failed \
                                 in some decision, 5 policy unusable.";
+/// Those of `policy new`.
+pub(super) const NEW: &str =
+    "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
+/// Those of `policy build`.
+pub(super) const BUILD: &str = "Exit codes: 0 built, 1 internal, 2 usage, no project, or a tool that is missing, 5 the project \
+                                does not compile, or makes a component that no host loads.";
+/// Those of `policy bundle`.
+pub(super) const BUNDLE: &str = "Exit codes: 0 built, or all agrees, 1 internal, 2 usage, no checkout, or a compiler that is \
+                                 missing, 3 components, manifests and sources disagree, 5 a guest does not compile.";
 /// Those of commands that only read.
 pub(super) const READ: &str =
     "Exit codes: 0 shown, 1 internal, 2 usage, configuration or no ledger.";
@@ -89,6 +101,15 @@ pub enum CommandError {
     /// Measuring a policy.
     #[error(transparent)]
     Bench(#[from] Box<BenchError>),
+    /// A new project.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
+    /// A project's component.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The bundled components.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -107,6 +128,10 @@ impl CommandError {
             CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
             CommandError::Replay(_) => USAGE,
             CommandError::Bench(error) => of_bench(error),
+            CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
+            CommandError::Scaffold(_) => USAGE,
+            CommandError::Build(error) => of_build(error),
+            CommandError::Bundle(error) => of_bundle(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
     }
@@ -136,6 +161,33 @@ fn of_bench(error: &BenchError) -> u8 {
         | BenchError::NoSuchName(_)
         | BenchError::NeverAsked => USAGE,
         BenchError::Runtime(_) | BenchError::Cache(_) | BenchError::Defect(_) => INTERNAL,
+    }
+}
+
+fn of_build(error: &BuildError) -> u8 {
+    use BuildError::{
+        Ambiguous, Compile, Component, Contract, Io, Missing, Name, NoProject, Refused, Shape,
+        TooLarge,
+    };
+    match error {
+        NoProject(_) | Ambiguous(..) | Missing(_) => USAGE,
+        Compile { .. }
+        | Shape(_)
+        | Contract(_)
+        | Component(_)
+        | TooLarge(_)
+        | Refused(_)
+        | Name(_) => POLICY,
+        Io { .. } => INTERNAL,
+    }
+}
+
+fn of_bundle(error: &BundleError) -> u8 {
+    match error {
+        BundleError::NoRepository(_) | BundleError::Missing(_) => USAGE,
+        BundleError::Compile(_) => POLICY,
+        BundleError::Disagree(_) => DIFFERENT,
+        BundleError::Other(_) => INTERNAL,
     }
 }
 

@@ -1,9 +1,12 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
 mod bench;
+mod build;
+mod bundle;
 mod component;
 mod explore;
 mod inspect;
+mod new;
 mod replay;
 mod schema;
 mod test;
@@ -21,6 +24,19 @@ pub(super) struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project for a policy: one that builds, with settings, tests, scenarios and a README
+    ///
+    /// Writes a directory with the policy's name. What the policy decides is in one file, and what joins it to the contract
+    /// in another, so that the first is tested without WebAssembly.
+    #[command(after_help = exit::NEW)]
+    New(new::New),
+    /// Build a policy into a component that every host loads
+    ///
+    /// Finds the tools of the project's language, lets them compile it, makes a component of that, checks it against the
+    /// contract, and writes it into the project. Says what to install where a tool is missing. What was built before stays
+    /// where the new one is refused.
+    #[command(after_help = exit::BUILD)]
+    Build(build::Build),
     /// Run scenarios: worlds that are written down, with what is expected of policies in them
     ///
     /// Each runs in virtual time, with the real agent and the real components, once with a fresh instance for each decision
@@ -56,11 +72,19 @@ enum Command {
     /// latency with fresh and with reused instances, fuel and memory a decision, and what loading costs.
     #[command(after_help = exit::BENCH)]
     Bench(bench::Bench),
+    /// Build the policies that Tidegate brings along, in a checkout of its repository
+    ///
+    /// For those who maintain Tidegate. Builds all guests of the repository and their manifests, which are committed.
+    #[command(after_help = exit::BUNDLE)]
+    Bundle(bundle::Bundle),
 }
 
 impl Policy {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
         match self.command {
+            Command::New(command) => command.run(),
+            Command::Build(command) => command.run(log).await,
+            Command::Bundle(command) => command.run().await,
             Command::Test(command) => command.run(log).await,
             Command::Schema(command) => command.run(),
             Command::Replay(command) => command.run(log).await,

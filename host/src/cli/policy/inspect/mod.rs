@@ -8,7 +8,8 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use self::report::Report;
+pub(super) use self::report::Report;
+pub(super) use self::words::for_people;
 use super::super::output::{self, Paint};
 use super::super::{CommandError, SETTLED, USAGE, log};
 use super::component;
@@ -41,7 +42,7 @@ impl Inspect {
         let report = Report::new(self.component, inspection);
         let text = match self.json {
             true => serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)? + "\n",
-            false => words::for_people(&report, Paint::stdout()),
+            false => for_people(&report, Paint::stdout()),
         };
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(match report.loads {

@@ -8,7 +8,7 @@ use crate::policy::{Description, Import, Inspection, SettingsProblem};
 
 /// `policy inspect --json`, version 1.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(in crate::cli::policy) struct Report {
     version: u32,
     /// How it was named.
     pub(super) component: String,
@@ -39,7 +39,7 @@ pub(super) struct Start {
 }
 
 impl Report {
-    pub(super) fn new(component: String, inspection: Inspection) -> Self {
+    pub(in crate::cli::policy) fn new(component: String, inspection: Inspection) -> Self {
         let schema = inspection
             .description
             .as_ref()

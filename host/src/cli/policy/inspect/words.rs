@@ -6,7 +6,7 @@ use crate::cli::output::{Paint, Table, Tone};
 use crate::policy::{Limits, Offer, shown};
 
 /// The report as a page: what it is, what it imports, what it can be told.
-pub(super) fn for_people(report: &Report, paint: Paint) -> String {
+pub(in crate::cli::policy) fn for_people(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
     head(&mut text, report);
     facts(&mut text, report, paint);

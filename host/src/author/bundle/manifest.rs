@@ -3,23 +3,24 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::component::roles;
-use crate::guests::{Guest, Set};
-use crate::sources::{digest, sha256};
+use super::guests::{Guest, Set};
+use super::sources::digest;
+use crate::author::component::roles;
+use crate::digest::Digest;
 
 /// The manifest's name, beside the components.
 const FILE: &str = "manifest.toml";
 
 const HEADER: &str = "\
-# Written by `cargo run -p bundle` in plugins/, together with the components beside it. Don't edit either: change the
-# sources, build again and commit what it writes.
+# Written by `tidegate policy bundle`, together with the components beside it. Don't edit either: change the sources,
+# build again and commit what it writes.
 
 ";
 
 /// What stands beside a set's components.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Manifest {
+pub(super) struct Manifest {
     /// Which compiler built them.
     compiler: String,
     #[serde(rename = "component", default)]
@@ -29,37 +30,37 @@ pub(crate) struct Manifest {
 /// One component.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Component {
+pub(super) struct Component {
     name: String,
     /// The policy's own version.
     version: String,
     roles: Vec<String>,
-    pub(crate) file: String,
+    pub(super) file: String,
     /// In bytes.
-    pub(crate) size: u64,
+    pub(super) size: u64,
     /// Of the component.
-    sha256: String,
+    sha256: Digest,
     /// Of what it was built from.
-    sources_sha256: String,
+    sources_sha256: Digest,
 }
 
 impl Component {
     /// Describes a component, and the sources as they stand now.
-    pub(crate) fn describe(root: &Path, set: &Set, guest: &Guest, bytes: &[u8]) -> Result<Self> {
+    pub(super) fn describe(root: &Path, set: &Set, guest: &Guest, bytes: &[u8]) -> Result<Self> {
         Ok(Self {
             name: guest.name.to_owned(),
             version: version(root, set, guest)?,
             roles: roles(bytes).with_context(|| format!("`{}`", guest.name))?,
             file: format!("{}.wasm", guest.name),
             size: bytes.len() as u64,
-            sha256: sha256(bytes),
+            sha256: Digest::of(bytes),
             sources_sha256: digest(root, &set.sources(guest))?,
         })
     }
 }
 
 impl Manifest {
-    pub(crate) fn new(compiler: String, components: Vec<Component>) -> Self {
+    pub(super) fn new(compiler: String, components: Vec<Component>) -> Self {
         Self {
             compiler,
             components,
@@ -69,19 +70,19 @@ impl Manifest {
     fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
+            .with_context(|| format!("can't read `{}`", path.display()))?;
         toml::from_str(&text).with_context(|| format!("`{}` is no manifest", path.display()))
     }
 
-    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
         let path = dir.join(FILE);
         let text = format!("{HEADER}{}", toml::to_string(self).context("no TOML")?);
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+        std::fs::write(&path, text).with_context(|| format!("can't write `{}`", path.display()))
     }
 }
 
 /// What disagrees between a set's manifest, its components and its sources.
-pub(crate) fn check(root: &Path, set: &Set) -> Result<Vec<String>> {
+pub(super) fn check(root: &Path, set: &Set) -> Result<Vec<String>> {
     let dir = root.join(set.dir);
     let manifest = Manifest::read(&dir)?;
     let mut problems = Vec::new();
@@ -97,7 +98,7 @@ pub(crate) fn check(root: &Path, set: &Set) -> Result<Vec<String>> {
         let path = dir.join(&listed.file);
         let place = format!("{}/{}", set.dir, listed.file);
         match std::fs::read(&path) {
-            Ok(bytes) if sha256(&bytes) != listed.sha256 => {
+            Ok(bytes) if Digest::of(&bytes) != listed.sha256 => {
                 problems.push(format!(
                     "{place}: the component is not the one that the manifest lists"
                 ));
@@ -133,7 +134,7 @@ fn version(root: &Path, set: &Set, guest: &Guest) -> Result<String> {
     }
     let read = |path: &str| -> Result<toml::Table> {
         let text = std::fs::read_to_string(root.join(path))
-            .with_context(|| format!("cannot read `{path}`"))?;
+            .with_context(|| format!("can't read `{path}`"))?;
         toml::from_str(&text).with_context(|| format!("`{path}` is no TOML"))
     };
     let own = format!("{}/Cargo.toml", guest.source);

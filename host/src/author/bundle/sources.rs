@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::Digest;
 
 /// Directories whose files go into no component: what a build makes, and what a policy is tested by.
 const NO_SOURCES: [&str; 2] = ["target", "scenarios"];
@@ -11,7 +13,7 @@ const NO_SOURCES: [&str; 2] = ["target", "scenarios"];
 ///
 /// It covers each file's path relative to the repository (with `/`), its length and its content, with line ends as `\n`
 /// so that a checkout on another system agrees. Hidden files and the directories [`NO_SOURCES`] are left out.
-pub(crate) fn digest(root: &Path, places: &[impl AsRef<str>]) -> Result<String> {
+pub(super) fn digest(root: &Path, places: &[impl AsRef<str>]) -> Result<Digest> {
     let mut files = BTreeMap::new();
     for place in places {
         collect(root, place.as_ref(), &mut files)?;
@@ -23,21 +25,12 @@ pub(crate) fn digest(root: &Path, places: &[impl AsRef<str>]) -> Result<String> 
         hash.update((content.len() as u64).to_le_bytes());
         hash.update(content);
     }
-    Ok(hex(&hash.finalize()))
-}
-
-/// The digest of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hash.into())
 }
 
 fn collect(root: &Path, place: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     let path = root.join(place);
-    let unreadable = || format!("cannot read the sources at `{}`", path.display());
+    let unreadable = || format!("can't read the sources at `{}`", path.display());
     let kind = path.metadata().with_context(unreadable)?;
     if kind.is_file() {
         let content = std::fs::read(&path).with_context(unreadable)?;
@@ -83,7 +76,7 @@ mod tests {
         dir
     }
 
-    fn of(files: &[(&str, &str)], places: &[&str]) -> String {
+    fn of(files: &[(&str, &str)], places: &[&str]) -> Digest {
         digest(tree(files).path(), places).unwrap()
     }
 
@@ -107,7 +100,7 @@ mod tests {
                 &["a", "b.toml"],
             ),
         ];
-        assert_eq!(same, [plain.clone(), plain.clone()]);
+        assert_eq!(same, [plain, plain]);
         for other in [
             of(&[("a/x.rs", "1\n2\n"), ("b.toml", "4")], &["a", "b.toml"]),
             of(&[("a/y.rs", "1\n2\n"), ("b.toml", "3")], &["a", "b.toml"]),

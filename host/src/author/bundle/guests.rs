@@ -1,31 +1,34 @@
 /// Guests that are kept together.
 #[derive(Debug)]
-pub(crate) struct Set {
+pub(super) struct Set {
     /// Where their components and manifest are committed, relative to the repository.
-    pub(crate) dir: &'static str,
+    pub(super) dir: &'static str,
     /// The directory of the workspace that their crates are members of, relative to the repository.
-    pub(crate) workspace: &'static str,
-    pub(crate) guests: &'static [Guest],
+    pub(super) workspace: &'static str,
+    pub(super) guests: &'static [Guest],
     /// What they are built from besides their own files and their workspace's: files and directories, relative to the
     /// repository.
-    pub(crate) shared: &'static [&'static str],
+    pub(super) shared: &'static [&'static str],
 }
 
 /// What becomes a component.
 #[derive(Debug)]
-pub(crate) struct Guest {
-    pub(crate) name: &'static str,
+pub(super) struct Guest {
+    pub(super) name: &'static str,
     /// What it is built from, relative to the repository: the directory of a crate which has
     /// this name, or the text of a core module (`.wat`) of the world [`MODULE_WORLD`].
-    pub(crate) source: &'static str,
+    pub(super) source: &'static str,
 }
 
+/// Where the contract stands, relative to the repository.
+pub(super) const CONTRACT: &str = "wit/0.1";
+
 /// The world of core modules that are written by hand.
-pub(crate) const MODULE_WORLD: &str = "existence-policy";
+pub(super) const MODULE_WORLD: &str = "existence-policy";
 
 impl Set {
     /// All that a guest of this set is built from.
-    pub(crate) fn sources(&self, guest: &Guest) -> Vec<String> {
+    pub(super) fn sources(&self, guest: &Guest) -> Vec<String> {
         let manifest =
             ["Cargo.lock", "Cargo.toml"].map(|file| format!("{}/{file}", self.workspace));
         let places = self.shared.iter().copied().chain([guest.source]);
@@ -38,13 +41,13 @@ impl Set {
 
 impl Guest {
     /// Whether it is a core module written by hand, and no crate.
-    pub(crate) fn is_module(&self) -> bool {
+    pub(super) fn is_module(&self) -> bool {
         self.source.ends_with(".wat")
     }
 }
 
 /// Every set, and with them every guest.
-pub(crate) const SETS: &[Set] = &[
+pub(super) const SETS: &[Set] = &[
     Set {
         dir: "plugins/bundled",
         workspace: "plugins",
@@ -55,7 +58,7 @@ pub(crate) const SETS: &[Set] = &[
             guest("never", "plugins/never"),
             guest("presence", "plugins/presence"),
         ],
-        shared: &["plugins/common", "wit/0.1"],
+        shared: &["plugins/common", CONTRACT],
     },
     Set {
         dir: "tests/guests/bundled",
@@ -76,7 +79,7 @@ pub(crate) const SETS: &[Set] = &[
             guest("several-memories", "tests/guests/core/several-memories.wat"),
             guest("trap-in-start", "tests/guests/core/trap-in-start.wat"),
         ],
-        shared: &["wit/0.1"],
+        shared: &[CONTRACT],
     },
 ];
 
