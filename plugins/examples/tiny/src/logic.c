@@ -9,10 +9,10 @@ static presence_t after(uint64_t now, uint64_t since, uint32_t wait, presence_t 
     return (presence_t){.tag = EXPORTS_EXISTENCE_PRESENCE_UNSETTLED, .val.unsettled = wait - (uint32_t)passed};
 }
 
-presence_t check(uint32_t settle, const types_stream_facts_t *facts) {
+presence_t check(const types_stream_facts_t *facts) {
     presence_t present = {.tag = EXPORTS_EXISTENCE_PRESENCE_PRESENT};
     if (facts->local.tag == TYPES_LOCAL_STATE_FILE)
-        return after(facts->now, facts->local.val.file.stable_since, settle, present);
+        return after(facts->now, facts->local.val.file.stable_since, SETTLE, present);
     // What can't be read is reported by the host; a fallback in its place would hide it.
     if (facts->local.tag != TYPES_LOCAL_STATE_MISSING) return present;
     if (!facts->oldest_data_file.is_some)
