@@ -12,6 +12,7 @@ mod language;
 mod name;
 mod scaffold;
 mod sdk;
+mod strip;
 mod templates;
 mod tool;
 

@@ -9,6 +9,7 @@ use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
 use crate::registry::RegistryError;
+use crate::sandbox::bench::BenchError;
 use crate::sandbox::record::RecordError;
 use crate::sandbox::replay::ReplayError;
 use crate::sync::Tally;
@@ -62,6 +63,9 @@ pub(super) const REGISTRY: &str = "Exit codes: 0 done, 1 internal, 2 usage or co
 /// Those of `policy sign` and `key`.
 pub(super) const SIGN: &str =
     "Exit codes: 0 done, 1 internal, 2 usage: a file or key that can't be used.";
+/// Those of `policy bench`.
+pub(super) const BENCH: &str = "Exit codes: 0 measured, 1 internal, 2 usage or a scenario that can't be used, 3 measured, and the policy failed \
+                                in some decision, 5 policy unusable.";
 /// Those of `policy new`.
 pub(super) const NEW: &str =
     "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
@@ -111,6 +115,9 @@ pub enum CommandError {
     /// A key for signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Measuring a policy.
+    #[error(transparent)]
+    Bench(#[from] Box<BenchError>),
     /// A new project.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
@@ -141,6 +148,7 @@ impl CommandError {
             CommandError::Registry(error) if error.is_internal() => INTERNAL,
             CommandError::Registry(_) | CommandError::Unfit(_) => POLICY,
             CommandError::Key(_) => USAGE,
+            CommandError::Bench(error) => of_bench(error),
             CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
             CommandError::Scaffold(_) => USAGE,
             CommandError::Build(error) => of_build(error),
@@ -168,6 +176,18 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Conditions { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
         AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
+    }
+}
+
+fn of_bench(error: &BenchError) -> u8 {
+    match error {
+        BenchError::Load(_) | BenchError::Settings(_) => POLICY,
+        BenchError::Scenario { source, .. } => of_agent(source),
+        BenchError::Read { .. }
+        | BenchError::NotThere(_)
+        | BenchError::NoSuchName(_)
+        | BenchError::NeverAsked => USAGE,
+        BenchError::Runtime(_) | BenchError::Cache(_) | BenchError::Defect(_) => INTERNAL,
     }
 }
 

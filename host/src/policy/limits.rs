@@ -14,7 +14,7 @@ pub const MAX_MEMORIES: u32 = 4;
 pub const MAX_TABLES: u32 = 16;
 /// The most elements that all tables together may have. JavaScript's engine comes with some 10,000.
 pub const MAX_TABLE_ELEMENTS: u32 = 100_000;
-/// The most core instances that a component may be made of. Python's is made of about 20.
+/// The most core instances that a component may be made of. Python's is made of about 40.
 pub const MAX_INSTANCES: u32 = 64;
 /// The most linear memory: what 32 bits address.
 pub const MAX_MEMORY: u64 = 4 << 30;

@@ -35,7 +35,7 @@ struct Found {
 /// Reads or pulls the component, and checks who vouches for it. The bundled ones are part of the program that would
 /// check them, so nobody has to.
 pub(super) async fn obtain(settings: &PolicySettings) -> Result<Obtained, LoadProblem> {
-    let found = find(&settings.component).await?;
+    let found = find(&settings.component, !settings.trust.keys.is_empty()).await?;
     let voucher = match settings.component {
         ComponentSource::Builtin(_) => None,
         _ => settings
@@ -57,11 +57,12 @@ impl ComponentSource {
     ///
     /// When it can't be read or pulled, no bundled policy has that name, or it is over [`MAX_COMPONENT`].
     pub async fn read(&self) -> Result<Arc<[u8]>, LoadProblem> {
-        Ok(find(self).await?.component)
+        Ok(find(self, false).await?.component)
     }
 }
 
-async fn find(source: &ComponentSource) -> Result<Found, LoadProblem> {
+/// `signed` says whether anybody will look at its signatures.
+async fn find(source: &ComponentSource, signed: bool) -> Result<Found, LoadProblem> {
     let alone = |component| Found {
         component,
         signatures: None,
@@ -74,7 +75,6 @@ async fn find(source: &ComponentSource) -> Result<Found, LoadProblem> {
         ComponentSource::Bytes(bytes) => alone(Arc::clone(bytes)),
         ComponentSource::File(path) => {
             let path = path.clone();
-            let signed = !settings.trust.keys.is_empty();
             tokio::task::spawn_blocking(move || of_file(&path, signed))
                 .await
                 .map_err(|error| LoadProblem::Compile(error.into()))??
@@ -99,7 +99,6 @@ async fn find(source: &ComponentSource) -> Result<Found, LoadProblem> {
     }
 }
 
-/// `signed` says whether anybody will look at its signatures.
 fn of_file(path: &Path, signed: bool) -> Result<Found, LoadProblem> {
     let failed = |path: &Path, source| LoadProblem::Read {
         path: path.to_owned(),

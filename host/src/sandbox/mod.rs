@@ -2,6 +2,7 @@
 //! are the real ones, with the same machine, the same policies and the same engine as in production; one seed
 //! reproduces every byte of what they do.
 
+pub mod bench;
 mod chronicle;
 mod clock;
 mod dice;

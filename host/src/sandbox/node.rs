@@ -15,7 +15,7 @@ use crate::agent::{
     Agent, AgentError, Loaded, Opening, Until, load_policies, open_parts, runtime_settings,
 };
 use crate::config::Settings;
-use crate::policy::{Instances, Runtime, RuntimeSettings, Slots};
+use crate::policy::{Instances, Recorder, Runtime, RuntimeSettings, Slots};
 use crate::staging::{Layout, Staging};
 use crate::storage::{Store, StoreId};
 use crate::stream::NodeId;
@@ -31,6 +31,8 @@ pub struct Blueprint {
     pub policies: Loaded,
     /// Whether instances are reused, whatever the configuration says of each policy.
     pub instances: Option<Instances>,
+    /// Who is given every decision.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Blueprint {
@@ -59,6 +61,7 @@ impl Blueprint {
             }),
             policies,
             instances: None,
+            recorder: None,
         })
     }
 }
@@ -245,6 +248,7 @@ impl SimulatedNode {
             settings,
             policies,
             instances,
+            recorder,
         } = &self.blueprint;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let slots = Slots::new(
@@ -267,7 +271,7 @@ impl SimulatedNode {
             clock,
             entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
             tasks: Arc::new(self.executor.clone()),
-            recorder: None,
+            recorder: recorder.clone(),
         };
         open_parts(settings, opening).await
     }

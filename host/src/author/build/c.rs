@@ -7,9 +7,9 @@ use std::process::Command;
 use wit_bindgen_core::Files;
 
 use super::{BuildError, Made, io_error};
-use crate::author::component;
 use crate::author::contract::{Contract, ContractError};
 use crate::author::tool::{self, Missing};
+use crate::author::{component, strip};
 
 /// The oldest clang, and the oldest linker, that are known to do.
 const OLDEST: u32 = 14;
@@ -88,7 +88,8 @@ pub(super) fn make(project: &Path) -> Result<Made, BuildError> {
     let component =
         component::encode(&bytes).map_err(|error| BuildError::Component(error.into()))?;
     Ok(Made {
-        component,
+        // Of a small policy a fifth would be names.
+        component: strip::without_custom_sections(&component).unwrap_or(component),
         by: format!("clang {}", toolchain.version),
     })
 }

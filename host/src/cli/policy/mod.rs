@@ -1,5 +1,6 @@
 //! `tidegate policy`: what is done with policies beside running them.
 
+mod bench;
 mod build;
 mod bundle;
 mod explore;
@@ -88,6 +89,12 @@ enum Command {
     /// Make a key pair to sign components with
     #[command(after_help = exit::SIGN)]
     Key(key::Key),
+    /// Measure what a policy costs, beside the bundled policy of its role
+    ///
+    /// Both are asked the same questions in turns: decisions that come with Tidegate, or all that scenarios ask. Tells
+    /// latency with fresh and with reused instances, fuel and memory a decision, and what loading costs.
+    #[command(after_help = exit::BENCH)]
+    Bench(bench::Bench),
     /// Build the policies that Tidegate brings along, in a checkout of its repository
     ///
     /// For those who maintain Tidegate. Builds all guests of the repository and their manifests, which are committed.
@@ -111,6 +118,7 @@ impl Policy {
             Command::List(command) => command.run(log).await,
             Command::Sign(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Bench(command) => command.run(log).await,
         }
     }
 }

@@ -163,6 +163,14 @@ impl StillClock {
         }
     }
 
+    /// A clock that is so many milliseconds later at every look.
+    pub(crate) fn stepping(step: u64) -> Self {
+        Self {
+            step,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap();
         self.millis.fetch_add(by, Ordering::SeqCst);

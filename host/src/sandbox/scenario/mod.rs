@@ -28,7 +28,7 @@ pub use expectation::{Bounds, Expectation, Expected, ExpectedContent, Properties
 pub use file::{File, RequestOutcome};
 pub use judge::{Decision, Failure, decisions, judge};
 pub use model::{Deed, Scenario, Step};
-pub use play::{NodeEnd, Played, play};
+pub use play::{NodeEnd, Played, play, play_recorded};
 pub use properties::{Property, Violation, violations};
 pub use read::MAX_LENGTH;
 pub use run::{Most, Report, run};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::content::marker;
 use super::model::{Deed, Scenario, Step};
 use crate::agent::Loaded;
-use crate::policy::Instances;
+use crate::policy::{Instances, Recorder};
 use crate::sandbox::{
     self, BEGINNING, Blueprint, Content, Entry, Event, SimulatedNode, Stuck, World,
 };
@@ -81,11 +81,22 @@ pub struct NodeEnd {
 
 /// Plays a scenario with these policies. `instances` overrides what the configuration says of each policy.
 pub fn play(scenario: &Scenario, policies: &Loaded, instances: Option<Instances>) -> Played {
+    play_recorded(scenario, policies, instances, None)
+}
+
+/// The same, with every decision handed to the recorder.
+pub fn play_recorded(
+    scenario: &Scenario,
+    policies: &Loaded,
+    instances: Option<Instances>,
+    recorder: Option<Arc<dyn Recorder>>,
+) -> Played {
     let mut world = World::new(scenario.seed, scenario.shuffle, scenario.store.clone());
     let blueprint = Blueprint {
         settings: Arc::clone(&scenario.settings),
         policies: policies.clone(),
         instances,
+        recorder,
     };
     for name in &scenario.nodes {
         world.add_node(name, blueprint.clone());

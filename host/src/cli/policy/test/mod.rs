@@ -95,36 +95,20 @@ impl Test {
         })
     }
 
-    /// Every scenario that is asked for, in order of the paths and names. What is wrong with any of them is told before
-    /// one runs.
+    /// Every scenario that is asked for, in order of the paths and names.
     fn scenarios(&self) -> Result<Vec<Scenario>, CommandError> {
-        let files = find::scenario_files(&self.paths)?;
-        let mut scenarios = Vec::new();
-        let mut problems = Vec::new();
-        for file in files {
-            match Scenario::read(&file) {
-                Ok(scenario) => scenarios.push(scenario),
-                Err(ConfigError::Problem(problem)) => problems.push(problem.to_string()),
-                Err(error) => problems.push(format!("{:#}", anyhow::Error::new(error))),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(CommandError::Usage(problems.join("\n\n")));
-        }
+        let mut scenarios = read_scenarios(&self.paths)?;
         if let Some(filter) = &self.filter {
             scenarios.retain(|scenario| {
                 scenario.name.contains(filter) || scenario.title.contains(filter)
             });
+            if scenarios.is_empty() {
+                return Err(CommandError::Usage(format!(
+                    "no scenario has `{filter}` in its name or title"
+                )));
+            }
         }
-        match scenarios.is_empty() {
-            true => Err(CommandError::Usage(match &self.filter {
-                Some(filter) => format!("no scenario has `{filter}` in its name or title"),
-                None => {
-                    "there is no scenario: name files or directories with `.toml` files".to_owned()
-                }
-            })),
-            false => Ok(scenarios),
-        }
+        Ok(scenarios)
     }
 
     /// Puts the components under test in place of those that the configurations name.
@@ -148,6 +132,27 @@ impl Test {
             }
         }
         Ok(())
+    }
+}
+
+/// The scenarios of these files and directories, in order of the paths and names: one at least. What is wrong with any of
+/// them is told before one runs.
+pub(super) fn read_scenarios(paths: &[PathBuf]) -> Result<Vec<Scenario>, CommandError> {
+    let mut scenarios = Vec::new();
+    let mut problems = Vec::new();
+    for file in find::scenario_files(paths)? {
+        match Scenario::read(&file) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(ConfigError::Problem(problem)) => problems.push(problem.to_string()),
+            Err(error) => problems.push(format!("{:#}", anyhow::Error::new(error))),
+        }
+    }
+    match (problems.is_empty(), scenarios.is_empty()) {
+        (false, _) => Err(CommandError::Usage(problems.join("\n\n"))),
+        (true, true) => Err(CommandError::Usage(
+            "there is no scenario: name files or directories with `.toml` files".to_owned(),
+        )),
+        (true, false) => Ok(scenarios),
     }
 }
 
