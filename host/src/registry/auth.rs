@@ -255,3 +255,48 @@ fn docker_configuration() -> Option<PathBuf> {
     let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     Some(directory.or_else(home)?.join("config.json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::Actions;
+    use super::super::settings::RegistrySettings;
+    use super::*;
+
+    /// What a registry's challenges come to.
+    fn understood_by(registry: &str, challenges: &[&str]) -> Result<Challenge, String> {
+        let reference = format!("oci://{registry}/acme/x:1").parse().unwrap();
+        let settings = RegistrySettings {
+            plain_http: vec!["tokens.example.com".to_owned()],
+            ..RegistrySettings::default()
+        };
+        let session = Session::open(&reference, &settings, Actions::Pull).unwrap();
+        let challenges: Vec<_> = challenges.iter().map(|text| (*text).to_owned()).collect();
+        understood(&session, &challenges).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_token_is_preferred_to_a_password() {
+        let both = r#"Basic realm="x", Bearer realm="https://tokens.example.com/t",service="s""#;
+        let challenge = understood_by("registry.example.com", &["Digest qop=1", both]);
+        let Ok(Challenge::Bearer { realm, service }) = challenge else {
+            panic!("no token is asked for");
+        };
+        assert_eq!(realm.as_str(), "https://tokens.example.com/t");
+        assert_eq!(service.as_deref(), Some("s"));
+        let basic = understood_by("registry.example.com", &[r#"BASIC realm="x""#]);
+        assert!(matches!(basic, Ok(Challenge::Basic)));
+    }
+
+    #[test]
+    fn no_password_that_was_asked_for_over_tls_goes_out_without() {
+        for realm in ["http://tokens.example.com/", "http://127.0.0.1:1/"] {
+            let bearer = format!("Bearer realm=\"{realm}\"");
+            let refused = understood_by("registry.example.com", &[&bearer]).err();
+            assert!(refused.is_some_and(|why| why.contains("without TLS")));
+            // A registry without TLS may say so.
+            assert!(understood_by("localhost:5000", &[&bearer]).is_ok());
+        }
+        let elsewhere = "Bearer realm=\"http://other.example.com/\"";
+        assert!(understood_by("localhost:5000", &[elsewhere]).is_err());
+    }
+}
