@@ -65,7 +65,7 @@ impl Runtime {
         };
         match self.look_into(component, &mut inspection).await {
             Ok(()) => {}
-            Err(LoadProblem::Settings(wanted)) => inspection.wanted = wanted,
+            Err(LoadProblem::Settings(wanted)) => inspection.wanted = wanted_in_words(wanted),
             Err(problem) => inspection.problem = Some(problem),
         }
         inspection
@@ -102,6 +102,17 @@ impl Runtime {
         inspection.description = rehearsal.description;
         inspection.start = Some(rehearsal.usage);
         rehearsal.outcome
+    }
+}
+
+/// At least one problem: whoever refuses without a word refuses all the same.
+fn wanted_in_words(wanted: Vec<SettingsProblem>) -> Vec<SettingsProblem> {
+    match wanted.is_empty() {
+        false => wanted,
+        true => vec![SettingsProblem {
+            pointer: String::new(),
+            message: "it does not say why".to_owned(),
+        }],
     }
 }
 

@@ -54,11 +54,18 @@ async fn a_policy_that_wants_settings_is_described_all_the_same() {
             .to_owned(),
         ..Guest::default()
     };
-    let told = inspect(&guest.with_text("cap").component()).await;
-    assert!(told.problem.is_none(), "{:?}", told.problem);
-    assert_eq!(told.wanted.len(), 1);
-    assert_eq!(told.wanted[0].message, "cap");
-    assert!(told.description.is_some());
+    let mut silent = guest.clone();
+    silent.configure = "(i32.store8 (i32.const 1024) (i32.const 1)) i32.const 1024".to_owned();
+    for (guest, why) in [
+        (guest.with_text("cap"), "cap"),
+        (silent, "it does not say why"),
+    ] {
+        let told = inspect(&guest.component()).await;
+        assert!(told.problem.is_none(), "{:?}", told.problem);
+        assert_eq!(told.wanted.len(), 1);
+        assert_eq!(told.wanted[0].message, why);
+        assert!(told.description.is_some());
+    }
 }
 
 #[tokio::test]

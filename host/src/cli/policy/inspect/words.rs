@@ -90,7 +90,7 @@ fn imports(report: &Report) -> Table {
         let (tone, offer) = match import.offer {
             Offer::Offered => (Tone::Good, "offered"),
             Offer::NeedsGrant => (Tone::Doubtful, "needs a grant (`grants.write`)"),
-            Offer::Sealed => (Tone::Faint, "sealed: there, with nothing inside"),
+            Offer::Sealed => (Tone::Faint, "sealed: nothing inside"),
             Offer::Unknown => (Tone::Bad, "unknown"),
         };
         table.row(vec![
