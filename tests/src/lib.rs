@@ -6,5 +6,6 @@ pub mod guests;
 pub mod meddling;
 pub mod node;
 pub mod place;
+pub mod registry;
 pub mod s3;
 pub mod stores;

@@ -196,14 +196,14 @@ fn settings_that_a_policy_refuses_are_shown_where_they_stand() {
     ok    ledger           ledger.db is not there yet and will be made
     ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
     ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
-    FAIL  policy presence  tidegate.toml:7:37: policy `presence` refuses `/settle`: `soon` is no duration; write it like "250ms", "30s", "2m" or "1h"
-                             |
-                           7 | settings = { grase = "2m", settle = "soon" }
-                             |                                     ^^^^^^
     FAIL  policy presence  tidegate.toml:7:22: policy `presence` refuses `/grase`: unknown key `grase`; did you mean `grace`?
                              |
                            7 | settings = { grase = "2m", settle = "soon" }
                              |                      ^^^^
+    FAIL  policy presence  tidegate.toml:7:37: policy `presence` refuses `/settle`: `soon` is no duration; write it like "250ms", "30s", "2m" or "1h"
+                             |
+                           7 | settings = { grase = "2m", settle = "soon" }
+                             |                                     ^^^^^^
 
     2 problems: see FAIL above
     "#);

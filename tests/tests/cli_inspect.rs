@@ -67,7 +67,7 @@ fn what_would_not_load_is_told_why() -> Result<()> {
         ),
         (
             file("import", &wat("unknown-import")?)?,
-            "evil:host/shell@1.0.0 (unknown)",
+            "no host offers what it imports: evil:host/shell@1.0.0",
         ),
         (
             file("roleless", &wat("exports-no-role")?)?,

@@ -44,7 +44,8 @@ impl Compiler {
         // Building the standard library takes an unstable flag, which the distribution's compiler is asked to bear: its
         // source is made for exactly this version.
         let (rustc, cargo) = SYSTEM;
-        Self::probe(dir, rustc.into(), cargo.into()).ok_or_else(missing)
+        Self::probe(dir, rustc.into(), cargo.into())
+            .ok_or_else(|| missing(tool::find("rustup").is_some()))
     }
 
     /// This compiler, if it can build policies.
@@ -112,17 +113,17 @@ impl Compiler {
 }
 
 /// What to install: first what fits the machine as it is.
-fn missing() -> Missing {
+fn missing(has_rustup: bool) -> Missing {
     let packages = "apt-get update && apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src \
                     rust-web-llvm lld-22";
     let rustup = format!("rustup target add {TARGET}");
     let what = format!("there is no Rust compiler for {TARGET}");
-    match tool::find("rustup") {
-        Some(_) => Missing::new(
+    match has_rustup {
+        true => Missing::new(
             format!("{what} (the second command is for Debian, where rustup can't fetch it)"),
             &[&rustup, packages],
         ),
-        None => Missing::new(format!("{what}, and no rustup to get it by"), &[packages]),
+        false => Missing::new(format!("{what}, and no rustup to get it by"), &[packages]),
     }
 }
 
@@ -143,5 +144,24 @@ fn clean(command: &mut Command) {
         if of_this_program || for_native {
             command.env_remove(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_installs_a_compiler_fits_the_machine() {
+        const RUSTUP: &str = "\n    rustup target add wasm32-unknown-unknown\n";
+        const DEBIAN: &str =
+            "--no-install-recommends rustc-web cargo-web rust-web-src rust-web-llvm lld-22\n";
+        let with = missing(true).to_string();
+        assert!(with.contains(RUSTUP) && with.contains(DEBIAN), "{with}");
+        let without = missing(false).to_string();
+        assert!(
+            !without.contains(RUSTUP) && without.contains(DEBIAN),
+            "{without}"
+        );
     }
 }

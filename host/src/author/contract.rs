@@ -40,12 +40,12 @@ pub enum ContractError {
     )]
     None(PathBuf),
     /// It is wrong.
-    #[error("can't use the WIT in `{}`: it must have one world", dir.display())]
+    #[error("can't use the WIT in `{}`: {problem}", dir.display())]
     Wrong {
         /// The directory.
         dir: PathBuf,
-        /// What is wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What is wrong, with its place.
+        problem: String,
     },
     /// It can't be copied.
     #[error("can't copy the WIT in `{}`", dir.display())]
@@ -76,13 +76,14 @@ impl Contract {
             .map_or(own.as_path(), TempDir::path)
             .to_owned();
         let mut resolve = Resolve::default();
-        let world = resolve
-            .push_dir(&dir)
-            .and_then(|(package, _)| resolve.select_world(&[package], None))
-            .map_err(|error| ContractError::Wrong {
-                dir: own,
-                source: error.into(),
-            })?;
+        let world = match resolve.push_dir(&dir) {
+            Ok((package, _)) => resolve.select_world(&[package], None),
+            Err(error) => Err(error),
+        };
+        let world = world.map_err(|error| ContractError::Wrong {
+            dir: own,
+            problem: resolve.render_error(&error),
+        })?;
         Ok(Self {
             resolve,
             world,

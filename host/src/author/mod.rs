@@ -11,6 +11,7 @@ mod contract;
 mod language;
 mod name;
 mod scaffold;
+mod sdk;
 mod strip;
 mod templates;
 mod tool;

@@ -5,6 +5,7 @@ use super::build::{BuildError, write_bindings};
 use super::contract;
 use super::language::Language;
 use super::name::PolicyName;
+use super::sdk;
 use super::templates;
 use crate::contract::Role;
 
@@ -65,11 +66,15 @@ pub fn scaffold(
         let text = template.render(name, language, roles);
         write(&project.join(template.path), &text).map_err(failed)?;
     }
-    if language != Language::Rust {
-        let dependency = project.join(contract::WIT).join(contract::DEPENDENCY);
-        for (file, text) in contract::FILES {
-            write(&dependency.join(file), text).map_err(failed)?;
-        }
+    let (place, brought): (PathBuf, &[(&str, &str)]) = match language {
+        Language::Rust => (PathBuf::from(sdk::VENDOR), sdk::FILES),
+        _ => (
+            Path::new(contract::WIT).join(contract::DEPENDENCY),
+            &contract::FILES,
+        ),
+    };
+    for (file, text) in brought {
+        write(&project.join(&place).join(file), text).map_err(failed)?;
     }
     if language == Language::C {
         write_bindings(&project).map_err(|error| ScaffoldError::Bindings(error.into()))?;

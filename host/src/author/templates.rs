@@ -5,6 +5,7 @@
 
 use super::language::Language;
 use super::name::PolicyName;
+use super::sdk;
 use crate::contract::Role;
 
 /// The npm package that makes components of JavaScript, and its version that is known to do.
@@ -44,6 +45,12 @@ const SHARED: &[Template] = templates![
 
 const WORLD: &[Template] = templates!["wit/world.wit" from "wit/world.wit"];
 
+const RUST: &[Template] = templates![
+    "Cargo.toml" from "rust/Cargo.toml",
+    "src/lib.rs" from "rust/src/lib.rs",
+    "src/tests.rs" from "rust/src/tests.rs",
+];
+
 const JAVASCRIPT: &[Template] = templates![
     "package.json" from "js/package.json",
     "src/logic.js" from "js/src/logic.js",
@@ -78,7 +85,7 @@ const C: &[Template] = templates![
 /// The templates of a project.
 pub(super) fn of(language: Language, roles: &[Role]) -> impl Iterator<Item = &'static Template> {
     let own: [&[Template]; 2] = match language {
-        Language::Rust => [&[], &[]],
+        Language::Rust => [RUST, &[]],
         Language::JavaScript => [WORLD, JAVASCRIPT],
         Language::Python => [WORLD, PYTHON],
         Language::C => [WORLD, C],
@@ -102,10 +109,13 @@ impl Template {
                 None => {}
             }
         }
+        let traits: Vec<String> = roles.iter().map(|role| format!("{role:?}")).collect();
         let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         for (placeholder, value) in [
             ("{{name}}", name.as_str()),
             ("{{roles}}", &roles.join(", ")),
+            ("{{traits}}", &traits.join(", ")),
+            ("{{sdk-version}}", sdk::VERSION),
             ("{{componentize-js}}", COMPONENTIZE_JS.1),
             ("{{componentize-py}}", COMPONENTIZE_PY),
         ] {

@@ -8,10 +8,12 @@ use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
 use crate::ledger::LedgerError;
+use crate::registry::RegistryError;
 use crate::sandbox::bench::BenchError;
 use crate::sandbox::record::RecordError;
 use crate::sandbox::replay::ReplayError;
 use crate::sync::Tally;
+use crate::trust::KeyError;
 
 /// All settled: synced, idle, gone; provisional with a warning.
 pub const SETTLED: u8 = 0;
@@ -23,7 +25,7 @@ pub const USAGE: u8 = 2;
 pub const UNSETTLED: u8 = 3;
 /// The store is unusable.
 pub const STORE: u8 = 4;
-/// A policy is unusable.
+/// A policy is unusable, or a project makes none.
 pub const POLICY: u8 = 5;
 
 /// What `--help` tells about the exit codes of `run` and `sync`.
@@ -55,6 +57,12 @@ pub(super) const EXPLORE: &str = "Exit codes: 0 every property holds, 1 internal
 /// Those of `policy inspect`.
 pub(super) const INSPECT: &str =
     "Exit codes: 0 it loads, 1 internal, 2 it would not load, can't be read, or usage.";
+/// Those of `policy push`, `pull` and `list`.
+pub(super) const REGISTRY: &str = "Exit codes: 0 done, 1 internal, 2 usage or configuration, 5 the registry or the component can't be \
+                                   used.";
+/// Those of `policy sign` and `key`.
+pub(super) const SIGN: &str =
+    "Exit codes: 0 done, 1 internal, 2 usage: a file or key that can't be used.";
 /// Those of `policy bench`.
 pub(super) const BENCH: &str = "Exit codes: 0 measured, 1 internal, 2 usage or a scenario that can't be used, 3 measured, and the policy failed \
                                 in some decision, 5 policy unusable.";
@@ -98,6 +106,15 @@ pub enum CommandError {
     /// Making recorded decisions again.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A registry, or what it holds.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// A component that nobody should use.
+    #[error("{0}")]
+    Unfit(String),
+    /// A key for signatures.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Measuring a policy.
     #[error(transparent)]
     Bench(#[from] Box<BenchError>),
@@ -127,6 +144,10 @@ impl CommandError {
             CommandError::Record(_) => USAGE,
             CommandError::Replay(ReplayError::Runtime(_) | ReplayError::Defect(_)) => INTERNAL,
             CommandError::Replay(_) => USAGE,
+            CommandError::Registry(error) if error.is_usage() => USAGE,
+            CommandError::Registry(error) if error.is_internal() => INTERNAL,
+            CommandError::Registry(_) | CommandError::Unfit(_) => POLICY,
+            CommandError::Key(_) => USAGE,
             CommandError::Bench(error) => of_bench(error),
             CommandError::Scaffold(ScaffoldError::Bindings(_)) => INTERNAL,
             CommandError::Scaffold(_) => USAGE,
@@ -134,6 +155,12 @@ impl CommandError {
             CommandError::Bundle(error) => of_bundle(error),
             CommandError::Output(_) | CommandError::Other(_) => INTERNAL,
         }
+    }
+}
+
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        CommandError::Registry(Box::new(error))
     }
 }
 

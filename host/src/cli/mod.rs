@@ -1,6 +1,7 @@
 //! The `tidegate` command: one file a subcommand, output for people and for programs, exit codes.
 
 mod check;
+mod component;
 mod demo;
 mod exit;
 mod explain;

@@ -4,7 +4,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{CommandError, SETTLED};
-use crate::contract::v0_1;
 use crate::policy::{Runtime, RuntimeSettings};
 
 /// Show what this program is and speaks.
@@ -38,7 +37,11 @@ impl Version {
         let report = Report {
             version: 1,
             program: env!("CARGO_PKG_VERSION"),
-            contracts: vec![v0_1::VERSION],
+            contracts: runtime
+                .contracts()
+                .iter()
+                .map(|version| version.number())
+                .collect(),
             engine: format!("{:016x}", runtime.engine_hash()),
         };
         let text = match self.json {

@@ -43,6 +43,8 @@ tables! {
         pub store: Store,
         pub ledger: Option<Ledger>,
         pub runtime: Option<Runtime>,
+        pub registry: Option<Registry>,
+        pub trust: Option<Trust>,
         #[serde(default)]
         pub policies: BTreeMap<String, Policy>,
         pub sync: Option<Sync>,
@@ -106,6 +108,22 @@ tables! {
         pub slots: Option<u16>,
         pub idle: Option<u16>,
         pub cache: Option<PathBuf>,
+    }
+
+    /// `[registry]`
+    pub struct Registry {
+        pub allow_tags: Option<bool>,
+        pub redirects: Option<Vec<String>>,
+        pub plain_http: Option<Vec<String>>,
+        pub cache: Option<PathBuf>,
+        pub cache_max: Option<Size>,
+        pub timeout: Option<Length>,
+    }
+
+    /// `[trust]`
+    pub struct Trust {
+        pub keys: Option<Vec<String>>,
+        pub require_signature: Option<bool>,
     }
 
     /// `[policies.NAME]`

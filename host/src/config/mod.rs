@@ -8,6 +8,7 @@ mod file;
 mod locate;
 mod policies;
 mod problems;
+mod registry;
 mod settings;
 mod simulated;
 mod size;

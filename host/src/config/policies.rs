@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::file::{self, File};
 use super::problems::Found;
@@ -10,15 +11,24 @@ use super::source::{Problem, suggest};
 use super::streams::{RuleSettings, StreamSettings};
 use crate::contract::Role;
 use crate::policy::{ComponentSource, Grants, Instances, Limits, PolicySettings, builtin_names};
+use crate::registry::{ReferenceError, RegistrySettings, SCHEME};
 use crate::staging::Layout;
+use crate::trust::Trust;
 
 /// What stands before the name of a bundled policy.
 const BUILTIN: &str = "builtin:";
+
+/// From where components may come, and who must vouch for them.
+pub(super) struct Origin {
+    pub(super) registry: Arc<RegistrySettings>,
+    pub(super) trust: Arc<Trust>,
+}
 
 /// Every policy that the file defines or a chain names, as far as nothing is wrong with it.
 pub(super) fn settings(
     reader: &Reader<'_>,
     file: &File,
+    origin: &Origin,
     streams: Option<&StreamSettings>,
     rules: &[RuleSettings],
     layout: &Layout,
@@ -26,7 +36,7 @@ pub(super) fn settings(
 ) -> BTreeMap<String, PolicySettings> {
     let mut policies = BTreeMap::new();
     for (name, policy) in &file.policies {
-        let defined = found.keep(defined(reader, file, name, policy, layout));
+        let defined = found.keep(defined(reader, file, origin, name, policy, layout));
         policies.extend(defined.map(|policy| (name.clone(), policy)));
     }
     for (path, name) in named(streams, rules) {
@@ -86,6 +96,7 @@ fn chain(streams: &StreamSettings, role: Role) -> &Vec<String> {
 fn defined(
     reader: &Reader<'_>,
     file: &File,
+    origin: &Origin,
     name: &str,
     policy: &file::Policy,
     layout: &Layout,
@@ -100,6 +111,12 @@ fn defined(
                 suggest(builtin, builtin_names())
             );
             return Err(reader.problem(&["policies", name, "component"], message));
+        }
+        None if policy.component.starts_with(SCHEME) => {
+            let reference = policy.component.parse().map_err(|error: ReferenceError| {
+                reader.problem(&["policies", name, "component"], error.to_string())
+            })?;
+            ComponentSource::Registry(reference, Arc::clone(&origin.registry))
         }
         None => ComponentSource::File(reader.path(Path::new(&policy.component))),
     };
@@ -128,6 +145,7 @@ fn defined(
         settings: serde_json::Value::Object(policy.settings.clone()),
         limits,
         grants,
+        trust: Arc::clone(&origin.trust),
         ..PolicySettings::new(name, component)
     };
     Ok(quarantine(file, settings))

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{self, File};
 use super::problems::{Found, Problems};
 use super::source::{Problem, Source};
 use super::streams::{self, RuleSettings, StreamSettings};
-use super::{ConfigError, policies, store};
+use super::{ConfigError, policies, registry, store};
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::PolicySettings;
+use crate::registry::RegistrySettings;
 use crate::staging::{Layout, ParseableMode, StagingSettings, TemplateLayout};
 use crate::storage::StoreSettings;
 use crate::stream::NodeId;
+use crate::trust::Trust;
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -31,6 +34,10 @@ pub struct Settings {
     pub ledger: LedgerSettings,
     /// How policies run.
     pub runtime: RuntimePart,
+    /// How registries are talked to.
+    pub registry: Arc<RegistrySettings>,
+    /// Whose components may run.
+    pub trust: Arc<Trust>,
     /// Every policy that a chain names or the file defines, by name.
     pub policies: BTreeMap<String, PolicySettings>,
     /// What holds for streams that no rule matches.
@@ -172,9 +179,23 @@ impl Settings {
         let layout = staging
             .as_ref()
             .map_or_else(Layout::plain, |staging| staging.layout.clone());
+        // A problem with either is put aside already.
+        let origin = policies::Origin {
+            registry: Arc::new(
+                found
+                    .keep(registry::settings(&reader, &file))
+                    .unwrap_or_default(),
+            ),
+            trust: Arc::new(
+                found
+                    .keep(registry::trust(&reader, &file))
+                    .unwrap_or_default(),
+            ),
+        };
         let policies = policies::settings(
             &reader,
             &file,
+            &origin,
             streams.as_ref(),
             rules.as_deref().unwrap_or_default(),
             &layout,
@@ -224,6 +245,8 @@ impl Settings {
             store,
             ledger: reader.ledger(&file),
             runtime,
+            registry: origin.registry,
+            trust: origin.trust,
             policies,
             streams,
             rules,

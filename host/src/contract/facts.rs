@@ -246,3 +246,40 @@ pub struct StoreHealth {
     /// Streams that the node has.
     pub streams: u32,
 }
+
+/// The most bytes of facts that a guest is given, whatever the version of its contract.
+pub(crate) const MAX_FACTS: usize = 64 << 10;
+
+/// What the facts take besides their strings, rounded up; and what a list's item does.
+const FIXED_FACTS: usize = 512;
+const ITEM: usize = 16;
+
+/// The bytes that these facts take in the guest.
+pub(crate) fn facts_size(facts: &Facts) -> usize {
+    let optional = |text: Option<&str>| text.map_or(0, str::len);
+    let local = match &facts.local {
+        LocalState::Unreadable(cause) => cause.len(),
+        LocalState::Missing | LocalState::TooLarge(_) | LocalState::File(_) => 0,
+    };
+    let remote = match &facts.remote {
+        RemoteState::Found { object, .. } => optional(object.version.as_ref().map(Version::as_str)),
+        RemoteState::Unknown | RemoteState::Missing { .. } => 0,
+    };
+    let defaults: usize = facts.defaults.iter().map(|name| name.len() + ITEM).sum();
+    let attributes: usize = facts
+        .attributes
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + ITEM)
+        .sum();
+    FIXED_FACTS
+        + optional(facts.stream.tenant.as_deref())
+        + facts.stream.name.len()
+        + facts.node.as_str().len()
+        + local
+        + remote
+        + facts.schema_key.len()
+        + facts.peers_prefix.len()
+        + optional(facts.base_key.as_deref())
+        + defaults
+        + attributes
+}

@@ -13,8 +13,7 @@ use super::load::{Instances, Loaded, Policy};
 use super::report::{CallReport, Question, Usage, Verdict};
 use super::verdict::judge;
 use super::world::World;
-use crate::contract::Facts;
-use crate::contract::v0_1::{MAX_FACTS, facts_size};
+use crate::contract::{Facts, MAX_FACTS, facts_size};
 
 /// Idle instances that one policy keeps.
 const MAX_IDLE: usize = 4;
@@ -130,15 +129,17 @@ impl Loaded {
         let stopped = |error: wasmtime::Error| CallFailure::from_wasmtime(&error);
         let plan = &self.plan;
         if !seat.is_instantiated() {
-            seat.instantiate(&plan.pre).await.map_err(stopped)?;
-            seat.configure(&plan.exports, &plan.settings)
+            seat.instantiate(&plan.pre, &plan.exports)
+                .await
+                .map_err(stopped)?;
+            seat.configure(&plan.settings)
                 .await
                 .map_err(stopped)?
                 .map_err(|_| {
                     CallFailure::guest_error("it refused settings that it took when it was loaded")
                 })?;
         }
-        seat.decide(&plan.exports, question, facts)
+        seat.decide(question, facts)
             .await
             .map_err(stopped)?
             .map_err(|words| CallFailure::guest_error(&words))

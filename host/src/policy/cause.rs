@@ -4,7 +4,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The guest trapped: `unreachable`, a division by zero, an access out of bounds, a panic, an import called where
-    /// the contract forbids it, a result that is no UTF-8.
+    /// the contract forbids it, a result that is no UTF-8, an exit, a wait for a timer.
     Trap,
     /// `limits.fuel` was spent.
     OutOfFuel,

@@ -5,7 +5,8 @@ use wasmtime::component::Component;
 
 use super::cause::shown;
 use super::load_error::{Import, LoadProblem, Offer};
-use crate::contract::{Role, v0_1};
+use super::wasi::is_sealed;
+use crate::contract::{ContractVersion, InterfaceNames, PACKAGE, Role};
 
 /// The names of what a component imports and exports.
 ///
@@ -25,23 +26,46 @@ impl Names {
         }
     }
 
-    /// The roles that the component fills, when it may be linked.
-    pub(super) fn check(&self, may_write: bool) -> Result<Vec<Role>, LoadProblem> {
-        let mut unknown = self.versions();
-        unknown.retain(|version| version != v0_1::VERSION);
-        if !unknown.is_empty() {
-            return Err(LoadProblem::UnknownVersion(unknown));
-        }
-        let imports = self.imports(may_write);
+    /// Whether the component may be linked, where these versions are spoken.
+    pub(super) fn check(
+        &self,
+        spoken: &'static [ContractVersion],
+        may_write: bool,
+    ) -> Result<Fit, LoadProblem> {
+        let version = self.version(spoken)?;
+        let imports = self.imports(spoken, may_write);
         if imports.iter().any(|import| !import.offer.is_linked()) {
             return Err(LoadProblem::Imports(imports));
         }
-        if !self.exports(v0_1::LIFECYCLE) {
-            return Err(LoadProblem::NoLifecycle);
+        let lifecycle = version.names().lifecycle;
+        if !self.exports(lifecycle) {
+            return Err(LoadProblem::NoLifecycle(lifecycle));
         }
-        match self.roles() {
+        match self.roles(&[version]) {
             roles if roles.is_empty() => Err(LoadProblem::NoRole),
-            roles => Ok(roles),
+            roles => Ok(Fit { version, roles }),
+        }
+    }
+
+    /// The one version that all names are of. A component without any is judged as one of the newest.
+    fn version(&self, spoken: &'static [ContractVersion]) -> Result<ContractVersion, LoadProblem> {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for number in self.versions() {
+            match spoken.iter().find(|version| version.number() == number) {
+                Some(version) => known.push(*version),
+                None => unknown.push(number),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(LoadProblem::UnknownVersion {
+                found: unknown,
+                spoken,
+            });
+        }
+        match known.as_slice() {
+            [] => Ok(ContractVersion::NEWEST),
+            [version] => Ok(*version),
+            _ => Err(LoadProblem::SeveralVersions(self.versions())),
         }
     }
 
@@ -51,7 +75,7 @@ impl Names {
             .imports
             .iter()
             .chain(&self.exports)
-            .filter_map(|name| name.strip_prefix(v0_1::PACKAGE))
+            .filter_map(|name| name.strip_prefix(PACKAGE))
             .map(|name| {
                 name.split_once('@')
                     .map_or("without a version", |(_, version)| version)
@@ -64,30 +88,51 @@ impl Names {
     }
 
     /// All imports, and whether the host has them.
-    pub(super) fn imports(&self, may_write: bool) -> Vec<Import> {
+    pub(super) fn imports(&self, spoken: &[ContractVersion], may_write: bool) -> Vec<Import> {
+        let offer = |name: &str| {
+            let any = |is: &dyn Fn(&InterfaceNames) -> bool| {
+                spoken.iter().any(|version| is(version.names()))
+            };
+            if any(&|names| names.offered.contains(&name)) {
+                Offer::Offered
+            } else if any(&|names| names.writer == name) {
+                match may_write {
+                    true => Offer::Offered,
+                    false => Offer::NeedsGrant,
+                }
+            } else if is_sealed(name) {
+                Offer::Sealed
+            } else {
+                Offer::Unknown
+            }
+        };
         self.imports
             .iter()
             .map(|name| Import {
                 name: shown(name),
-                offer: match name.as_str() {
-                    name if v0_1::OFFERED.contains(&name) => Offer::Offered,
-                    v0_1::WRITER if may_write => Offer::Offered,
-                    v0_1::WRITER => Offer::NeedsGrant,
-                    _ => Offer::Unknown,
-                },
+                offer: offer(name),
             })
             .collect()
     }
 
     /// The roles whose interfaces are exported.
-    pub(super) fn roles(&self) -> Vec<Role> {
-        Role::ALL
-            .into_iter()
-            .filter(|role| self.exports(v0_1::role_interface(*role)))
-            .collect()
+    pub(super) fn roles(&self, spoken: &[ContractVersion]) -> Vec<Role> {
+        let fills = |role: &Role| {
+            let mut names = spoken.iter().map(|version| version.names());
+            names.any(|names| self.exports(names.of_role(*role)))
+        };
+        Role::ALL.into_iter().filter(fills).collect()
     }
 
     fn exports(&self, interface: &str) -> bool {
         self.exports.iter().any(|name| name == interface)
     }
+}
+
+/// What a component that may be linked is.
+pub(super) struct Fit {
+    /// The contract that it is built for.
+    pub(super) version: ContractVersion,
+    /// The roles that it fills.
+    pub(super) roles: Vec<Role>,
 }

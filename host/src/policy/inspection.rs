@@ -8,13 +8,11 @@ use wasmparser::{Parser, Payload};
 use super::grants::{GrantSet, Grants};
 use super::inspect::Names;
 use super::limits::{Limits, MAX_INSTANCES};
-use super::load::Description;
-use super::load_error::{Import, LoadProblem, SettingsProblem};
+use super::load_error::{Import, LoadProblem};
 use super::plan::Plan;
 use super::report::Usage;
 use super::runtime::Runtime;
-use super::source::ComponentSource;
-use crate::contract::Role;
+use crate::contract::{Description, Role, SettingsProblem};
 use crate::digest::Digest;
 
 /// What starting a component may use while it is inspected: more than by default, since an interpreter's start takes
@@ -78,13 +76,12 @@ impl Runtime {
         component: Arc<[u8]>,
         inspection: &mut Inspection,
     ) -> Result<(), LoadProblem> {
-        let source = ComponentSource::Bytes(component);
-        let component = self.compile(source, None).await?.component;
+        let component = self.compile(component, None).await?.component;
         let names = Names::of(&self.0.engine, &component);
         inspection.versions = names.versions();
-        inspection.imports = names.imports(false);
-        inspection.roles = names.roles();
-        let roles = names.check(true)?;
+        inspection.imports = names.imports(self.0.spoken, false);
+        inspection.roles = names.roles(self.0.spoken);
+        let fit = names.check(self.0.spoken, true)?;
         let limits = Limits {
             fuel: FUEL,
             memory: MEMORY,
@@ -100,7 +97,7 @@ impl Runtime {
         let grants = GrantSet::parse(&grants).map_err(LoadProblem::Grants)?;
         let settings = serde_json::Value::Object(serde_json::Map::new());
         let shared = Arc::clone(&self.0);
-        let plan = Plan::link(shared, &component, &roles, &settings, &limits, grants)?;
+        let plan = Plan::link(shared, &component, &fit, &settings, &limits, grants)?;
         let rehearsal = plan.rehearse().await;
         inspection.description = rehearsal.description;
         inspection.start = Some(rehearsal.usage);

@@ -13,15 +13,17 @@ use super::grants::{GrantSet, Grants};
 use super::guard::Guard;
 use super::inspect::Names;
 use super::limits::Limits;
-use super::load_error::{LoadError, LoadProblem};
+use super::load_error::{Import, LoadError, LoadProblem};
+use super::obtain::{Obtained, obtain};
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::slots::Slots;
 use super::source::{Compiled, ComponentSource, compile};
-use crate::contract::v0_1::bindings::exports::tidegate::policy::lifecycle;
-use crate::contract::{Role, v0_1};
+use crate::contract::{Description, Role};
 use crate::digest::Digest;
+use crate::registry::Reference;
 use crate::time::Clock;
+use crate::trust::{PublicKey, Trust, Voucher};
 
 /// The largest description, in bytes of all its strings.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
@@ -49,6 +51,8 @@ pub struct PolicySettings {
     pub component: ComponentSource,
     /// What the component must be.
     pub sha256: Option<Digest>,
+    /// Who must vouch for it.
+    pub trust: Arc<Trust>,
     /// Whether its instances are reused.
     pub instances: Instances,
     /// Its own settings: a JSON object.
@@ -70,6 +74,7 @@ impl PolicySettings {
             name: name.into(),
             component,
             sha256: None,
+            trust: Arc::default(),
             instances: Instances::Fresh,
             settings: serde_json::Value::Object(serde_json::Map::new()),
             limits: Limits::default(),
@@ -78,21 +83,6 @@ impl PolicySettings {
             quarantine_for: Duration::from_secs(600),
         }
     }
-}
-
-/// What a policy says about itself. Control characters are escaped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Description {
-    /// A short name.
-    pub name: String,
-    /// The policy's own version.
-    pub version: String,
-    /// What it does, in one sentence.
-    pub summary: String,
-    /// JSON Schema of its settings, as the policy wrote it; empty where there are none.
-    pub settings_schema: String,
-    /// Authors, licence and the like, by name.
-    pub metadata: Vec<(String, String)>,
 }
 
 /// A policy that was compiled, checked and linked once, and makes instances in microseconds. Cheap to clone.
@@ -106,8 +96,11 @@ pub struct Policy {
 pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) roles: Vec<Role>,
+    imports: Vec<Import>,
     pub(super) plan: Plan,
     sha256: Digest,
+    pinned: Option<Reference>,
+    voucher: Voucher,
     description: Description,
     settings: PolicySettings,
 }
@@ -152,6 +145,16 @@ impl Policy {
         self.loaded.sha256
     }
 
+    /// The reference that means its component for ever, where it came from a registry.
+    pub fn pinned(&self) -> Option<&Reference> {
+        self.loaded.pinned.as_ref()
+    }
+
+    /// The trusted key that vouches for its component; none where nobody had to.
+    pub fn voucher(&self) -> Option<&PublicKey> {
+        self.loaded.voucher.as_ref()
+    }
+
     /// What it says about itself.
     pub fn description(&self) -> &Description {
         &self.loaded.description
@@ -162,9 +165,14 @@ impl Policy {
         &self.loaded.roles
     }
 
+    /// What it imports, all of it there.
+    pub fn imports(&self) -> &[Import] {
+        &self.loaded.imports
+    }
+
     /// The contract that it is built for.
     pub fn contract_version(&self) -> &'static str {
-        v0_1::VERSION
+        self.loaded.plan.exports.version().number()
     }
 
     /// Its limits.
@@ -230,15 +238,19 @@ impl Runtime {
             return Err(LoadProblem::SettingsShape);
         }
         let grants = GrantSet::parse(&settings.grants).map_err(LoadProblem::Grants)?;
-        let compiled = self
-            .compile(settings.component.clone(), settings.sha256)
-            .await?;
+        let Obtained {
+            component,
+            pinned,
+            voucher,
+        } = obtain(settings).await?;
+        let compiled = self.compile(component, settings.sha256).await?;
         let names = Names::of(&self.0.engine, &compiled.component);
-        let roles = names.check(!grants.write.is_empty())?;
+        let may_write = !grants.write.is_empty();
+        let fit = names.check(self.0.spoken, may_write)?;
         let plan = Plan::link(
             Arc::clone(&self.0),
             &compiled.component,
-            &roles,
+            &fit,
             &settings.settings,
             &settings.limits,
             grants,
@@ -250,9 +262,12 @@ impl Runtime {
         Ok(Policy {
             loaded: Arc::new(Loaded {
                 name: settings.name.as_str().into(),
-                roles,
+                roles: fit.roles,
+                imports: names.imports(self.0.spoken, may_write),
                 plan,
                 sha256: compiled.digest,
+                pinned,
+                voucher,
                 description,
                 settings: settings.clone(),
             }),
@@ -260,10 +275,10 @@ impl Runtime {
         })
     }
 
-    /// Reads and compiles a component, off the threads that tasks run on.
+    /// Compiles a component, off the threads that tasks run on.
     pub(super) async fn compile(
         &self,
-        source: ComponentSource,
+        component: Arc<[u8]>,
         pin: Option<Digest>,
     ) -> Result<Compiled, LoadProblem> {
         let shared = Arc::clone(&self.0);
@@ -272,7 +287,7 @@ impl Runtime {
                 &shared.engine,
                 &shared.known,
                 shared.cache.as_ref(),
-                &source,
+                &component,
                 pin,
             )
         })
@@ -281,31 +296,30 @@ impl Runtime {
     }
 }
 
-impl Description {
-    pub(super) fn within_bounds(from: lifecycle::Description) -> Result<Self, LoadProblem> {
-        let metadata: usize = from
+/// The description with its control characters escaped, or why it can't be taken.
+pub(super) fn within_bounds(told: Description) -> Result<Description, LoadProblem> {
+    let metadata: usize = told
+        .metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + METADATA_COST)
+        .sum();
+    let size = told.name.len()
+        + told.version.len()
+        + told.summary.len()
+        + told.settings_schema.len()
+        + metadata;
+    if size as u64 > MAX_DESCRIPTION {
+        return Err(LoadProblem::DescriptionTooLarge(size as u64));
+    }
+    Ok(Description {
+        name: shown(&told.name),
+        version: shown(&told.version),
+        summary: shown(&told.summary),
+        settings_schema: told.settings_schema,
+        metadata: told
             .metadata
             .iter()
-            .map(|(name, value)| name.len() + value.len() + METADATA_COST)
-            .sum();
-        let size = from.name.len()
-            + from.version.len()
-            + from.summary.len()
-            + from.settings_schema.len()
-            + metadata;
-        if size as u64 > MAX_DESCRIPTION {
-            return Err(LoadProblem::DescriptionTooLarge(size as u64));
-        }
-        Ok(Self {
-            name: shown(&from.name),
-            version: shown(&from.version),
-            summary: shown(&from.summary),
-            settings_schema: from.settings_schema,
-            metadata: from
-                .metadata
-                .iter()
-                .map(|(name, value)| (shown(name), shown(value)))
-                .collect(),
-        })
-    }
+            .map(|(name, value)| (shown(name), shown(value)))
+            .collect(),
+    })
 }

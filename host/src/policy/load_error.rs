@@ -9,8 +9,11 @@ use serde::Serialize;
 use super::builtin::builtin_names;
 use super::cause::CallFailure;
 use super::source::MAX_COMPONENT;
-use crate::contract::v0_1;
+use crate::contract::ContractVersion;
+pub use crate::contract::SettingsProblem;
 use crate::digest::Digest;
+use crate::registry::RegistryError;
+use crate::trust::TrustError;
 
 /// A policy that was refused. Nothing of it will run.
 #[derive(Debug)]
@@ -59,6 +62,12 @@ pub enum LoadProblem {
         /// Why.
         source: std::io::Error,
     },
+    /// It can't be had from its registry.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// Nobody who is trusted vouches for it.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
     /// The component is over [`MAX_COMPONENT`].
     #[error("the component is over {} MiB: build it for size", MAX_COMPONENT >> 20)]
     TooLarge,
@@ -84,22 +93,35 @@ pub enum LoadProblem {
     /// It is built for a contract that this host does not speak.
     #[error(
         "it is built for the contract {}, and this host speaks {}: build it against the latter",
-        .0.join(", "),
-        v0_1::VERSION
+        found.join(", "),
+        ContractVersion::list(spoken)
     )]
-    UnknownVersion(Vec<String>),
+    UnknownVersion {
+        /// What it names.
+        found: Vec<String>,
+        /// What this host speaks.
+        spoken: &'static [ContractVersion],
+    },
+    /// Its imports and exports are of several contracts.
+    #[error("it is built for the contracts {} at once: build it against one of them", .0.join(" and "))]
+    SeveralVersions(Vec<String>),
     /// It imports what the host does not offer it.
     #[error("it imports what it is not offered:{}", list_imports(.0))]
     Imports(Vec<Import>),
     /// It lacks the interface that every policy exports.
-    #[error("it does not export `{}`, which every policy does", v0_1::LIFECYCLE)]
-    NoLifecycle,
+    #[error("it does not export `{0}`, which every policy does")]
+    NoLifecycle(&'static str),
     /// It exports no role.
     #[error("it exports none of the roles existence, fallback and retry")]
     NoRole,
     /// An import or export has another shape than the contract's.
-    #[error("it does not fit the contract {}", v0_1::VERSION)]
-    Shape(#[source] Cause),
+    #[error("it does not fit the contract {version}")]
+    Shape {
+        /// The contract that it is built for.
+        version: ContractVersion,
+        /// Where it differs.
+        source: Cause,
+    },
     /// A grant's template is wrong.
     #[error("{0}")]
     Grants(String),
@@ -125,13 +147,19 @@ pub enum LoadProblem {
     Settings(Vec<SettingsProblem>),
 }
 
-/// One thing that a policy found wrong with its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SettingsProblem {
-    /// JSON Pointer (RFC 6901) to the value; empty for the settings as a whole.
-    pub pointer: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
+impl From<RegistryError> for LoadProblem {
+    fn from(error: RegistryError) -> Self {
+        LoadProblem::Registry(Box::new(error))
+    }
+}
+
+impl LoadProblem {
+    pub(super) fn shape(version: ContractVersion, error: wasmtime::Error) -> Self {
+        LoadProblem::Shape {
+            version,
+            source: error.into(),
+        }
+    }
 }
 
 /// An interface that a component imports.
@@ -173,7 +201,7 @@ fn list_imports(imports: &[Import]) -> String {
                 Offer::NeedsGrant => "needs a grant: name a prefix in `grants.write`",
                 Offer::Sealed => "sealed",
                 Offer::Unknown if import.name.starts_with("wasi:") => {
-                    "unknown: build the policy without WASI"
+                    "unknown: of WASI there are cli, clocks, filesystem, io, random and sockets 0.2, sealed"
                 }
                 Offer::Unknown => "unknown",
             };

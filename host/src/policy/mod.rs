@@ -22,6 +22,7 @@ mod instance;
 mod limits;
 mod load;
 mod load_error;
+mod obtain;
 mod plan;
 mod record;
 mod report;
@@ -32,11 +33,13 @@ mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verdict;
+mod wasi;
 mod world;
 
 #[cfg(test)]
 pub(crate) use tests::remembering;
 
+pub use crate::contract::Description;
 pub use builtin::builtin_names;
 pub(crate) use cause::shown;
 pub use cause::{CallFailure, Cause};
@@ -48,8 +51,9 @@ pub use inspection::Inspection;
 pub use limits::{
     LOG_LINE_COST, Limits, MAX_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES,
 };
-pub use load::{Description, Instances, MAX_DESCRIPTION, Policy, PolicySettings};
+pub use load::{Instances, MAX_DESCRIPTION, Policy, PolicySettings};
 pub use load_error::{Import, LoadError, LoadProblem, Offer, SettingsProblem};
+pub use obtain::{read_component, read_signatures, signature_file};
 pub use record::{
     Answer, Ask, AskedFor, Content, Decision, MAX_RECORDED_CALLS, Recorder, WorldCall,
 };

@@ -8,13 +8,14 @@ use super::cause::{CallFailure, Cause};
 use super::deadline::{self, Timed};
 use super::grants::GrantSet;
 use super::host::Call;
-use super::instance::{Exports, Seat};
+use super::inspect::Fit;
+use super::instance::Seat;
 use super::limits::Limits;
-use super::load::Description;
+use super::load::within_bounds;
 use super::load_error::LoadProblem;
 use super::report::Usage;
 use super::runtime::Shared;
-use crate::contract::Role;
+use crate::contract::{Description, Exports};
 use crate::time::Clock;
 
 /// Everything that one instance after another is made from.
@@ -33,7 +34,7 @@ impl Plan {
     pub(super) fn link(
         shared: Arc<Shared>,
         component: &Component,
-        roles: &[Role],
+        fit: &Fit,
         settings: &serde_json::Value,
         limits: &Limits,
         grants: GrantSet,
@@ -42,10 +43,10 @@ impl Plan {
             true => &shared.linker,
             false => &shared.writing_linker,
         };
-        let shape = |error: wasmtime::Error| LoadProblem::Shape(error.into());
+        let shape = |error| LoadProblem::shape(fit.version, error);
         let pre = linker.instantiate_pre(component).map_err(shape)?;
         Ok(Self {
-            exports: Exports::find(&pre, roles).map_err(shape)?,
+            exports: fit.version.find_exports(&pre, &fit.roles).map_err(shape)?,
             pre,
             settings: settings.to_string(),
             limits: limits.clone(),
@@ -129,17 +130,14 @@ impl Plan {
         };
         seat.begin(&self.limits, self.shared.yields())
             .map_err(|failure| failed("starting", failure))?;
-        seat.instantiate(&self.pre)
+        seat.instantiate(&self.pre, &self.exports)
             .await
             .map_err(stopped("making an instance"))?;
-        seat.probe(&self.exports)
-            .map_err(|error| LoadProblem::Shape(error.into()))?;
-        let told = seat
-            .describe(&self.exports)
-            .await
-            .map_err(stopped("`describe`"))?;
-        *description = Some(Description::within_bounds(told)?);
-        seat.configure(&self.exports, &self.settings)
+        seat.probe()
+            .map_err(|error| LoadProblem::shape(self.exports.version(), error))?;
+        let told = seat.describe().await.map_err(stopped("`describe`"))?;
+        *description = Some(within_bounds(told)?);
+        seat.configure(&self.settings)
             .await
             .map_err(stopped("`configure`"))?
             .map_err(LoadProblem::Settings)

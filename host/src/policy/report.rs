@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::CallFailure;
 use super::state::StateSwap;
+pub use crate::contract::LogLevel;
 use crate::contract::{Choice, Failure, Presence, RetryDecision, Role};
 
 /// What a policy is asked.
@@ -167,18 +168,6 @@ pub enum HostCallOutcome {
     Refused(&'static str),
     /// What stands behind it failed. Carries the cause.
     Failed(String),
-}
-
-/// How loud a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the usual levels")]
-pub enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
 }
 
 /// A line that a policy wrote.

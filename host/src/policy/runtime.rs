@@ -13,6 +13,7 @@ use super::engine::{self, Allocation, Ticker};
 use super::host::{self, Call};
 use super::slots::Slots;
 use super::source::Known;
+use crate::contract::ContractVersion;
 use crate::time::{Clock, SystemClock};
 
 /// How a runtime is set up.
@@ -50,6 +51,8 @@ pub struct Runtime(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) engine: Engine,
+    /// The versions of the contract that policies may be built for.
+    pub(super) spoken: &'static [ContractVersion],
     pub(super) linker: Linker<Call>,
     pub(super) writing_linker: Linker<Call>,
     /// Those of the process's own node.
@@ -88,6 +91,14 @@ impl Runtime {
     ///
     /// When the machine allows no native code to be made, or no thread.
     pub fn new(settings: RuntimeSettings) -> Result<Self, RuntimeError> {
+        Self::speaking(settings, ContractVersion::SPOKEN)
+    }
+
+    /// As [`new`](Self::new), for these versions of the contract.
+    pub(super) fn speaking(
+        settings: RuntimeSettings,
+        spoken: &'static [ContractVersion],
+    ) -> Result<Self, RuntimeError> {
         if settings.slots == 0 {
             return Err(RuntimeError::NoSlots);
         }
@@ -107,9 +118,10 @@ impl Runtime {
                 .ok()
         });
         Ok(Self(Arc::new(Shared {
-            linker: host::linker(&engine, false).map_err(failed)?,
-            writing_linker: host::linker(&engine, true).map_err(failed)?,
+            linker: host::linker(&engine, spoken, false).map_err(failed)?,
+            writing_linker: host::linker(&engine, spoken, true).map_err(failed)?,
             engine,
+            spoken,
             slots: Slots::new(settings.slots, settings.idle, settings.clock),
             cache,
             known: Known::default(),
@@ -122,6 +134,11 @@ impl Runtime {
     /// same kind of processor.
     pub fn engine_hash(&self) -> u64 {
         engine::compatibility(&self.0.engine)
+    }
+
+    /// The versions of the contract that policies may be built for, the oldest first.
+    pub fn contracts(&self) -> &'static [ContractVersion] {
+        self.0.spoken
     }
 
     /// Where instances come from.

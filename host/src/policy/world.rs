@@ -1,15 +1,13 @@
 //! The seam between a policy's imports and what stands behind them: the executor's real store, staging and ledger, or
 //! the sandbox's simulated ones.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{ObjectInfo, StoreFailure, Version};
-use crate::time::Timestamp;
+pub use crate::contract::{Entry, Page, StagedFile, StateScope, WriteMode};
+use crate::contract::{ObjectInfo, StoreFailure};
 
 /// What a policy's host functions reach for, for one stream.
 ///
@@ -77,36 +75,6 @@ pub enum ReadFailure {
     Store(StoreFailure),
 }
 
-/// A page of a listing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
-    /// The objects, in byte order of their keys.
-    pub entries: Vec<Entry>,
-    /// The cursor for the next page; `None` on the last one.
-    pub next: Option<String>,
-}
-
-/// An object as a listing shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its whole key.
-    pub key: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// The store's last-modified time.
-    pub modified: Timestamp,
-}
-
-/// The condition of a write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WriteMode {
-    /// Nothing stands there.
-    Create,
-    /// The object still has this version.
-    Update(Version),
-}
-
 /// Why nothing was written, as far as the host can tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -115,17 +83,6 @@ pub enum WriteFailure {
     Stale(Option<ObjectInfo>),
     /// The store failed; the outcome may be unknown.
     Store(StoreFailure),
-}
-
-/// A file in the stream's staging directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagedFile {
-    /// Its name, without a directory.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// The file's modification time.
-    pub modified: Timestamp,
 }
 
 /// Why nothing was read from staging.
@@ -138,23 +95,4 @@ pub enum StagingFailure {
     TooLarge(u64),
     /// The file system failed. Carries the cause.
     Failed(String),
-}
-
-/// Whose state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StateScope {
-    /// The stream that the decision is about.
-    Stream,
-    /// All streams of the node that the policy decides about.
-    Node,
-}
-
-impl fmt::Display for StateScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            StateScope::Stream => "stream",
-            StateScope::Node => "node",
-        })
-    }
 }

@@ -1,7 +1,10 @@
-use common::{Span, between};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidegate_policy::{Entropy, Span};
 
 /// How a delay is spread; the crate's documentation has the formulas and their source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Jitter {
     /// Not at all.
     None,
@@ -29,27 +32,26 @@ pub struct Curve {
 impl Curve {
     /// The delay after the `nth` failure in a row (from 1), given the delay before it and a random word. At least 1 ms
     /// and at most [`Curve::max`].
-    pub fn delay(&self, nth: u32, previous: Option<Span>, entropy: u64) -> Span {
-        let (initial, max) = (self.initial.as_millis(), self.max.as_millis());
+    pub fn delay(&self, nth: u32, previous: Option<Span>, entropy: Entropy) -> Span {
         let step = self.step(nth);
-        let millis = match self.jitter {
+        let delay = match self.jitter {
             Jitter::None => step,
-            Jitter::Full => between(entropy, 0, step),
-            Jitter::Equal => between(entropy, step.div_ceil(2), step),
+            Jitter::Full => entropy.between(Span::ZERO, step),
+            Jitter::Equal => entropy.between(step / 2, step),
             Jitter::Decorrelated => {
-                let previous = previous.map_or(initial, Span::as_millis);
-                between(entropy, initial, previous.saturating_mul(3).max(initial))
+                let previous = previous.unwrap_or(self.initial);
+                entropy.between(self.initial, (previous * 3).max(self.initial))
             }
         };
-        Span::millis(millis.clamp(1, max.max(1)))
+        delay.min(self.max).max(Span::millis(1))
     }
 
     /// `initial` · `factor`ⁿ⁻¹, at most `max`.
-    fn step(&self, nth: u32) -> u32 {
+    fn step(&self, nth: u32) -> Span {
         let doublings = i32::try_from(nth.saturating_sub(1)).unwrap_or(i32::MAX);
-        let step = f64::from(self.initial.as_millis()) * self.factor.powi(doublings);
-        // An overflow to infinity is above any maximum; what is left lies within 32 bits.
-        step.min(f64::from(self.max.as_millis())) as u32
+        self.initial
+            .scaled(self.factor.powi(doublings))
+            .min(self.max)
     }
 }
 
@@ -59,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    const HALF: u64 = u64::MAX / 2;
+    const HALF: Entropy = Entropy::from_word(u64::MAX / 2);
 
     fn curve(jitter: Jitter) -> Curve {
         Curve {
@@ -86,7 +88,10 @@ mod tests {
     fn jitter_spreads_over_the_documented_range() {
         let range = |jitter, nth, previous| {
             let curve = curve(jitter);
-            [0, u64::MAX].map(|entropy| curve.delay(nth, previous, entropy).as_millis())
+            [0, u64::MAX].map(|word| {
+                let entropy = Entropy::from_word(word);
+                curve.delay(nth, previous, entropy).as_millis()
+            })
         };
         assert_eq!(range(Jitter::None, 4, None), [8000, 8000]);
         assert_eq!(range(Jitter::Full, 4, None), [1, 8000]);
@@ -114,16 +119,16 @@ mod tests {
         #[test]
         fn delays_stay_within_their_bounds(
             jitter in jitters(),
-            initial in 1..=u32::MAX,
-            more in 0..=u32::MAX,
+            initial in 1..=u64::from(u32::MAX),
+            more in 0..=u64::from(u32::MAX),
             factor in 1.0..=100.0f64,
             nth: u32,
-            previous: Option<u32>,
+            previous in proptest::option::of(0..=u64::from(u32::MAX)),
             entropy: u64,
         ) {
-            let max = initial.saturating_add(more);
+            let max = initial + more;
             let curve = Curve { initial: Span::millis(initial), factor, max: Span::millis(max), jitter };
-            let delay = curve.delay(nth, previous.map(Span::millis), entropy).as_millis();
+            let delay = curve.delay(nth, previous.map(Span::millis), Entropy::from_word(entropy)).as_millis();
             prop_assert!((1..=max).contains(&delay), "{delay} of {max}");
             let floor = match jitter {
                 Jitter::None | Jitter::Decorrelated => initial,
@@ -135,15 +140,15 @@ mod tests {
 
         #[test]
         fn delays_never_shrink_from_one_failure_to_the_next(
-            initial in 1..100_000u32,
-            max in 100_000..=u32::MAX,
+            initial in 1..100_000u64,
+            max in 100_000..=u64::from(u32::MAX),
             factor in 1.0..=100.0f64,
             nth in 1..1000u32,
             entropy: u64,
         ) {
             for jitter in [Jitter::None, Jitter::Full, Jitter::Equal] {
                 let curve = Curve { initial: Span::millis(initial), factor, max: Span::millis(max), jitter };
-                let delay = |nth| curve.delay(nth, None, entropy);
+                let delay = |nth| curve.delay(nth, None, Entropy::from_word(entropy));
                 prop_assert!(delay(nth) <= delay(nth + 1));
             }
         }

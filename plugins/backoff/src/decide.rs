@@ -1,52 +1,35 @@
-use common::types::{Failure, StreamFacts};
-use common::{Span, describe_millis, reason};
+use tidegate_policy::{Decision, Facts, Failure, Host, Result, Retry};
 
 use crate::kind::Kind;
-use crate::settings::{Rule, Settings};
+use crate::settings::{Backoff, Response};
 
-/// The verdict: the contract's `decision`, as far as this policy gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// After this long.
-    After(Span),
-    /// When something changes.
-    OnChange,
-    /// Never by itself.
-    Abandon(String),
-}
-
-/// Decides when to try again after this failure.
-pub fn decide(settings: &Settings, facts: &StreamFacts, failure: &Failure) -> Decision {
-    let kind = Kind::of(failure);
-    let curve = match settings.rule(kind) {
-        Rule::OnChange => return Decision::OnChange,
-        Rule::Abandon => {
-            return Decision::Abandon(reason(format!(
-                "the settings give up at once on `{}`: {}",
-                kind.name(),
-                message(failure)
-            )));
-        }
-        Rule::Wait(curve) => curve,
-    };
-    let nth = if kind == Kind::SchemaAbsent {
-        facts.absences
-    } else {
-        if let Some(limit) = spent(settings, facts) {
-            return Decision::Abandon(reason(format!("{limit}: {}", message(failure))));
-        }
-        facts.attempts
-    };
-    let delay = curve.delay(nth, facts.previous_delay.map(Span::millis), facts.entropy);
-    let advice = match failure {
-        Failure::Store(failure) => failure.retry_after.map_or(Span::ZERO, Span::millis),
-        _ => Span::ZERO,
-    };
-    Decision::After(delay.max(advice))
+impl Retry for Backoff {
+    fn decide(&self, facts: &Facts, failure: &Failure, _: &impl Host) -> Result<Decision> {
+        let kind = Kind::of(failure);
+        let curve = match self.response(kind) {
+            Response::OnChange => return Ok(Decision::OnChange),
+            Response::Abandon => {
+                return Ok(Decision::Abandon(format!(
+                    "the settings give up at once on `{}`: {failure}",
+                    kind.name()
+                )));
+            }
+            Response::Wait(curve) => curve,
+        };
+        let nth = match kind {
+            Kind::SchemaAbsent => facts.absences,
+            _ => match spent(self, facts) {
+                Some(limit) => return Ok(Decision::Abandon(format!("{limit}: {failure}"))),
+                None => facts.attempts,
+            },
+        };
+        let delay = curve.delay(nth, facts.previous_delay, facts.entropy);
+        Ok(Decision::After(delay.max(failure.advice())))
+    }
 }
 
 /// The limit that the failing attempts have reached, if any.
-fn spent(settings: &Settings, facts: &StreamFacts) -> Option<String> {
+fn spent(settings: &Backoff, facts: &Facts) -> Option<String> {
     if settings
         .max_attempts
         .is_some_and(|max| facts.attempts >= max)
@@ -56,45 +39,32 @@ fn spent(settings: &Settings, facts: &StreamFacts) -> Option<String> {
             facts.attempts
         ));
     }
-    let failing = facts.now.saturating_sub(facts.failing_since?);
-    let max = settings.max_elapsed?;
-    (failing >= u64::from(max.as_millis())).then(|| {
-        format!(
-            "attempts have failed for {} (`max-elapsed`)",
-            describe_millis(failing)
-        )
-    })
-}
-
-fn message(failure: &Failure) -> &str {
-    match failure {
-        Failure::SchemaAbsent(text)
-        | Failure::SchemaInvalid(text)
-        | Failure::SchemaConflict(text)
-        | Failure::Other(text) => text,
-        Failure::Store(failure) => &failure.message,
-    }
+    let failing = facts.now.since(facts.failing_since?);
+    (failing >= settings.max_elapsed?)
+        .then(|| format!("attempts have failed for {failing} (`max-elapsed`)"))
 }
 
 #[cfg(test)]
 mod tests {
-    use common::fixture::{NOW, facts, store_failure};
-    use common::types::StoreFailureKind;
+    use tidegate_policy::testing::{self, FakeHost, NOW, facts, store_failure};
+    use tidegate_policy::{Entropy, FailureKind, Span};
 
     use super::*;
 
-    fn judge(settings: &str, facts: &StreamFacts, failure: &Failure) -> Decision {
-        decide(&Settings::parse(settings).unwrap(), facts, failure)
+    fn judge(settings: &str, facts: &Facts, failure: &Failure) -> Decision {
+        testing::settings::<Backoff>(settings)
+            .decide(facts, failure, &FakeHost::new())
+            .unwrap()
     }
 
     fn unavailable() -> Failure {
-        Failure::Store(store_failure(StoreFailureKind::Unavailable))
+        Failure::Store(store_failure(FailureKind::Unavailable))
     }
 
-    fn failing(attempts: u32) -> StreamFacts {
-        StreamFacts {
+    fn failing(attempts: u32) -> Facts {
+        Facts {
             attempts,
-            failing_since: Some(NOW - 60_000),
+            failing_since: Some(NOW - Span::secs(60)),
             ..facts()
         }
     }
@@ -111,7 +81,7 @@ mod tests {
 
     #[test]
     fn an_absent_schema_counts_its_absences() {
-        let facts = StreamFacts {
+        let facts = Facts {
             absences: 3,
             ..failing(1)
         };
@@ -124,9 +94,9 @@ mod tests {
 
     #[test]
     fn jitter_comes_from_the_facts_and_nowhere_else() {
-        let with = |entropy| {
-            let facts = StreamFacts {
-                entropy,
+        let with = |word| {
+            let facts = Facts {
+                entropy: Entropy::from_word(word),
                 ..failing(5)
             };
             judge("{}", &facts, &unavailable())
@@ -137,9 +107,9 @@ mod tests {
 
     #[test]
     fn decorrelated_jitter_builds_on_the_previous_delay() {
-        let facts = StreamFacts {
-            previous_delay: Some(10_000),
-            entropy: u64::MAX,
+        let facts = Facts {
+            previous_delay: Some(Span::secs(10)),
+            entropy: Entropy::from_word(u64::MAX),
             ..failing(5)
         };
         assert_eq!(
@@ -150,17 +120,17 @@ mod tests {
 
     #[test]
     fn the_stores_advice_is_a_lower_bound_even_above_the_maximum() {
-        let advised = |millis| {
-            let mut failure = store_failure(StoreFailureKind::Throttled);
-            failure.retry_after = Some(millis);
+        let advised = |wait| {
+            let mut failure = store_failure(FailureKind::Throttled);
+            failure.retry_after = Some(wait);
             judge(
                 r#"{"jitter": "none", "max": "10s"}"#,
                 &failing(3),
                 &Failure::Store(failure),
             )
         };
-        assert_eq!(advised(60_000), Decision::After(Span::secs(60)));
-        assert_eq!(advised(100), Decision::After(Span::secs(4)));
+        assert_eq!(advised(Span::secs(60)), Decision::After(Span::secs(60)));
+        assert_eq!(advised(Span::millis(100)), Decision::After(Span::secs(4)));
     }
 
     #[test]
@@ -182,16 +152,10 @@ mod tests {
         let settings = r#"{"jitter": "none", "overrides": {
             "store.timeout": {"initial": "7s"}, "store.permission-denied": {"action": "abandon"}}}"#;
         let of = |kind| judge(settings, &failing(1), &Failure::Store(store_failure(kind)));
+        assert_eq!(of(FailureKind::Timeout), Decision::After(Span::secs(7)));
+        assert_eq!(of(FailureKind::Unavailable), Decision::After(Span::secs(1)));
         assert_eq!(
-            of(StoreFailureKind::Timeout),
-            Decision::After(Span::secs(7))
-        );
-        assert_eq!(
-            of(StoreFailureKind::Unavailable),
-            Decision::After(Span::secs(1))
-        );
-        assert_eq!(
-            of(StoreFailureKind::PermissionDenied),
+            of(FailureKind::PermissionDenied),
             Decision::Abandon(
                 "the settings give up at once on `store.permission-denied`: the store says no"
                     .to_owned()
@@ -221,7 +185,7 @@ mod tests {
             judge(elapsed, &failing(1), &unavailable()),
             Decision::After(_)
         ));
-        let never_failed = StreamFacts {
+        let never_failed = Facts {
             failing_since: None,
             ..failing(1)
         };
@@ -240,14 +204,5 @@ mod tests {
             judge(settings, &failing(50), &absent),
             Decision::After(_)
         ));
-    }
-
-    #[test]
-    fn reasons_stay_within_the_contracts_bound() {
-        let failure = Failure::Other("x".repeat(5000));
-        match judge(r#"{"max-attempts": 1}"#, &failing(1), &failure) {
-            Decision::Abandon(reason) => assert!(reason.len() <= 1024),
-            other => panic!("{other:?}"),
-        }
     }
 }

@@ -1,4 +1,4 @@
-use common::types::{Failure, StoreFailureKind};
+use tidegate_policy::{Failure, FailureKind};
 
 /// What went wrong, as far as rules tell failures apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +43,13 @@ impl Kind {
             Failure::SchemaInvalid(_) => Kind::SchemaInvalid,
             Failure::SchemaConflict(_) => Kind::SchemaConflict,
             Failure::Store(failure) => match failure.kind {
-                StoreFailureKind::Throttled => Kind::Throttled,
-                StoreFailureKind::Unavailable => Kind::Unavailable,
-                StoreFailureKind::Timeout => Kind::Timeout,
-                StoreFailureKind::PreconditionFailed => Kind::PreconditionFailed,
-                StoreFailureKind::PermissionDenied => Kind::PermissionDenied,
-                StoreFailureKind::NotFound => Kind::NotFound,
-                StoreFailureKind::Other => Kind::StoreOther,
+                FailureKind::Throttled => Kind::Throttled,
+                FailureKind::Unavailable => Kind::Unavailable,
+                FailureKind::Timeout => Kind::Timeout,
+                FailureKind::PreconditionFailed => Kind::PreconditionFailed,
+                FailureKind::PermissionDenied => Kind::PermissionDenied,
+                FailureKind::NotFound => Kind::NotFound,
+                FailureKind::Other => Kind::StoreOther,
             },
             Failure::Other(_) => Kind::Other,
         }

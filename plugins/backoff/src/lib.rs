@@ -55,15 +55,15 @@
 //! and the failure as its reason. Never for `schema-absent`, since a schema that was not owed at first may well come a
 //! day later, and not for what a rule sends to `on-change`.
 
-#[cfg(target_family = "wasm")]
-mod guest;
-
 mod curve;
 mod decide;
 mod kind;
+mod rule;
 mod settings;
 
 pub use curve::{Curve, Jitter};
-pub use decide::{Decision, decide};
 pub use kind::Kind;
-pub use settings::{Rule, SCHEMA, Settings};
+pub use rule::{Action, Overrides, Rule};
+pub use settings::{Backoff, Response};
+
+tidegate_policy::export!(Backoff: Retry);

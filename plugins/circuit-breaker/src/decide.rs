@@ -1,57 +1,36 @@
-use common::state::{Scope, StateError};
-use common::types::{Failure, StoreFailureKind, StreamFacts};
-use common::{Span, State};
+use tidegate_policy::{
+    Decision, Facts, Failure, FailureKind, Host, Result, Retry, Scope, StateError,
+};
 
 use crate::circuit::Circuit;
-use crate::settings::Settings;
+use crate::settings::CircuitBreaker;
 
 /// The state's only key, in the node's scope.
 const KEY: &str = "circuit";
 
-/// The verdict: the contract's `decision`, as far as this policy gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// After this long.
-    After(Span),
-    /// Someone else's to decide.
-    Abstain,
-}
-
-/// Decides when to try again after this failure, if the store is in trouble.
-pub fn decide(
-    settings: &Settings,
-    facts: &StreamFacts,
-    failure: &Failure,
-    state: &impl State,
-) -> Decision {
-    if !is_the_stores(failure) {
-        return Decision::Abstain;
-    }
-    match guard(settings, facts, state) {
-        Ok(Decision::After(wait)) => Decision::After(wait.max(advice(failure))),
-        Ok(Decision::Abstain) => Decision::Abstain,
-        // Without the state nobody would know of the circuit, so it stays out of the way.
-        Err(_) => Decision::Abstain,
-    }
-}
-
-/// How long the store itself asks to wait.
-fn advice(failure: &Failure) -> Span {
-    match failure {
-        Failure::Store(failure) => failure.retry_after.map_or(Span::ZERO, Span::millis),
-        _ => Span::ZERO,
+impl Retry for CircuitBreaker {
+    fn decide(&self, facts: &Facts, failure: &Failure, host: &impl Host) -> Result<Decision> {
+        if !is_the_stores(failure) {
+            return Ok(Decision::Abstain);
+        }
+        Ok(match guard(self, facts, host) {
+            Ok(Decision::After(wait)) => Decision::After(wait.max(failure.advice())),
+            Ok(other) => other,
+            // Without the state nobody would know of the circuit, so it stays out of the way.
+            Err(_) => Decision::Abstain,
+        })
     }
 }
 
 fn guard(
-    settings: &Settings,
-    facts: &StreamFacts,
-    state: &impl State,
+    settings: &CircuitBreaker,
+    facts: &Facts,
+    host: &impl Host,
 ) -> Result<Decision, StateError> {
-    let stored = state.load(Scope::ThisNode, KEY)?;
+    let stored = host.load(Scope::ThisNode, KEY)?;
     let replace = |circuit: Option<&Circuit>| {
         let value = circuit.map(Circuit::to_bytes);
-        state.swap(Scope::ThisNode, KEY, stored.as_deref(), value.as_deref())
+        host.swap(Scope::ThisNode, KEY, stored.as_deref(), value.as_deref())
     };
     let circuit = stored
         .as_deref()
@@ -88,8 +67,8 @@ fn guard(
 fn wait_as_probe(
     circuit: &Circuit,
     won: bool,
-    settings: &Settings,
-    facts: &StreamFacts,
+    settings: &CircuitBreaker,
+    facts: &Facts,
 ) -> Result<Decision, StateError> {
     Ok(Decision::After(if won {
         circuit.wait_to_probe(facts)
@@ -101,13 +80,13 @@ fn wait_as_probe(
 /// Whether the failure tells of the store as a whole. A condition that did not hold is a race between writers.
 fn is_the_stores(failure: &Failure) -> bool {
     match failure {
-        Failure::Store(failure) => failure.kind != StoreFailureKind::PreconditionFailed,
+        Failure::Store(failure) => failure.kind != FailureKind::PreconditionFailed,
         _ => false,
     }
 }
 
 /// Whether enough of the node's streams fail.
-fn tripped(settings: &Settings, facts: &StreamFacts) -> bool {
+fn tripped(settings: &CircuitBreaker, facts: &Facts) -> bool {
     let failing = facts.store.failing_streams;
     failing >= settings.min_streams
         && f64::from(failing) >= settings.threshold * f64::from(facts.store.streams)

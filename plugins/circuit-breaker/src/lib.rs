@@ -47,13 +47,11 @@
 //! (the count behind the doubling), `probe` the stream that probes, and `lease` the end of its time. What can't be read
 //! counts as closed and is replaced. When the state can't be had (`unavailable`, no host call left), it abstains.
 
-#[cfg(target_family = "wasm")]
-mod guest;
-
 mod circuit;
 mod decide;
 mod settings;
 
 pub use circuit::Circuit;
-pub use decide::{Decision, decide};
-pub use settings::{SCHEMA, Settings};
+pub use settings::CircuitBreaker;
+
+tidegate_policy::export!(CircuitBreaker: Retry);

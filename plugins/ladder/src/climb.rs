@@ -1,33 +1,13 @@
-use common::object_reader::ReadError;
-use common::types::StreamFacts;
-use common::{ObjectReader, Span, describe_millis, reason};
+use tidegate_policy::{Choice, Facts, Fallback, Host, ReadError, Result, Span};
 
 use crate::rung::{Rung, object_key};
-use crate::settings::{After, Settings};
+use crate::settings::{After, Ladder};
 
 /// A schema without fields, in the JSON form of arrow-schema.
 pub const EMPTY_SCHEMA: &str = r#"{"fields":[],"metadata":{}}"#;
 
-/// Objects per page of a listing: the contract's most.
-const PAGE: u32 = 1000;
-
-/// Pages that one climb looks at: as many as the host's cap on a listing's keys (10,000) can fill.
-const MAX_PAGES: u32 = 10;
-
-/// The verdict: the contract's `choice`, as far as this policy gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// Nothing, this time.
-    Skip(String),
-    /// The operator's default schema of this name.
-    Named(String),
-    /// The schema in this object.
-    Object(String),
-    /// The merge of the other nodes' schemas and the base.
-    Peers,
-    /// This document.
-    Document(String),
-}
+/// Objects that one climb looks at: the host's cap on a listing's keys.
+const MAX_OBJECTS: usize = 10_000;
 
 /// What a look at a rung gave.
 enum Footing {
@@ -35,49 +15,46 @@ enum Footing {
     Holds(Choice),
     /// It has nothing to stand on, and why: climb on.
     Lacks(String),
-    /// It could not be checked, and why: climb no further.
-    Unclear(String),
+    /// No further, and why: it could not be checked, say.
+    Ends(String),
 }
 
-/// Chooses what to publish for a stream whose schema is absent.
-pub fn choose(settings: &Settings, facts: &StreamFacts, store: &impl ObjectReader) -> Choice {
-    if let Some(wait) = still_waiting(settings.after, facts) {
-        return Choice::Skip(wait);
-    }
-    let mut lacking = Vec::new();
-    for rung in &settings.rungs {
-        let footing = match rung {
-            Rung::Peers => peers(facts, store),
-            Rung::Base => base(facts, store),
-            Rung::Object(template) => object(template, facts, store),
-            Rung::Named(name) => named(name, facts),
-            Rung::Empty => Footing::Holds(Choice::Document(EMPTY_SCHEMA.to_owned())),
-            Rung::Skip => {
-                lacking.push("the ladder ends with `skip`".to_owned());
-                break;
-            }
-        };
-        match footing {
-            Footing::Holds(choice) => return choice,
-            Footing::Lacks(what) => lacking.push(what),
-            Footing::Unclear(cause) => {
-                lacking.push(cause);
-                break;
+impl Fallback for Ladder {
+    fn choose(&self, facts: &Facts, _: &str, host: &impl Host) -> Result<Choice> {
+        if let Some(wait) = still_waiting(self.after, facts) {
+            return Ok(Choice::Skip(wait));
+        }
+        let mut lacking = Vec::new();
+        for rung in &self.rungs {
+            let footing = match rung {
+                Rung::Peers => peers(facts, host),
+                Rung::Base => base(facts, host),
+                Rung::Object(template) => object(template, facts, host),
+                Rung::Named(name) => named(name, facts),
+                Rung::Empty => Footing::Holds(Choice::Document(EMPTY_SCHEMA.to_owned())),
+                Rung::Skip => Footing::Ends("the ladder ends with `skip`".to_owned()),
+            };
+            match footing {
+                Footing::Holds(choice) => return Ok(choice),
+                Footing::Lacks(what) => lacking.push(what),
+                Footing::Ends(cause) => {
+                    lacking.push(cause);
+                    break;
+                }
             }
         }
+        Ok(Choice::Skip(lacking.join("; ")))
     }
-    Choice::Skip(reason(lacking.join("; ")))
 }
 
 /// Why it is too early for a fallback, if it is.
-fn still_waiting(after: After, facts: &StreamFacts) -> Option<String> {
+fn still_waiting(after: After, facts: &Facts) -> Option<String> {
     let absent = facts
         .absent_since
-        .map_or(0, |since| facts.now.saturating_sub(since));
-    if absent < u64::from(after.duration.as_millis()) {
+        .map_or(Span::ZERO, |since| facts.now.since(since));
+    if absent < after.duration {
         return Some(format!(
-            "absent for {} so far; a fallback waits for {}",
-            describe_millis(absent),
+            "absent for {absent} so far; a fallback waits for {}",
             after.duration
         ));
     }
@@ -90,56 +67,48 @@ fn still_waiting(after: After, facts: &StreamFacts) -> Option<String> {
     None
 }
 
-fn peers(facts: &StreamFacts, store: &impl ObjectReader) -> Footing {
+fn peers(facts: &Facts, host: &impl Host) -> Footing {
     let suffix = schema_suffix(&facts.schema_key);
-    let mut after: Option<String> = None;
-    for _ in 0..MAX_PAGES {
-        let page = match store.list_objects(&facts.peers_prefix, after.as_deref(), PAGE) {
-            Ok(page) => page,
+    for (looked, object) in host.objects(&facts.peers_prefix).enumerate() {
+        match object {
             Err(error) => return unclear("peers", &facts.peers_prefix, error),
-        };
-        let found = page
-            .entries
-            .iter()
-            .any(|entry| entry.key.ends_with(suffix) && entry.key != facts.schema_key);
-        if found {
-            return Footing::Holds(Choice::Peers);
-        }
-        after = page.next;
-        if after.is_none() {
-            return match base(facts, store) {
-                Footing::Holds(_) => Footing::Holds(Choice::Peers),
-                Footing::Lacks(_) => {
-                    Footing::Lacks("no other node has published a schema".to_owned())
-                }
-                unclear @ Footing::Unclear(_) => unclear,
-            };
+            Ok(object) if object.key.ends_with(suffix) && object.key != facts.schema_key => {
+                return Footing::Holds(Choice::Peers);
+            }
+            Ok(_) if looked >= MAX_OBJECTS => {
+                return Footing::Ends(format!(
+                    "peers: more objects under `{}` than a climb looks at",
+                    facts.peers_prefix
+                ));
+            }
+            Ok(_) => {}
         }
     }
-    Footing::Unclear(format!(
-        "peers: more objects under `{}` than a climb looks at",
-        facts.peers_prefix
-    ))
+    match base(facts, host) {
+        Footing::Holds(_) => Footing::Holds(Choice::Peers),
+        Footing::Lacks(_) => Footing::Lacks("no other node has published a schema".to_owned()),
+        ends @ Footing::Ends(_) => ends,
+    }
 }
 
-fn base(facts: &StreamFacts, store: &impl ObjectReader) -> Footing {
+fn base(facts: &Facts, host: &impl Host) -> Footing {
     match &facts.base_key {
         // On a standalone node the base is the node's own key, which is the absent one.
-        Some(key) if *key != facts.schema_key => exists("base", key, store),
+        Some(key) if *key != facts.schema_key => exists("base", key, host),
         _ => Footing::Lacks("there is no base schema apart from this node's".to_owned()),
     }
 }
 
-fn object(template: &str, facts: &StreamFacts, store: &impl ObjectReader) -> Footing {
+fn object(template: &str, facts: &Facts, host: &impl Host) -> Footing {
     match object_key(template, facts) {
-        Some(key) => exists("object", &key, store),
+        Some(key) => exists("object", &key, host),
         None => Footing::Lacks(format!(
             "`object:{template}` holds only for streams of a tenant"
         )),
     }
 }
 
-fn named(name: &str, facts: &StreamFacts) -> Footing {
+fn named(name: &str, facts: &Facts) -> Footing {
     if facts.defaults.iter().any(|default| default == name) {
         Footing::Holds(Choice::Named(name.to_owned()))
     } else {
@@ -149,8 +118,8 @@ fn named(name: &str, facts: &StreamFacts) -> Footing {
     }
 }
 
-fn exists(rung: &str, key: &str, store: &impl ObjectReader) -> Footing {
-    match store.head(key) {
+fn exists(rung: &str, key: &str, host: &impl Host) -> Footing {
+    match host.head(key) {
         Ok(_) => Footing::Holds(Choice::Object(key.to_owned())),
         Err(ReadError::NotFound) => Footing::Lacks(format!("`{key}` does not exist")),
         Err(error) => unclear(rung, key, error),
@@ -159,7 +128,7 @@ fn exists(rung: &str, key: &str, store: &impl ObjectReader) -> Footing {
 
 /// Why a rung could not be checked, and what an operator can do about it.
 fn unclear(rung: &str, place: &str, error: ReadError) -> Footing {
-    Footing::Unclear(match error {
+    Footing::Ends(match error {
         ReadError::NotGranted(key) => {
             format!(
                 "{rung}: the policy may not read `{key}`; grant it a prefix of that (`grants.read`)"
@@ -169,16 +138,7 @@ fn unclear(rung: &str, place: &str, error: ReadError) -> Footing {
             format!("{rung}: no host call was left for `{place}` (`limits.host_calls`)")
         }
         ReadError::TooLarge(bound) => format!("{rung}: `{place}` exceeds the bound of {bound}"),
-        ReadError::Failed(failure) => {
-            let advice = failure
-                .retry_after
-                .map(|wait| format!(" (it asks to wait {})", Span::millis(wait)))
-                .unwrap_or_default();
-            format!(
-                "{rung}: the store failed at `{place}`: {}{advice}",
-                failure.message
-            )
-        }
+        ReadError::Failed(failure) => format!("{rung}: the store failed at `{place}`: {failure}"),
         // A prefix under which nothing stands is an empty page, so a store that says this lost its bucket.
         ReadError::NotFound => format!("{rung}: the store knows no `{place}`"),
     })

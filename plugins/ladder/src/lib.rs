@@ -40,13 +40,12 @@
 //! `read` on what the rungs look at: `{root}/.stream/` in the parseable layout for `peers` and `base`, and the prefix
 //! of every `object:KEY`.
 
-#[cfg(target_family = "wasm")]
-mod guest;
-
 mod climb;
 mod rung;
 mod settings;
 
-pub use climb::{Choice, EMPTY_SCHEMA, choose};
+pub use climb::EMPTY_SCHEMA;
 pub use rung::Rung;
-pub use settings::{After, SCHEMA, Settings};
+pub use settings::{After, Ladder};
+
+tidegate_policy::export!(Ladder: Fallback);

@@ -1,9 +1,14 @@
+use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
-use common::types::StreamFacts;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use tidegate_policy::Facts;
 
 /// One thing to publish, as the settings name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Rung {
     /// The merge of the other nodes' schemas and the base.
     Peers,
@@ -45,6 +50,57 @@ impl FromStr for Rung {
     }
 }
 
+impl TryFrom<String> for Rung {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Rung> for String {
+    fn from(rung: Rung) -> Self {
+        rung.to_string()
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rung::Peers => f.write_str("peers"),
+            Rung::Base => f.write_str("base"),
+            Rung::Object(key) => write!(f, "object:{key}"),
+            Rung::Named(name) => write!(f, "named:{name}"),
+            Rung::Empty => f.write_str("empty"),
+            Rung::Skip => f.write_str("skip"),
+        }
+    }
+}
+
+impl JsonSchema for Rung {
+    fn schema_name() -> Cow<'static, str> {
+        "rung".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "enum": ["peers", "base", "empty", "skip"] },
+                {
+                    "type": "string",
+                    "pattern": "^object:.+$",
+                    "description": "The schema in this object; {tenant}, {stream} and {node} stand for the stream's own."
+                },
+                {
+                    "type": "string",
+                    "pattern": "^named:.+$",
+                    "description": "The operator's default schema of this name."
+                }
+            ]
+        })
+    }
+}
+
 /// Refuses what can never become a key, so that the operator hears of it before a stream needs it.
 fn check_template(template: &str) -> Result<(), String> {
     expand(template, Some("t"), "s", "n")
@@ -65,7 +121,7 @@ fn check_template(template: &str) -> Result<(), String> {
 
 /// The key that the template of an `object:` rung means for this stream; `None` when it asks for a tenant and the
 /// stream has none.
-pub(crate) fn object_key(template: &str, facts: &StreamFacts) -> Option<String> {
+pub(crate) fn object_key(template: &str, facts: &Facts) -> Option<String> {
     // The settings were checked, so only the tenant can be wanting.
     expand(template, facts.tenant.as_deref(), &facts.name, &facts.node)
         .ok()
@@ -108,7 +164,7 @@ fn expand(
 
 #[cfg(test)]
 mod tests {
-    use common::fixture::facts;
+    use tidegate_policy::testing::facts;
 
     use super::*;
 
@@ -125,6 +181,7 @@ mod tests {
                 Rung::Object("d/{stream}.schema".to_owned()),
             ),
         ] {
+            assert_eq!(rung.to_string(), text);
             assert_eq!(text.parse(), Ok(rung));
         }
     }

@@ -1,25 +1,56 @@
-use common::{Problem, Span, Table};
-use serde_json::Value;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use tidegate_policy::{Policy, Problems, Span};
 
 use crate::rung::Rung;
-
-/// JSON Schema of the settings.
-pub const SCHEMA: &str = include_str!("../settings.schema.json");
 
 /// The most rungs a ladder may have: more host calls than that are no fallback but a search.
 const MAX_RUNGS: usize = 16;
 
 /// How the policy chooses; the crate's documentation says what each setting means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// What to publish, best first.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ladder {
+    /// What to publish, best first. The first rung that has something to stand on is taken.
+    #[schemars(length(min = 1, max = 16))]
     pub rungs: Vec<Rung>,
-    /// What must have passed before a fallback is placed.
+    /// How long, or in how many checks, a schema must have been absent before a fallback is placed. With both, both
+    /// must have passed.
+    #[schemars(with = "AfterForms")]
     pub after: After,
 }
 
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            rungs: vec![Rung::Peers, Rung::Empty, Rung::Skip],
+            after: After::default(),
+        }
+    }
+}
+
+impl Policy for Ladder {
+    fn validate(&self, problems: &mut Problems) {
+        match self.rungs.len() {
+            0 => problems.add(
+                "/rungs",
+                "a ladder has at least one rung; `[\"skip\"]` publishes nothing",
+            ),
+            1..=MAX_RUNGS => {}
+            many => problems.add(
+                "/rungs",
+                format!("{many} rungs are too many; at most {MAX_RUNGS}"),
+            ),
+        }
+    }
+}
+
 /// What must have passed before a fallback is placed: both of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct After {
     /// The schema has been absent for so long.
     pub duration: Span,
@@ -27,165 +58,127 @@ pub struct After {
     pub checks: u32,
 }
 
-impl After {
-    const AT_ONCE: After = After {
-        duration: Span::ZERO,
-        checks: 0,
-    };
+/// The forms in which an operator may write [`After`].
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum AfterForms {
+    /// For so long.
+    Duration(Span),
+    /// In so many checks.
+    Checks(u32),
+    /// Both.
+    Both(Both),
 }
 
-impl Settings {
-    /// Reads the settings from JSON.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with them.
-    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let mut table = Table::parse(text)?;
-        let settings = Self {
-            rungs: rungs(&mut table),
-            after: after(&mut table),
-        };
-        let problems = table.finish();
-        if problems.is_empty() {
-            Ok(settings)
-        } else {
-            Err(problems)
-        }
-    }
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Both {
+    duration: Span,
+    checks: u32,
 }
 
-fn rungs(table: &mut Table) -> Vec<Rung> {
-    const KEY: &str = "rungs";
-    let Some(items) = table.list(KEY) else {
-        return vec![Rung::Peers, Rung::Empty, Rung::Skip];
-    };
-    if items.is_empty() {
-        table.problem(
-            KEY,
-            "a ladder has at least one rung; `[\"skip\"]` publishes nothing",
-        );
-    }
-    if items.len() > MAX_RUNGS {
-        table.problem(
-            KEY,
-            format!("{} rungs are too many; at most {MAX_RUNGS}", items.len()),
-        );
-    }
-    let mut rungs = Vec::new();
-    for (index, item) in items.iter().take(MAX_RUNGS).enumerate() {
-        let place = format!("{KEY}/{index}");
-        match item {
-            Value::String(text) => match text.parse() {
-                Ok(rung) => rungs.push(rung),
-                Err(problem) => table.problem(&place, problem),
-            },
-            other => {
-                table.wrong_kind::<()>(&place, "the name of a rung", other);
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+
+        impl<'de> Visitor<'de> for Forms {
+            type Value = After;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a duration such as \"2m\", a number of checks, or a table of `duration` and `checks`",
+                )
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<After, E> {
+                let duration = text.parse().map_err(E::custom)?;
+                Ok(After {
+                    duration,
+                    checks: 0,
+                })
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<After, E> {
+                let too_many = || E::custom(format!("{number} checks are too many"));
+                let checks = u32::try_from(number).map_err(|_| too_many())?;
+                Ok(After {
+                    duration: Span::ZERO,
+                    checks,
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<After, A::Error> {
+                let Both { duration, checks } = Both::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(After { duration, checks })
             }
         }
-    }
-    rungs
-}
 
-fn after(table: &mut Table) -> After {
-    const KEY: &str = "after";
-    let Some(value) = table.take(KEY) else {
-        return After::AT_ONCE;
-    };
-    let form = value.clone();
-    table.put_back(KEY, value);
-    match form {
-        Value::String(_) => After {
-            duration: table.duration(KEY).unwrap_or(Span::ZERO),
-            ..After::AT_ONCE
-        },
-        Value::Number(_) => After {
-            checks: table.count(KEY).unwrap_or(0),
-            ..After::AT_ONCE
-        },
-        Value::Object(_) => {
-            let Some(mut inner) = table.table(KEY) else {
-                return After::AT_ONCE;
-            };
-            let after = After {
-                duration: inner.duration("duration").unwrap_or(Span::ZERO),
-                checks: inner.count("checks").unwrap_or(0),
-            };
-            table.absorb(inner);
-            after
-        }
-        other => {
-            table.take(KEY);
-            table.wrong_kind::<()>(
-                KEY,
-                "a duration such as \"2m\", a number of checks, or a table of `duration` and `checks`",
-                &other,
-            );
-            After::AT_ONCE
-        }
+        deserializer.deserialize_any(Forms)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidegate_policy::testing;
+
     use super::*;
 
     #[test]
-    fn the_schema_and_the_parser_agree() {
-        common::fixture::assert_schema_fits(SCHEMA, Settings::parse);
+    fn the_schema_tells_the_truth() {
+        testing::assert_schema_fits::<Ladder>();
     }
 
     #[test]
     fn after_has_three_forms() {
-        let after = |text: &str| Settings::parse(text).unwrap().after;
+        let after = |text: &str| testing::settings::<Ladder>(text).after;
         let form = |duration, checks| After { duration, checks };
         assert_eq!(after("{}"), form(Span::ZERO, 0));
-        assert_eq!(after(r#"{"after": "2m"}"#), form(Span::secs(120), 0));
+        assert_eq!(after(r#"{"after": "2m"}"#), form(Span::mins(2), 0));
         assert_eq!(after(r#"{"after": 3}"#), form(Span::ZERO, 3));
         assert_eq!(
             after(r#"{"after": {"duration": "2m", "checks": 3}}"#),
-            form(Span::secs(120), 3)
+            form(Span::mins(2), 3)
         );
         assert_eq!(after(r#"{"after": {"checks": 3}}"#), form(Span::ZERO, 3));
     }
 
     #[test]
     fn every_problem_is_reported_with_its_pointer() {
-        let problems = Settings::parse(
+        let problems = testing::problems::<Ladder>(
             r#"{"rungs": ["peers", "emty", 3], "after": {"duraton": "2m", "checks": "3"}, "rung": 1}"#,
-        )
-        .unwrap_err();
-        let problems: Vec<_> = problems
+        );
+        let mut problems: Vec<_> = problems
             .iter()
             .map(|problem| (problem.pointer.as_str(), problem.message.as_str()))
             .collect();
+        problems.sort_unstable();
         assert_eq!(
             problems,
             [
                 (
-                    "/rungs/1",
-                    "`emty` is no rung; rungs are `peers`, `base`, `object:KEY`, `named:NAME`, `empty`, `skip`"
-                ),
-                ("/rungs/2", "expected the name of a rung, not the number 3"),
-                (
                     "/after/checks",
-                    "expected a whole number from 0, not the text \"3\""
+                    "invalid type: string \"3\", expected a whole number from 0"
                 ),
                 (
                     "/after/duraton",
                     "unknown key `duraton`; did you mean `duration`?"
                 ),
                 ("/rung", "unknown key `rung`; did you mean `rungs`?"),
+                (
+                    "/rungs/1",
+                    "`emty` is no rung; rungs are `peers`, `base`, `object:KEY`, `named:NAME`, `empty`, `skip`"
+                ),
+                ("/rungs/2", "invalid type: integer `3`, expected a string"),
             ]
         );
     }
 
     #[test]
     fn a_ladder_has_some_rungs_and_not_too_many() {
-        let pointer = |text: &str| Settings::parse(text).unwrap_err()[0].pointer.clone();
+        let pointer = |text: &str| testing::problems::<Ladder>(text)[0].pointer.clone();
         assert_eq!(pointer(r#"{"rungs": []}"#), "/rungs");
-        let many = serde_json::json!({ "rungs": vec!["skip"; 17] }).to_string();
+        let many = format!(r#"{{"rungs": ["skip"{}]}}"#, r#", "skip""#.repeat(16));
         assert_eq!(pointer(&many), "/rungs");
         assert_eq!(pointer(r#"{"after": true}"#), "/after");
     }

@@ -10,56 +10,44 @@
 //! fallback = ["never"]
 //! ```
 
-#[cfg(target_family = "wasm")]
-mod guest;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tidegate_policy::{Choice, Facts, Fallback, Host, Policy, Result};
 
-use common::{Problem, Table};
+/// The policy, which has no settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Never {}
 
-/// JSON Schema of the settings: there are none.
-pub const SCHEMA: &str = include_str!("../settings.schema.json");
+impl Policy for Never {}
 
-/// No settings at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings;
-
-impl Settings {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    ///
-    /// Every key there is.
-    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let problems = Table::parse(text)?.finish();
-        if problems.is_empty() {
-            Ok(Self)
-        } else {
-            Err(problems)
-        }
+impl Fallback for Never {
+    fn choose(&self, _: &Facts, absent: &str, _: &impl Host) -> Result<Choice> {
+        Ok(Choice::Skip(format!(
+            "`never` publishes no fallback: {absent}"
+        )))
     }
 }
 
-/// Why nothing is published, given why the schema is absent.
-pub fn skip(absent: &str) -> String {
-    common::reason(format!("`never` publishes no fallback: {absent}"))
-}
+tidegate_policy::export!(Never: Fallback);
 
 #[cfg(test)]
 mod tests {
+    use tidegate_policy::testing::{self, FakeHost};
+
     use super::*;
 
     #[test]
     fn there_are_no_settings() {
-        common::fixture::assert_schema_fits(SCHEMA, Settings::parse);
-        let problems = Settings::parse(r#"{"rungs": []}"#).unwrap_err();
+        testing::assert_schema_fits::<Never>();
+        let problems = testing::problems::<Never>(r#"{"rungs": []}"#);
         assert_eq!(problems[0].pointer, "/rungs");
-        assert_eq!(
-            problems[0].message,
-            "unknown key `rungs`; this policy has no settings"
-        );
     }
 
     #[test]
     fn the_reason_says_why_the_schema_is_absent() {
-        assert_eq!(skip("no file"), "`never` publishes no fallback: no file");
+        let choice = Never {}.choose(&testing::facts(), "no file", &FakeHost::new());
+        let reason = "`never` publishes no fallback: no file".to_owned();
+        assert_eq!(choice, Ok(Choice::Skip(reason)));
     }
 }

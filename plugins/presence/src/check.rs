@@ -1,42 +1,30 @@
-use common::object_reader::ReadError;
-use common::types::{LocalState, RemoteState, StreamFacts};
-use common::{ObjectReader, Span, describe_millis, reason};
+use tidegate_policy::{
+    Existence, Facts, Host, LocalState, Presence, ReadError, RemoteState, Result, Span, Timestamp,
+};
 
-use crate::settings::{Evidence, Settings};
+use crate::settings::{Evidence, SchemaPresence};
 
 /// How long to wait before the store is asked again after it failed and gave no advice.
 const ASK_AGAIN: Span = Span::secs(5);
 
-/// The verdict: the contract's `presence`, as far as this policy gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// Something is staged and quiet.
-    Present,
-    /// The schema is owed and nowhere.
-    Absent(String),
-    /// No schema is owed.
-    NotExpected(String),
-    /// Too early to tell.
-    Unsettled(Span),
-}
-
-/// Judges whether the stream's schema is there, and if not, whether it should be.
-pub fn check(settings: &Settings, facts: &StreamFacts, store: &impl ObjectReader) -> Presence {
-    match &facts.local {
-        LocalState::File(file) => match remaining(facts.now, file.stable_since, settings.settle) {
-            Span::ZERO => Presence::Present,
-            rest => Presence::Unsettled(rest),
-        },
-        // The host reports these as `schema-invalid` with the cause; a fallback in their place would hide them.
-        LocalState::Unreadable(_) | LocalState::TooLarge(_) => Presence::Present,
-        LocalState::Missing => missing(settings, facts, store),
+impl Existence for SchemaPresence {
+    fn check(&self, facts: &Facts, host: &impl Host) -> Result<Presence> {
+        Ok(match &facts.local {
+            LocalState::File(file) => match remaining(facts.now, file.stable_since, self.settle) {
+                Span::ZERO => Presence::Present,
+                rest => Presence::Unsettled(rest),
+            },
+            // The host reports these as `schema-invalid` with the cause; a fallback in their place would hide them.
+            LocalState::Unreadable(_) | LocalState::TooLarge(_) => Presence::Present,
+            LocalState::Missing => missing(self, facts, host),
+        })
     }
 }
 
 /// Why a schema is owed.
 enum Owed {
     /// Data has waited for it since then.
-    Data { since: u64 },
+    Data { since: Timestamp },
     /// The operator says that every stream owes one.
     Always,
     /// The layout knows a static schema, which is never staged.
@@ -53,16 +41,16 @@ enum Stored {
     Failed(Span),
 }
 
-fn missing(settings: &Settings, facts: &StreamFacts, store: &impl ObjectReader) -> Presence {
+fn missing(settings: &SchemaPresence, facts: &Facts, host: &impl Host) -> Presence {
     let Some(owed) = owed(settings, facts) else {
         return Presence::NotExpected("neither a schema nor data is staged".to_owned());
     };
-    let stored = match stored(facts, store) {
+    let stored = match stored(facts, host) {
         Stored::Found => {
-            return Presence::NotExpected(reason(format!(
+            return Presence::NotExpected(format!(
                 "the store holds this node's schema at `{}`, and none is staged",
                 facts.schema_key
-            )));
+            ));
         }
         Stored::Failed(wait) => return Presence::Unsettled(wait),
         Stored::Missing => "the store holds none of this node".to_owned(),
@@ -76,16 +64,13 @@ fn missing(settings: &Settings, facts: &StreamFacts, store: &impl ObjectReader) 
         Owed::Static => Span::ZERO,
     };
     match grace.max(watch) {
-        Span::ZERO => Presence::Absent(reason(format!("{}; {stored}", evidence(&owed, facts)))),
+        Span::ZERO => Presence::Absent(format!("{}; {stored}", evidence(&owed, facts))),
         rest => Presence::Unsettled(rest),
     }
 }
 
-fn owed(settings: &Settings, facts: &StreamFacts) -> Option<Owed> {
-    let is_static = facts
-        .attributes
-        .iter()
-        .any(|(name, value)| name == "static-schema" && value == "true");
+fn owed(settings: &SchemaPresence, facts: &Facts) -> Option<Owed> {
+    let is_static = facts.attribute("static-schema") == Some("true");
     if is_static {
         Some(Owed::Static)
     } else if settings.evidence == Evidence::Always {
@@ -101,26 +86,26 @@ fn owed(settings: &Settings, facts: &StreamFacts) -> Option<Owed> {
     }
 }
 
-fn stored(facts: &StreamFacts, store: &impl ObjectReader) -> Stored {
+fn stored(facts: &Facts, host: &impl Host) -> Stored {
     match facts.remote {
         RemoteState::Found(_) => return Stored::Found,
         RemoteState::Missing(_) => return Stored::Missing,
         RemoteState::Unknown => {}
     }
-    match store.head(&facts.schema_key) {
+    match host.head(&facts.schema_key) {
         Ok(_) => Stored::Found,
         Err(ReadError::NotFound) => Stored::Missing,
         Err(ReadError::NotGranted(_)) => Stored::Unknown("no grant to read its key"),
         Err(ReadError::BudgetExhausted) => Stored::Unknown("no host call is left"),
         Err(ReadError::TooLarge(_)) => Stored::Unknown("it is too large to look at"),
         Err(ReadError::Failed(failure)) => {
-            let advice = failure.retry_after.map_or(Span::ZERO, Span::millis);
+            let advice = failure.retry_after.unwrap_or_default();
             Stored::Failed(advice.max(ASK_AGAIN))
         }
     }
 }
 
-fn evidence(owed: &Owed, facts: &StreamFacts) -> String {
+fn evidence(owed: &Owed, facts: &Facts) -> String {
     match owed {
         Owed::Data { since } => format!(
             "{} data file{} waited in staging for {} without a schema",
@@ -130,7 +115,7 @@ fn evidence(owed: &Owed, facts: &StreamFacts) -> String {
             } else {
                 "s have"
             },
-            describe_millis(facts.now.saturating_sub(*since)),
+            facts.now.since(*since),
         ),
         Owed::Always => "no schema is staged, and every stream owes one".to_owned(),
         Owed::Static => "the stream's schema is static, so the node never stages it".to_owned(),
@@ -138,9 +123,8 @@ fn evidence(owed: &Owed, facts: &StreamFacts) -> String {
 }
 
 /// What is left at `now` of a wait that began at `since`. A clock that stepped back starts the wait anew.
-fn remaining(now: u64, since: u64, wait: Span) -> Span {
-    let passed = u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX);
-    Span::millis(wait.as_millis().saturating_sub(passed))
+fn remaining(now: Timestamp, since: Timestamp, wait: Span) -> Span {
+    wait.saturating_sub(now.since(since))
 }
 
 #[cfg(test)]

@@ -1,45 +1,20 @@
-use std::cell::RefCell;
-
-use common::fixture::{NOW, facts, object, staged_file, store_failure, unavailable};
-use common::object_reader::{ObjectPage, ReadError};
-use common::types::{ObjectInfo, RemoteInfo, StoreFailureKind};
+use tidegate_policy::testing::{self, FakeHost, NOW, facts, object, staged_file, store_failure};
+use tidegate_policy::{FailureKind, RemoteInfo};
 
 use super::*;
 
-/// A store that answers every HEAD alike and remembers what it was asked.
-struct Store {
-    head: Result<ObjectInfo, ReadError>,
-    asked: RefCell<Vec<String>>,
+fn ask(settings: &str, facts: &Facts, host: &FakeHost) -> Presence {
+    let policy: SchemaPresence = testing::settings(settings);
+    policy.check(facts, host).unwrap()
 }
 
-impl Store {
-    fn new(head: Result<ObjectInfo, ReadError>) -> Self {
-        Self {
-            head,
-            asked: RefCell::default(),
-        }
-    }
+fn judge(settings: &str, facts: &Facts) -> Presence {
+    ask(settings, facts, &FakeHost::new())
 }
 
-impl ObjectReader for Store {
-    fn head(&self, key: &str) -> Result<ObjectInfo, ReadError> {
-        self.asked.borrow_mut().push(key.to_owned());
-        self.head.clone()
-    }
-
-    fn list_objects(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage, ReadError> {
-        panic!("this policy lists nothing")
-    }
-}
-
-fn judge(settings: &str, facts: &StreamFacts) -> Presence {
-    let store = Store::new(Err(ReadError::NotFound));
-    check(&Settings::parse(settings).unwrap(), facts, &store)
-}
-
-/// Data has waited for `age` milliseconds, and the ledger knows that the store holds nothing.
-fn owed(age: u64) -> StreamFacts {
-    StreamFacts {
+/// Data has waited for so long, and the ledger knows that the store holds nothing.
+fn owed(age: Span) -> Facts {
+    Facts {
         staged_data_files: 3,
         oldest_data_file: Some(NOW - age),
         remote: RemoteState::Missing(NOW),
@@ -57,24 +32,27 @@ fn absent_reason(presence: Presence) -> String {
 #[test]
 fn a_quiet_file_is_present_and_a_young_one_is_given_the_rest_of_settle() {
     for well_formed in [true, false] {
-        let with = |age| StreamFacts {
+        let with = |age| Facts {
             local: staged_file(age, well_formed),
             ..facts()
         };
-        assert_eq!(judge("{}", &with(1000)), Presence::Present);
+        assert_eq!(judge("{}", &with(Span::secs(1))), Presence::Present);
         assert_eq!(
-            judge("{}", &with(999)),
+            judge("{}", &with(Span::millis(999))),
             Presence::Unsettled(Span::millis(1))
         );
-        assert_eq!(judge(r#"{"settle": "0s"}"#, &with(0)), Presence::Present);
+        assert_eq!(
+            judge(r#"{"settle": "0s"}"#, &with(Span::ZERO)),
+            Presence::Present
+        );
     }
 }
 
 #[test]
 fn a_clock_that_stepped_back_waits_no_longer_than_settle() {
     let mut facts = facts();
-    facts.local = staged_file(0, true);
-    facts.now -= 3_600_000;
+    facts.local = staged_file(Span::ZERO, true);
+    facts.now = facts.now - Span::hours(1);
     assert_eq!(judge("{}", &facts), Presence::Unsettled(Span::secs(1)));
 }
 
@@ -84,9 +62,9 @@ fn what_cannot_be_read_is_present_so_that_the_host_reports_it() {
         LocalState::Unreadable("is a directory".to_owned()),
         LocalState::TooLarge(1 << 30),
     ] {
-        let facts = StreamFacts {
+        let facts = Facts {
             local,
-            ..owed(3_600_000)
+            ..owed(Span::hours(1))
         };
         assert_eq!(judge("{}", &facts), Presence::Present);
     }
@@ -94,38 +72,37 @@ fn what_cannot_be_read_is_present_so_that_the_host_reports_it() {
 
 #[test]
 fn without_evidence_nothing_is_expected_and_the_store_is_not_asked() {
-    let store = Store::new(Err(ReadError::NotFound));
-    let settings = Settings::parse("{}").unwrap();
-    let verdict = check(&settings, &facts(), &store);
+    let host = FakeHost::new();
+    let verdict = ask("{}", &facts(), &host);
     assert!(matches!(verdict, Presence::NotExpected(_)), "{verdict:?}");
-    assert!(store.asked.borrow().is_empty());
+    assert!(host.asked().is_empty());
 }
 
 #[test]
 fn data_that_waited_long_enough_tells_of_an_absent_schema() {
     assert_eq!(
-        judge("{}", &owed(129_999)),
+        judge("{}", &owed(Span::millis(129_999))),
         Presence::Unsettled(Span::millis(1))
     );
     assert_eq!(
-        absent_reason(judge("{}", &owed(130_000))),
+        absent_reason(judge("{}", &owed(Span::secs(130)))),
         "3 data files have waited in staging for 2m 10s without a schema; the store holds none of this node"
     );
-    let one = StreamFacts {
+    let one = Facts {
         staged_data_files: 1,
-        ..owed(130_000)
+        ..owed(Span::secs(130))
     };
     assert!(absent_reason(judge("{}", &one)).starts_with("1 data file has waited"));
 }
 
 #[test]
 fn data_older_than_the_node_was_watched_only_since_the_node_was_seen() {
-    let facts = StreamFacts {
-        node_seen: NOW - 125_000,
-        ..owed(3_600_000)
+    let facts = Facts {
+        node_seen: NOW - Span::secs(125),
+        ..owed(Span::hours(1))
     };
     assert_eq!(judge("{}", &facts), Presence::Unsettled(Span::secs(5)));
-    let unknown_age = StreamFacts {
+    let unknown_age = Facts {
         oldest_data_file: None,
         ..facts
     };
@@ -137,15 +114,15 @@ fn data_older_than_the_node_was_watched_only_since_the_node_was_seen() {
 
 #[test]
 fn a_young_node_gets_its_grace_only_when_something_might_be_owed() {
-    let young = StreamFacts {
-        node_seen: NOW - 20_000,
-        ..owed(20_000)
+    let young = Facts {
+        node_seen: NOW - Span::secs(20),
+        ..owed(Span::secs(20))
     };
     assert_eq!(
         judge(r#"{"watch": "0s"}"#, &young),
         Presence::Unsettled(Span::secs(100))
     );
-    let nothing_owed = StreamFacts {
+    let nothing_owed = Facts {
         staged_data_files: 0,
         ..young
     };
@@ -158,13 +135,13 @@ fn a_young_node_gets_its_grace_only_when_something_might_be_owed() {
 #[test]
 fn always_owes_a_schema_without_data_once_the_node_is_old_enough() {
     let settings = r#"{"evidence": "always"}"#;
-    let old = StreamFacts {
+    let old = Facts {
         remote: RemoteState::Missing(NOW),
         ..facts()
     };
     assert!(absent_reason(judge(settings, &old)).contains("every stream owes one"));
-    let young = StreamFacts {
-        node_seen: NOW - 125_000,
+    let young = Facts {
+        node_seen: NOW - Span::secs(125),
         ..old
     };
     assert_eq!(judge(settings, &young), Presence::Unsettled(Span::secs(5)));
@@ -172,13 +149,13 @@ fn always_owes_a_schema_without_data_once_the_node_is_old_enough() {
 
 #[test]
 fn a_stored_schema_means_that_none_is_expected_even_of_a_young_node() {
-    let facts = StreamFacts {
+    let facts = Facts {
         remote: RemoteState::Found(RemoteInfo {
             object: object(),
             seen: NOW,
         }),
         node_seen: NOW,
-        ..owed(3_600_000)
+        ..owed(Span::hours(1))
     };
     assert!(matches!(judge("{}", &facts), Presence::NotExpected(_)));
     assert!(matches!(
@@ -189,19 +166,19 @@ fn a_stored_schema_means_that_none_is_expected_even_of_a_young_node() {
 
 #[test]
 fn the_store_is_asked_once_when_the_ledger_never_looked() {
-    let unknown = StreamFacts {
+    let unknown = Facts {
         remote: RemoteState::Unknown,
-        ..owed(3_600_000)
+        ..owed(Span::hours(1))
     };
-    let settings = Settings::parse("{}").unwrap();
-    let answer = |head| {
-        let store = Store::new(head);
-        let verdict = check(&settings, &unknown, &store);
-        assert_eq!(store.asked.borrow().join(" "), unknown.schema_key);
+    let key = &unknown.schema_key;
+    let answer = |host: FakeHost| {
+        let verdict = ask("{}", &unknown, &host);
+        assert_eq!(host.asked().join(" "), *key);
         verdict
     };
-    assert!(matches!(answer(Ok(object())), Presence::NotExpected(_)));
-    assert!(absent_reason(answer(Err(ReadError::NotFound))).ends_with("holds none of this node"));
+    let stored = FakeHost::new().object(key, "{}");
+    assert!(matches!(answer(stored), Presence::NotExpected(_)));
+    assert!(absent_reason(answer(FakeHost::new())).ends_with("holds none of this node"));
     for (error, cause) in [
         (
             ReadError::NotGranted("app/x".to_owned()),
@@ -210,43 +187,47 @@ fn the_store_is_asked_once_when_the_ledger_never_looked() {
         (ReadError::BudgetExhausted, "no host call is left"),
         (ReadError::TooLarge(1), "too large"),
     ] {
-        assert!(absent_reason(answer(Err(error))).contains(cause));
+        assert!(absent_reason(answer(FakeHost::new().failing(key, error))).contains(cause));
     }
 }
 
 #[test]
 fn a_store_that_fails_claims_nothing_and_is_asked_again() {
-    let unknown = StreamFacts {
+    let unknown = Facts {
         remote: RemoteState::Unknown,
-        ..owed(3_600_000)
+        ..owed(Span::hours(1))
     };
-    let settings = Settings::parse("{}").unwrap();
-    let answer = |error| check(&settings, &unknown, &Store::new(Err(error)));
-    assert_eq!(answer(unavailable()), Presence::Unsettled(Span::secs(5)));
-    let advised = |millis| {
-        let mut failure = store_failure(StoreFailureKind::Throttled);
-        failure.retry_after = Some(millis);
-        answer(ReadError::Failed(failure))
+    let key = &unknown.schema_key;
+    let answer = |host| ask("{}", &unknown, &host);
+    let down = FakeHost::new().unavailable(key);
+    assert_eq!(answer(down), Presence::Unsettled(Span::secs(5)));
+    let advised = |wait| {
+        let mut failure = store_failure(FailureKind::Throttled);
+        failure.retry_after = Some(wait);
+        answer(FakeHost::new().failing(key, ReadError::Failed(failure)))
     };
-    assert_eq!(advised(60_000), Presence::Unsettled(Span::secs(60)));
-    assert_eq!(advised(10), Presence::Unsettled(Span::secs(5)));
+    assert_eq!(advised(Span::secs(60)), Presence::Unsettled(Span::secs(60)));
+    assert_eq!(
+        advised(Span::millis(10)),
+        Presence::Unsettled(Span::secs(5))
+    );
 }
 
 #[test]
 fn a_static_schema_is_owed_in_the_store_and_never_staged() {
     let attributes = vec![("static-schema".to_owned(), "true".to_owned())];
-    let missing = StreamFacts {
+    let missing = Facts {
         attributes: attributes.clone(),
         remote: RemoteState::Missing(NOW),
         ..facts()
     };
     assert!(absent_reason(judge("{}", &missing)).contains("static"));
-    let young = StreamFacts {
-        node_seen: NOW - 119_000,
+    let young = Facts {
+        node_seen: NOW - Span::secs(119),
         ..missing.clone()
     };
     assert_eq!(judge("{}", &young), Presence::Unsettled(Span::secs(1)));
-    let found = StreamFacts {
+    let found = Facts {
         remote: RemoteState::Found(RemoteInfo {
             object: object(),
             seen: NOW,
@@ -254,25 +235,9 @@ fn a_static_schema_is_owed_in_the_store_and_never_staged() {
         ..missing.clone()
     };
     assert!(matches!(judge("{}", &found), Presence::NotExpected(_)));
-    let dynamic = StreamFacts {
+    let dynamic = Facts {
         attributes: vec![("static-schema".to_owned(), "false".to_owned())],
         ..missing
     };
     assert!(matches!(judge("{}", &dynamic), Presence::NotExpected(_)));
-}
-
-#[test]
-fn reasons_stay_within_the_contracts_bound() {
-    let facts = StreamFacts {
-        schema_key: "x".repeat(4000),
-        remote: RemoteState::Found(RemoteInfo {
-            object: object(),
-            seen: NOW,
-        }),
-        ..owed(3_600_000)
-    };
-    match judge("{}", &facts) {
-        Presence::NotExpected(reason) => assert!(reason.len() <= 1024),
-        other => panic!("{other:?}"),
-    }
 }

@@ -7,7 +7,7 @@
 //! | `settle` | `"1s"` | how long a staged file must have stood unchanged before it counts as there |
 //! | `grace` | `"2m"` | a node's start-up time: no schema counts as absent until the host has known the node for so long |
 //! | `evidence` | `"staged-data"` | what tells that a schema is owed: `"staged-data"`, data files that wait in staging, or `"always"`, the stream's mere existence |
-//! | `watch` | `"130s"` | how long data must have waited without a schema before the schema counts as absent; Parseable stages schemas every 60 s, so less than two rounds tells nothing |
+//! | `watch` | `"2m 10s"` | how long data must have waited without a schema before the schema counts as absent; Parseable stages schemas every 60 s, so less than two rounds tells nothing |
 //!
 //! Durations are strings (`"250ms"`, `"30s"`, `"2m"`), each at most `"9m"`: the host takes ten minutes of `unsettled`
 //! in a row as `not-expected`, so a longer wait would silently mean that.
@@ -37,11 +37,9 @@
 //!
 //! `read` on the stream's schema key (`{root}/.stream/` in the parseable layout), for step 2.
 
-#[cfg(target_family = "wasm")]
-mod guest;
-
 mod check;
 mod settings;
 
-pub use check::{Presence, check};
-pub use settings::{Evidence, SCHEMA, Settings};
+pub use settings::{Evidence, SchemaPresence};
+
+tidegate_policy::export!(SchemaPresence: Existence);

@@ -123,7 +123,7 @@ fn bind(contract: &Contract, project: &Path) -> Result<PathBuf, BuildError> {
         .generate(&mut resolve, contract.world, &mut files)
         .map_err(|error| ContractError::Wrong {
             dir: contract.dir.clone(),
-            source: error.into(),
+            problem: format!("it makes no bindings: {error:#}"),
         })?;
     let dir = project.join(BINDINGS);
     let doing = format!("write the bindings into `{}`", dir.display());

@@ -58,7 +58,7 @@ pub(super) const SETS: &[Set] = &[
             guest("never", "plugins/never"),
             guest("presence", "plugins/presence"),
         ],
-        shared: &["plugins/common", CONTRACT],
+        shared: &["plugins/sdk", CONTRACT],
     },
     Set {
         dir: "tests/guests/bundled",

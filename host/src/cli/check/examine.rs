@@ -11,7 +11,7 @@ use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings};
 use crate::contract::Role;
 use crate::ledger;
-use crate::policy::{Chain, Policy, Runtime, RuntimeSettings};
+use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime, RuntimeSettings};
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
@@ -135,6 +135,7 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
         match runtime.load(policy).await {
             Ok(loaded) => {
                 report.ok(&subject, in_words(&loaded, &policy.component.to_string()));
+                tag_of(&loaded, &subject, report);
                 chains_of(&loaded, source, settings, &subject, report);
             }
             Err(error) => refused(&subject, source, settings, error.into(), report),
@@ -142,14 +143,34 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
     }
 }
 
+/// Whether the component is named by a tag, which moves.
+fn tag_of(policy: &Policy, subject: &str, report: &mut Report) {
+    let named = &policy.settings().component;
+    if let (ComponentSource::Registry(reference, _), Some(pinned)) = (named, policy.pinned())
+        && reference.digest().is_none()
+    {
+        report.warning(
+            subject,
+            format!("its tag may mean another component tomorrow; to stay with this one, write\ncomponent = \"{pinned}\""),
+        );
+    }
+}
+
 fn in_words(policy: &Policy, component: &str) -> String {
     let roles: Vec<&str> = policy.roles().iter().map(|role| role.name()).collect();
     let sha256 = policy.sha256().to_string();
+    let mut imports = policy.imports().iter();
+    let wasi = match imports.any(|import| import.offer == Offer::Sealed) {
+        true => ", with sealed WASI",
+        false => "",
+    };
+    let signed = policy.voucher().map(|key| format!(", signed by {key}"));
     format!(
-        "{component} {}, {}, sha256 {}…",
+        "{component} {}, {}{wasi}, sha256 {}…{}",
         policy.description().version,
         roles.join(" and "),
-        sha256.get(..12).unwrap_or(&sha256)
+        sha256.get(..12).unwrap_or(&sha256),
+        signed.unwrap_or_default()
     )
 }
 

@@ -3,13 +3,16 @@
 mod bench;
 mod build;
 mod bundle;
-mod component;
 mod explore;
 mod inspect;
+mod key;
 mod new;
+mod registry;
 mod replay;
 mod schema;
+mod sign;
 mod test;
+mod whole;
 
 use clap::{Args, Subcommand};
 
@@ -66,6 +69,26 @@ enum Command {
     /// itself. Needs no configuration.
     #[command(after_help = exit::INSPECT)]
     Inspect(inspect::Inspect),
+    /// Push a component to an OCI registry
+    ///
+    /// In the form that `wkg` reads too. Credentials come from the docker configuration. The same component makes the same
+    /// digest each time; it is printed as a configuration takes it.
+    #[command(after_help = exit::REGISTRY)]
+    Push(registry::Push),
+    /// Pull a component from an OCI registry into the cache
+    ///
+    /// What the registry serves is compared with its digest. What is in the cache needs no registry any more.
+    #[command(after_help = exit::REGISTRY)]
+    Pull(registry::Pull),
+    /// List what the cache holds, or the tags of a repository
+    #[command(after_help = exit::REGISTRY)]
+    List(registry::List),
+    /// Sign a component, for operators who run none without a signature
+    #[command(after_help = exit::SIGN)]
+    Sign(sign::Sign),
+    /// Make a key pair to sign components with
+    #[command(after_help = exit::SIGN)]
+    Key(key::Key),
     /// Measure what a policy costs, beside the bundled policy of its role
     ///
     /// Both are asked the same questions in turns: decisions that come with Tidegate, or all that scenarios ask. Tells
@@ -90,6 +113,11 @@ impl Policy {
             Command::Replay(command) => command.run(log).await,
             Command::Explore(command) => command.run(log).await,
             Command::Inspect(command) => command.run(log).await,
+            Command::Push(command) => command.run(log).await,
+            Command::Pull(command) => command.run(log).await,
+            Command::List(command) => command.run(log).await,
+            Command::Sign(command) => command.run(),
+            Command::Key(command) => command.run(),
             Command::Bench(command) => command.run(log).await,
         }
     }

@@ -46,37 +46,43 @@ impl New {
             .filter(|role| self.roles.contains(role))
             .collect();
         let project = scaffold(&self.dir, &self.name, self.language, &roles)?;
-        let (install, test) = match self.language {
-            Language::Rust => (None, "cargo test"),
-            Language::JavaScript => (Some("npm install"), "node --test"),
-            Language::Python => (
-                Some("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"),
-                "python3 -m unittest",
-            ),
-            Language::C => (None, "make test"),
-        };
         let project = project.display();
-        let mut text = format!("{project}: a policy that builds; its README.md leads on\n\n");
-        for (command, why) in [
-            (Some(format!("cd {project}")), ""),
-            (
-                install.map(str::to_owned),
-                "the tool that makes the component",
-            ),
-            (Some(test.to_owned()), "its logic, natively"),
-            (Some("tidegate policy build".to_owned()), "the component"),
-            (
-                Some("tidegate policy test scenarios".to_owned()),
-                "the component, in worlds that are written down",
-            ),
-        ] {
-            let Some(command) = command else { continue };
-            text.push_str(&match why {
-                "" => format!("  {command}\n"),
-                why => format!("  {command:<32}  # {why}\n"),
-            });
-        }
+        let text =
+            format!("{project}: a policy that builds; its README.md leads on\n\n  cd {project}\n");
+        let text = text + &self.commands();
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(SETTLED)
+    }
+
+    /// What to do with the project, a command a line.
+    fn commands(&self) -> String {
+        let (install, test): (&[&str], &str) = match self.language {
+            Language::Rust => (&[], "cargo test"),
+            Language::JavaScript => (&["npm install"], "node --test"),
+            Language::Python => (
+                &[
+                    "python3 -m venv .venv",
+                    ".venv/bin/pip install -r requirements.txt",
+                ],
+                "python3 -m unittest",
+            ),
+            Language::C => (&[], "make test"),
+        };
+        let install = install.iter().map(|command| (*command, "to build with"));
+        let then = [
+            (test, "its logic, natively"),
+            ("tidegate policy build", "the component"),
+            (
+                "tidegate policy test scenarios",
+                "the component, in virtual time",
+            ),
+        ];
+        let commands: Vec<_> = install.chain(then).collect();
+        let width = commands.iter().map(|(command, _)| command.len()).max();
+        let width = width.unwrap_or_default();
+        commands
+            .iter()
+            .map(|(command, why)| format!("  {command:<width$}  # {why}\n"))
+            .collect()
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::cli::component::component;
 use crate::cli::output::{Paint, Tone};
 use crate::cli::{CommandError, DIFFERENT, SETTLED, log};
 use crate::contract::{LocalState, RemoteState};
@@ -35,7 +36,7 @@ pub(super) struct Replay {
     json: bool,
 }
 
-/// `NAME=FILE.wasm`, or `NAME=builtin:NAME`.
+/// `NAME=FILE.wasm`, `NAME=builtin:NAME` or `NAME=oci://…`.
 #[derive(Clone, Debug)]
 struct Stand(Replacement);
 
@@ -43,13 +44,13 @@ impl FromStr for Stand {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (policy, component) = text
+        let (policy, named) = text
             .split_once('=')
-            .filter(|(policy, component)| !policy.is_empty() && !component.is_empty())
+            .filter(|(policy, named)| !policy.is_empty() && !named.is_empty())
             .ok_or_else(|| "write it as NAME=FILE.wasm, or NAME=builtin:NAME".to_owned())?;
         Ok(Self(Replacement {
             policy: policy.to_owned(),
-            component: super::component::source(component),
+            component: component(named).map_err(|error| error.to_string())?,
         }))
     }
 }

@@ -3,8 +3,29 @@
 
 use std::time::Duration;
 
-use super::bindings::exports::tidegate::policy::{existence, fallback, retry};
-use crate::contract::{Choice, Presence, RetryDecision};
+use super::bindings::exports::tidegate::policy::{existence, fallback, lifecycle, retry};
+use crate::contract::{Choice, Description, Presence, RetryDecision, SettingsProblem};
+
+impl From<lifecycle::Description> for Description {
+    fn from(told: lifecycle::Description) -> Self {
+        Description {
+            name: told.name,
+            version: told.version,
+            summary: told.summary,
+            settings_schema: told.settings_schema,
+            metadata: told.metadata,
+        }
+    }
+}
+
+impl From<lifecycle::SettingsProblem> for SettingsProblem {
+    fn from(problem: lifecycle::SettingsProblem) -> Self {
+        SettingsProblem {
+            pointer: problem.pointer,
+            message: problem.message,
+        }
+    }
+}
 
 impl From<existence::Presence> for Presence {
     fn from(verdict: existence::Presence) -> Self {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use self::budget::Budget;
 use super::cause::{CallFailure, Cause, shown};
@@ -22,8 +22,9 @@ use super::grants::{GrantSet, GrantValues, Granted, LayoutKeys};
 use super::limits::{Limits, Meter};
 use super::report::{HostCallNote, HostCallOutcome, LogLevel, LogLine, MAX_NOTES, Usage};
 use super::state::{Overlay, StateSwap};
+use super::wasi::{self, Seal};
 use super::world::World;
-use crate::contract::v0_1::bindings::tidegate::policy as wit;
+use crate::contract::{ContractVersion, Facts};
 use crate::time::Clock;
 
 /// What an object or a file that a host function describes counts of `limits.bytes_returned`, besides its strings.
@@ -60,9 +61,9 @@ pub(super) struct Call {
     notes: Vec<HostCallNote>,
     logs: Vec<LogLine>,
     overlay: Overlay,
+    /// What WASI is made of.
+    pub(super) seal: Seal,
 }
-
-impl wit::types::Host for Call {}
 
 impl Call {
     pub(super) fn new(limits: &Limits, grants: Arc<GrantSet>, clock: Arc<dyn Clock>) -> Self {
@@ -78,6 +79,7 @@ impl Call {
             notes: Vec::new(),
             logs: Vec::new(),
             overlay: Overlay::default(),
+            seal: Seal::default(),
         }
     }
 
@@ -93,12 +95,19 @@ impl Call {
         self.stage = stage;
     }
 
+    /// Enters the last stage, with what the decision is made from.
+    pub(super) fn begin_decision(&mut self, facts: &Facts) {
+        self.stage = Stage::Decide;
+        self.seal.begin(facts.now, facts.entropy);
+    }
+
     pub(super) fn set_subject(&mut self, subject: Subject) {
         self.subject = Some(subject);
     }
 
     /// Takes what the call leaves for its report; an instance that is reused keeps nothing of it.
     pub(super) fn finish(&mut self) -> Leftovers {
+        self.flush();
         let dropped = self.budget.dropped_log_bytes();
         if dropped > 0 {
             self.logs.push(LogLine {
@@ -185,16 +194,17 @@ fn forbidden(function: &str, stage: &Stage) -> CallFailure {
     CallFailure::new(Cause::Trap, format!("`{function}` was called in {during}"))
 }
 
-/// A linker with everything that the host offers; `object-writer` only where it was granted.
-pub(super) fn linker(engine: &Engine, writer: bool) -> wasmtime::Result<Linker<Call>> {
+/// A linker with everything that the host offers in these versions of the contract; what writes objects only where it
+/// was granted.
+pub(super) fn linker(
+    engine: &Engine,
+    versions: &[ContractVersion],
+    writer: bool,
+) -> wasmtime::Result<Linker<Call>> {
     let mut linker = Linker::new(engine);
-    wit::types::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
-    wit::object_reader::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
-    wit::staging::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
-    wit::state::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
-    log::add_to_linker(&mut linker)?;
-    if writer {
-        wit::object_writer::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call)?;
+    for version in versions {
+        version.add_to_linker(&mut linker, writer)?;
     }
+    wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }

@@ -1,10 +1,8 @@
+use bytes::Bytes;
 use object_store::path::Path;
 
 use super::{Call, Entered, ROW_COST};
-use crate::contract::v0_1::bindings::tidegate::policy::object_reader::{
-    Host, ObjectContent, ObjectEntry, ObjectInfo, ObjectPage, ReadError,
-};
-use crate::contract::v0_1::{object_info, store_failure};
+use crate::contract::{Answered, ObjectInfo, ObjectReader, Page, ReadError};
 use crate::policy::cause::shown;
 use crate::policy::grants::{Granted, parse_key};
 use crate::policy::report::HostCallOutcome;
@@ -13,8 +11,8 @@ use crate::policy::world::ReadFailure;
 /// The most rows of one page of a listing.
 const MAX_PAGE: u32 = 1000;
 
-impl Host for Call {
-    async fn head(&mut self, key: String) -> wasmtime::Result<Result<ObjectInfo, ReadError>> {
+impl ObjectReader for Call {
+    async fn head(&mut self, key: String) -> Answered<ObjectInfo, ReadError> {
         let Some(entered) = self.enter("object-reader.head", &key, key.len())? else {
             return Ok(Err(ReadError::BudgetExhausted));
         };
@@ -28,15 +26,12 @@ impl Host for Call {
         key: String,
         offset: u64,
         length: u32,
-    ) -> wasmtime::Result<Result<ObjectContent, ReadError>> {
+    ) -> Answered<(ObjectInfo, Bytes), ReadError> {
         let Some(entered) = self.enter("object-reader.get", &key, key.len())? else {
             return Ok(Err(ReadError::BudgetExhausted));
         };
         let result = self.get_object(&entered, &key, offset, length).await;
-        self.leave(
-            &entered,
-            outcome(&result, |content| content.bytes.len() as u64),
-        );
+        self.leave(&entered, outcome(&result, |(_, bytes)| bytes.len() as u64));
         Ok(result)
     }
 
@@ -45,7 +40,7 @@ impl Host for Call {
         prefix: String,
         after: Option<String>,
         limit: u32,
-    ) -> wasmtime::Result<Result<ObjectPage, ReadError>> {
+    ) -> Answered<Page, ReadError> {
         let accepted = prefix.len() + after.as_ref().map_or(0, String::len);
         let Some(entered) = self.enter("object-reader.list-objects", &prefix, accepted)? else {
             return Ok(Err(ReadError::BudgetExhausted));
@@ -62,7 +57,6 @@ impl Call {
     async fn head_object(&mut self, entered: &Entered, key: &str) -> Result<ObjectInfo, ReadError> {
         let key = self.readable_key(key)?;
         let object = entered.world.head(&key).await.map_err(read_error)?;
-        let object = object_info(object);
         self.give_or_tell(described(&object))?;
         Ok(object)
     }
@@ -73,7 +67,7 @@ impl Call {
         key: &str,
         offset: u64,
         length: u32,
-    ) -> Result<ObjectContent, ReadError> {
+    ) -> Result<(ObjectInfo, Bytes), ReadError> {
         let key = self.readable_key(key)?;
         let left = self.budget.returned_left();
         if u64::from(length) > left {
@@ -85,10 +79,7 @@ impl Call {
             .await
             .map_err(read_error)?;
         self.give_or_tell(bytes.len() as u64)?;
-        Ok(ObjectContent {
-            object: object_info(object),
-            bytes: bytes.into(),
-        })
+        Ok((object, bytes))
     }
 
     async fn list_page(
@@ -97,7 +88,7 @@ impl Call {
         prefix: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<ObjectPage, ReadError> {
+    ) -> Result<Page, ReadError> {
         let path = prefix
             .strip_suffix('/')
             .and_then(parse_key)
@@ -108,18 +99,6 @@ impl Call {
             .list(&path, after, limit.clamp(1, MAX_PAGE))
             .await
             .map_err(read_error)?;
-        let page = ObjectPage {
-            entries: page
-                .entries
-                .into_iter()
-                .map(|entry| ObjectEntry {
-                    key: entry.key,
-                    size: entry.size,
-                    modified: entry.modified.as_millis(),
-                })
-                .collect(),
-            next: page.next,
-        };
         self.give_or_tell(page_cost(&page))?;
         Ok(page)
     }
@@ -155,15 +134,19 @@ fn read_error(failure: ReadFailure) -> ReadError {
     match failure {
         ReadFailure::NotFound => ReadError::NotFound,
         ReadFailure::TooLarge(cap) => ReadError::TooLarge(cap),
-        ReadFailure::Store(failure) => ReadError::Failed(store_failure(failure)),
+        ReadFailure::Store(failure) => ReadError::Failed(failure),
     }
 }
 
 fn described(object: &ObjectInfo) -> u64 {
-    ROW_COST + object.version.as_ref().map_or(0, String::len) as u64
+    ROW_COST
+        + object
+            .version
+            .as_ref()
+            .map_or(0, |version| version.as_str().len()) as u64
 }
 
-fn page_cost(page: &ObjectPage) -> u64 {
+fn page_cost(page: &Page) -> u64 {
     let rows: u64 = page
         .entries
         .iter()

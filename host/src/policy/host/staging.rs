@@ -1,11 +1,13 @@
+use bytes::Bytes;
+
 use super::{Call, Entered, ROW_COST};
-use crate::contract::v0_1::bindings::tidegate::policy::staging::{Host, StagedFile, StagingError};
+use crate::contract::{Answered, StagedFile, Staging, StagingError};
 use crate::policy::cause::shown;
 use crate::policy::report::HostCallOutcome;
 use crate::policy::world::StagingFailure;
 
-impl Host for Call {
-    async fn list_files(&mut self) -> wasmtime::Result<Result<Vec<StagedFile>, StagingError>> {
+impl Staging for Call {
+    async fn list_files(&mut self) -> Answered<Vec<StagedFile>, StagingError> {
         let Some(entered) = self.enter("staging.list-files", "", 0)? else {
             return Ok(Err(StagingError::BudgetExhausted));
         };
@@ -19,7 +21,7 @@ impl Host for Call {
         name: String,
         offset: u64,
         length: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, StagingError>> {
+    ) -> Answered<Bytes, StagingError> {
         let Some(entered) = self.enter("staging.read-file", &name, name.len())? else {
             return Ok(Err(StagingError::BudgetExhausted));
         };
@@ -32,14 +34,6 @@ impl Host for Call {
 impl Call {
     async fn staged_files(&mut self, entered: &Entered) -> Result<Vec<StagedFile>, StagingError> {
         let files = entered.world.staged_files().await.map_err(staging_error)?;
-        let files: Vec<_> = files
-            .into_iter()
-            .map(|file| StagedFile {
-                name: file.name,
-                size: file.size,
-                modified: file.modified.as_millis(),
-            })
-            .collect();
         if !self.budget.give(listing_cost(&files)) {
             return Err(StagingError::BudgetExhausted);
         }
@@ -52,7 +46,7 @@ impl Call {
         name: &str,
         offset: u64,
         length: u32,
-    ) -> Result<Vec<u8>, StagingError> {
+    ) -> Result<Bytes, StagingError> {
         if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
             return Err(StagingError::NotFound);
         }
@@ -68,7 +62,7 @@ impl Call {
         if !self.budget.give(bytes.len() as u64) {
             return Err(StagingError::BudgetExhausted);
         }
-        Ok(bytes.into())
+        Ok(bytes)
     }
 }
 

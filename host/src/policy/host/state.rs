@@ -1,8 +1,7 @@
 use super::{Call, Entered};
-use crate::contract::v0_1::bindings::tidegate::policy::state::{Host, Scope, StateError};
+use crate::contract::{Answered, State, StateError, StateScope};
 use crate::policy::cause::shown;
 use crate::policy::report::HostCallOutcome;
-use crate::policy::world::StateScope;
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 128;
@@ -11,33 +10,33 @@ const MAX_VALUE: usize = 64 << 10;
 /// The most keys of a scope.
 const MAX_KEYS: u32 = 64;
 
-impl Host for Call {
+impl State for Call {
     async fn load(
         &mut self,
-        scope: Scope,
+        scope: StateScope,
         key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, StateError>> {
+    ) -> Answered<Option<Vec<u8>>, StateError> {
         let Some(entered) = self.enter("state.load", &key, key.len())? else {
             return Ok(Err(StateError::BudgetExhausted));
         };
-        let result = self.load_value(&entered, scope_of(scope), key).await;
+        let result = self.load_value(&entered, scope, key).await;
         self.leave(&entered, outcome(&result, |value| value_len(value) as u64));
         Ok(result)
     }
 
     async fn swap(
         &mut self,
-        scope: Scope,
+        scope: StateScope,
         key: String,
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
-    ) -> wasmtime::Result<Result<bool, StateError>> {
+    ) -> Answered<bool, StateError> {
         let accepted = key.len() + value_len(&expected) + value_len(&value);
         let Some(entered) = self.enter("state.swap", &key, accepted)? else {
             return Ok(Err(StateError::BudgetExhausted));
         };
         let result = self
-            .swap_value(&entered, scope_of(scope), key, &expected, value)
+            .swap_value(&entered, scope, key, &expected, value)
             .await;
         self.leave(&entered, outcome(&result, |_| 1));
         Ok(result)
@@ -107,13 +106,6 @@ impl Call {
             .map_err(StateError::Unavailable)?;
         self.overlay.read(scope, key, committed.clone());
         Ok(committed)
-    }
-}
-
-fn scope_of(scope: Scope) -> StateScope {
-    match scope {
-        Scope::ThisStream => StateScope::Stream,
-        Scope::ThisNode => StateScope::Node,
     }
 }
 

@@ -1,26 +1,24 @@
 use super::{Call, Entered};
-use crate::contract::Version;
-use crate::contract::v0_1::bindings::tidegate::policy::object_writer as wit;
-use crate::contract::v0_1::{object_info, store_failure};
+use crate::contract::{Answered, ObjectInfo, ObjectWriter, WriteError, WriteMode};
 use crate::policy::cause::shown;
 use crate::policy::grants::{Granted, parse_key};
 use crate::policy::report::HostCallOutcome;
-use crate::policy::world::{WriteFailure, WriteMode};
+use crate::policy::world::WriteFailure;
 
-impl wit::Host for Call {
+impl ObjectWriter for Call {
     async fn put(
         &mut self,
         key: String,
         bytes: Vec<u8>,
-        mode: wit::WriteMode,
-    ) -> wasmtime::Result<Result<wit::ObjectInfo, wit::WriteError>> {
+        mode: WriteMode,
+    ) -> Answered<ObjectInfo, WriteError> {
         let accepted = key.len()
             + match &mode {
-                wit::WriteMode::Create => 0,
-                wit::WriteMode::Update(version) => version.len(),
+                WriteMode::Create => 0,
+                WriteMode::Update(version) => version.as_str().len(),
             };
         let Some(entered) = self.enter("object-writer.put", &key, accepted)? else {
-            return Ok(Err(wit::WriteError::BudgetExhausted));
+            return Ok(Err(WriteError::BudgetExhausted));
         };
         let size = bytes.len() as u64;
         let result = self.put_object(&entered, &key, bytes, mode).await;
@@ -35,9 +33,9 @@ impl Call {
         entered: &Entered,
         key: &str,
         bytes: Vec<u8>,
-        mode: wit::WriteMode,
-    ) -> Result<wit::ObjectInfo, wit::WriteError> {
-        let refused = || wit::WriteError::NotGranted(shown(key));
+        mode: WriteMode,
+    ) -> Result<ObjectInfo, WriteError> {
+        let refused = || WriteError::NotGranted(shown(key));
         let path = parse_key(key).ok_or_else(refused)?;
         let subject = self.subject.as_ref().ok_or_else(refused)?;
         if !Granted::expand(&self.grants.write, &subject.values).covers_key(&path) {
@@ -46,40 +44,35 @@ impl Call {
         // A decision that may write always comes with the layout's keys; without them nothing is safe to write.
         let reserved = |layout: &crate::policy::grants::LayoutKeys| layout.reserves(&path);
         if subject.layout.as_ref().is_none_or(reserved) {
-            return Err(wit::WriteError::Reserved(path.to_string()));
+            return Err(WriteError::Reserved(path.to_string()));
         }
         let left = self.budget.accepted_left();
         if self.budget.accept(bytes.len() as u64).is_err() {
-            return Err(wit::WriteError::TooLarge(left));
+            return Err(WriteError::TooLarge(left));
         }
-        let mode = match mode {
-            wit::WriteMode::Create => WriteMode::Create,
-            wit::WriteMode::Update(version) => WriteMode::Update(Version::new(version)),
-        };
         entered
             .world
             .put(&path, bytes.into(), mode)
             .await
-            .map(object_info)
             .map_err(write_error)
     }
 }
 
-fn write_error(failure: WriteFailure) -> wit::WriteError {
+fn write_error(failure: WriteFailure) -> WriteError {
     match failure {
-        WriteFailure::Stale(object) => wit::WriteError::Stale(object.map(object_info)),
-        WriteFailure::Store(failure) => wit::WriteError::Failed(store_failure(failure)),
+        WriteFailure::Stale(object) => WriteError::Stale(object),
+        WriteFailure::Store(failure) => WriteError::Failed(failure),
     }
 }
 
-fn outcome(result: &Result<wit::ObjectInfo, wit::WriteError>, size: u64) -> HostCallOutcome {
+fn outcome(result: &Result<ObjectInfo, WriteError>, size: u64) -> HostCallOutcome {
     match result {
         Ok(_) => HostCallOutcome::Done(size),
-        Err(wit::WriteError::NotGranted(_)) => HostCallOutcome::Refused("not-granted"),
-        Err(wit::WriteError::Reserved(_)) => HostCallOutcome::Refused("reserved"),
-        Err(wit::WriteError::Stale(_)) => HostCallOutcome::Refused("stale"),
-        Err(wit::WriteError::TooLarge(_)) => HostCallOutcome::Refused("too-large"),
-        Err(wit::WriteError::BudgetExhausted) => HostCallOutcome::Refused("budget-exhausted"),
-        Err(wit::WriteError::Failed(failure)) => HostCallOutcome::Failed(shown(&failure.message)),
+        Err(WriteError::NotGranted(_)) => HostCallOutcome::Refused("not-granted"),
+        Err(WriteError::Reserved(_)) => HostCallOutcome::Refused("reserved"),
+        Err(WriteError::Stale(_)) => HostCallOutcome::Refused("stale"),
+        Err(WriteError::TooLarge(_)) => HostCallOutcome::Refused("too-large"),
+        Err(WriteError::BudgetExhausted) => HostCallOutcome::Refused("budget-exhausted"),
+        Err(WriteError::Failed(failure)) => HostCallOutcome::Failed(shown(&failure.message)),
     }
 }

@@ -1,9 +1,10 @@
 //! Components from a few lines of WebAssembly text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{Resolve, WorldId, WorldItem};
 
 /// A guest, by the bodies of its functions in the text format. Memory is zero at 1024, which reads as `Ok` of the first
 /// case: `describe` gives empty strings, `configure` agrees, `check` says `present`.
@@ -20,6 +21,8 @@ pub(crate) struct Guest {
     pub(crate) choose: String,
     pub(crate) decide: String,
     pub(crate) world: &'static str,
+    /// The version of WASI that [`SEALED`] has.
+    pub(crate) wasi: &'static str,
 }
 
 impl Default for Guest {
@@ -35,6 +38,7 @@ impl Default for Guest {
             choose: ok.clone(),
             decide: ok,
             world: "writing-policy",
+            wasi: WASI,
         }
     }
 }
@@ -75,6 +79,16 @@ impl Guest {
         self
     }
 
+    fn world(&self) -> (Resolve, WorldId) {
+        if self.world == SEALED {
+            return sealed_world(self.wasi);
+        }
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_path(contract()).unwrap();
+        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        (resolve, world)
+    }
+
     pub(crate) fn component(&self) -> Vec<u8> {
         let exports = [
             ("existence-policy", "existence", "check", &self.check),
@@ -83,7 +97,7 @@ impl Guest {
         ];
         let roles: String = exports
             .into_iter()
-            .filter(|(world, ..)| [*world, "writing-policy"].contains(&self.world))
+            .filter(|(world, ..)| [*world, "writing-policy", SEALED].contains(&self.world))
             .map(|(_, interface, function, body)| {
                 format!(
                     "(func (export \"tidegate:policy/{interface}@0.1.0#{function}\") \
@@ -103,10 +117,7 @@ impl Guest {
             configure = self.configure,
         );
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let mut resolve = Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1");
-        let (package, _) = resolve.push_path(wit).unwrap();
-        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        let (resolve, world) = self.world();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         ComponentEncoder::default()
             .validate(true)
@@ -114,6 +125,61 @@ impl Guest {
             .and_then(|mut encoder| encoder.encode())
             .unwrap_or_else(|error| panic!("{error:#}\n{text}"))
     }
+}
+
+/// The world that has all of the contract and all of WASI.
+pub(crate) const SEALED: &str = "sealed-policy";
+/// The version of WASI that it is of.
+pub(crate) const WASI: &str = "0.2.12";
+
+/// [`SEALED`], as if WASI were of this version.
+fn sealed_world(version: &str) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    resolve.push_path(contract()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/wit/wasi-0.2.wit");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let package = resolve
+        .push_str(&path, &text.replace(WASI, version))
+        .unwrap();
+    let world = resolve.select_world(&[package], Some(SEALED)).unwrap();
+    (resolve, world)
+}
+
+/// Imports of every function of WASI, as a core module has them.
+pub(crate) fn all_of_wasi(version: &str) -> String {
+    let (resolve, world) = sealed_world(version);
+    let types = |types: &[WasmType]| -> String {
+        let words = types.iter().map(|kind| match kind {
+            WasmType::I64 | WasmType::PointerOrI64 => " i64",
+            WasmType::F32 => " f32",
+            WasmType::F64 => " f64",
+            _ => " i32",
+        });
+        words.collect()
+    };
+    let mut imports = String::new();
+    for (key, item) in &resolve.worlds[world].imports {
+        let interface = resolve.name_world_key(key);
+        let WorldItem::Interface { id, .. } = item else {
+            continue;
+        };
+        if !interface.starts_with("wasi:") {
+            continue;
+        }
+        for (name, function) in &resolve.interfaces[*id].functions {
+            let kind = resolve.wasm_signature(AbiVariant::GuestImport, function);
+            imports += &format!(
+                "(import \"{interface}\" \"{name}\" (func (param{}) (result{})))",
+                types(&kind.params),
+                types(&kind.results)
+            );
+        }
+    }
+    imports
+}
+
+fn contract() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1")
 }
 
 /// `cabi_realloc` hands out ever new memory from 64 KiB on. `$number` answers `unsettled` with a number,

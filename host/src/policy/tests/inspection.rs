@@ -75,7 +75,10 @@ async fn what_would_not_load_is_told_as_far_as_it_is_known() {
             .iter()
             .all(|import| import.offer == Offer::Unknown)
     );
-    assert!(matches!(told.problem, Some(LoadProblem::UnknownVersion(_))));
+    assert!(matches!(
+        told.problem,
+        Some(LoadProblem::UnknownVersion { .. })
+    ));
 
     let trapping = Guest {
         describe: "unreachable".to_owned(),

@@ -112,13 +112,15 @@ async fn imports_that_are_not_offered() {
         "(component
            (import \"tidegate:policy/log@0.1.0\" (instance))
            (import \"wasi:cli/environment@0.2.0\" (instance))
+           (import \"wasi:http/types@0.2.0\" (instance))
            (import \"tidegate:policy/spy@0.1.0\" (instance))
            (import \"tidegate:policy/object-writer@0.1.0\" (instance)))",
     ))
     .await;
     for line in [
         "tidegate:policy/log@0.1.0 (offered)",
-        "wasi:cli/environment@0.2.0 (unknown: build the policy without WASI)",
+        "wasi:cli/environment@0.2.0 (sealed)",
+        "wasi:http/types@0.2.0 (unknown: of WASI there are cli,",
         "tidegate:policy/spy@0.1.0 (unknown)",
         "tidegate:policy/object-writer@0.1.0 (needs a grant: name a prefix in `grants.write`)",
     ] {

@@ -13,6 +13,8 @@ mod load;
 mod record;
 mod reuse;
 mod state;
+mod versions;
+pub(crate) mod wasi;
 pub(crate) mod world;
 
 use std::sync::Arc;

@@ -56,7 +56,7 @@ pub(super) async fn collect(
     let mut tasks = Vec::new();
     let mut found = false;
     for mut scenario in scenarios {
-        let names = measured_names(&mut scenario, component, digest, name);
+        let names = measured_names(&mut scenario, component, digest, name).await;
         found |= !names.is_empty();
         if !names.is_empty() {
             tasks.extend(decisions(scenario, names, runtime).await?);
@@ -72,7 +72,7 @@ pub(super) async fn collect(
 }
 
 /// The names under which the scenario's configuration has the component.
-fn measured_names(
+async fn measured_names(
     scenario: &mut Scenario,
     component: &ComponentSource,
     digest: Digest,
@@ -87,15 +87,14 @@ fn measured_names(
         policy.sha256 = None;
         return BTreeSet::from([name.to_owned()]);
     }
-    let is_it = |found: &ComponentSource| {
-        let bytes = found.read();
-        bytes.is_ok_and(|bytes| Digest::of(&bytes) == digest)
-    };
-    let policies = settings.policies.iter();
-    policies
-        .filter(|(_, policy)| is_it(&policy.component))
-        .map(|(name, _)| name.clone())
-        .collect()
+    let mut names = BTreeSet::new();
+    for (name, policy) in &settings.policies {
+        let bytes = policy.component.read().await;
+        if bytes.is_ok_and(|bytes| Digest::of(&bytes) == digest) {
+            names.insert(name.clone());
+        }
+    }
+    names
 }
 
 async fn decisions(

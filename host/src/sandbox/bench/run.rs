@@ -72,7 +72,7 @@ pub async fn bench(
     progress(Progress::Compiling);
     let component = bench.component;
     let named = component.to_string();
-    let bytes = component.read().map_err(|source| BenchError::Read {
+    let bytes = component.read().await.map_err(|source| BenchError::Read {
         component: named.clone(),
         source,
     })?;

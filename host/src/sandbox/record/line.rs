@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::redact::redact;
-use crate::contract::{Facts, v0_1};
+use crate::contract::{ContractVersion, Facts};
 use crate::digest::Digest;
 use crate::policy::{
     AskedFor, ComponentSource, Content, Decision, GrantValues, Grants, Instances, Limits, LogLine,
@@ -40,7 +40,7 @@ pub struct Header {
     pub tidegate: String,
     /// What fuel can be compared by; hexadecimal, as `tidegate version` shows it.
     pub engine: String,
-    /// The version of the contract between host and policies.
+    /// The newest version of the contract between host and policies that it speaks; each policy has its own.
     pub contract: String,
 }
 
@@ -51,7 +51,7 @@ impl Header {
             version: FORMAT_VERSION,
             tidegate: env!("CARGO_PKG_VERSION").to_owned(),
             engine: format!("{engine:016x}"),
-            contract: v0_1::VERSION.to_owned(),
+            contract: ContractVersion::NEWEST.to_string(),
         }
     }
 }
@@ -89,6 +89,8 @@ pub enum Component {
     Builtin(String),
     /// A file at this place.
     File(String),
+    /// One of a registry, by a reference with its digest.
+    Registry(String),
     /// It came from an embedder.
     Bytes,
 }
@@ -100,7 +102,7 @@ impl PolicyLine {
         Self {
             id,
             name: policy.name().to_string(),
-            component: Component::of(&settings.component),
+            component: Component::of(policy),
             sha256: policy.sha256(),
             contract: policy.contract_version().to_owned(),
             instances: settings.instances,
@@ -113,13 +115,17 @@ impl PolicyLine {
 }
 
 impl Component {
-    fn of(source: &ComponentSource) -> Self {
-        match source {
+    fn of(policy: &Policy) -> Self {
+        match &policy.settings().component {
             ComponentSource::Builtin(name) => Component::Builtin(name.clone()),
             ComponentSource::File(path) => {
                 // Whoever replays stands in another directory.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 Component::File(path.display().to_string())
+            }
+            ComponentSource::Registry(reference, _) => {
+                // What a tag meant then is what matters.
+                Component::Registry(policy.pinned().unwrap_or(reference).to_string())
             }
             ComponentSource::Bytes(_) => Component::Bytes,
         }

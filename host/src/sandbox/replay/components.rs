@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::{ReplayError, Unfit};
-use crate::contract::v0_1;
+use crate::contract::ContractVersion;
 use crate::digest::Digest;
 use crate::policy::{ComponentSource, LoadProblem, Policy, PolicySettings, Runtime};
+use crate::registry::ReferenceError;
 use crate::sandbox::record::read::Recorded;
 use crate::sandbox::record::{Component, PolicyLine};
 
@@ -75,7 +77,7 @@ impl Components {
     async fn load(&self, recorded: &Recorded) -> Result<Policy, Unfit> {
         let line = &*recorded.policy;
         let path = || recorded.path.to_path_buf();
-        if line.contract != v0_1::VERSION {
+        if ContractVersion::spoken(&line.contract).is_none() {
             return Err(Unfit::Contract {
                 path: path(),
                 line: recorded.line,
@@ -104,6 +106,15 @@ impl Components {
                 ComponentSource::File(PathBuf::from(file)),
                 Some(line.sha256),
             ),
+            (None, Component::Registry(text)) => {
+                let reference = text
+                    .parse()
+                    .map_err(|error: ReferenceError| unlike(error.to_string()))?;
+                (
+                    ComponentSource::Registry(reference, Arc::default()),
+                    Some(line.sha256),
+                )
+            }
             (None, Component::Bytes) => return Err(unlike("it was no file".to_owned())),
         };
         let settings = PolicySettings {
@@ -120,6 +131,9 @@ impl Components {
             }
             LoadProblem::Read { source, .. } if pin.is_some() => {
                 unlike(format!("it can't be read ({source})"))
+            }
+            LoadProblem::Registry(error) if pin.is_some() => {
+                unlike(format!("it can't be had ({error})"))
             }
             LoadProblem::UnknownBuiltin(_) if pin.is_some() => {
                 unlike("this tidegate does not have it".to_owned())
@@ -168,6 +182,7 @@ fn in_words(component: &Component) -> String {
     match component {
         Component::Builtin(name) => format!("builtin:{name}"),
         Component::File(path) => format!("`{path}`"),
+        Component::Registry(reference) => format!("`{reference}`"),
         Component::Bytes => "a component".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::contract::Role;
+use crate::contract::{ContractVersion, Role};
 use crate::digest::Digest;
 use crate::policy::{LoadError, RuntimeError};
 use crate::sandbox::record::BadRecording;
@@ -91,7 +91,7 @@ pub enum Unfit {
     /// The decisions were made under another contract.
     #[error(
         "{}:{line}: policy `{policy}` was built for the contract {found}, and this host speaks {}: replay it with a \
-         tidegate that speaks {found}", path.display(), crate::contract::v0_1::VERSION
+         tidegate that speaks {found}", path.display(), ContractVersion::list(ContractVersion::SPOKEN)
     )]
     Contract {
         /// The file.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::contract::{Facts, Presence, Role};
 use crate::policy::tests::guest::{CREATE_STATE, Guest, HEAD, LOG, PUT, SWAP};
+use crate::policy::tests::wasi::gambler;
 use crate::policy::tests::world::{Memory, StillClock};
 use crate::policy::tests::{facts, values};
 use crate::policy::{
@@ -163,6 +164,21 @@ async fn the_same_component_decides_the_same() {
     assert_eq!((report.decisions, report.same), (2, 2));
     assert_eq!((report.groups.len(), report.left.len()), (0, 0));
     assert_eq!(report.replaced, []);
+}
+
+#[tokio::test]
+async fn sealed_wasi_answers_the_same() {
+    let at = |millis, entropy| Facts {
+        now: crate::time::Timestamp::from_millis(millis),
+        entropy,
+        ..facts()
+    };
+    let report = Bench::new(&gambler())
+        .record(&[at(1_000, 1), at(2_000, 2), at(2_000, 3)])
+        .await
+        .again()
+        .await;
+    assert_eq!((report.decisions, report.same), (3, 3), "{report:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::agent::{Loaded, load_policies};
 use crate::config::{ConfigError, Source};
+use crate::policy::tests::wasi::clock_watcher;
 use crate::policy::{ComponentSource, Runtime, RuntimeSettings, remembering};
 use crate::sandbox::{Executor, VirtualClock};
 
@@ -332,6 +333,22 @@ async fn a_policy_that_remembers_is_told_on() {
         ),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn the_clock_of_sealed_wasi_is_the_sandboxs() {
+    let text = "title = \"x\"\nuntil = \"3h\"\n[config.staging]\nlayout = \"plain\"\n[config.sync]\nexistence = [\"watcher\"]\n\
+         [config.policies.watcher]\ncomponent = \"builtin:presence\"\n[[timeline]]\nat = \"1m\"\ndo = \"stage\"\n\
+         stream = \"one\"\nfields = { id = \"Int64\" }\n[[timeline]]\nat = \"2h\"\ndo = \"stage\"\nstream = \"two\"\n\
+         fields = { id = \"Int64\" }\n[[expect]]\nstream = \"one\"\nphase = \"synced\"\n[[expect]]\nstream = \"two\"\n\
+         phase = \"synced\"\n";
+    let mut scenario = read(text).unwrap();
+    let settings = Arc::make_mut(&mut scenario.settings);
+    let watcher = settings.policies.get_mut("watcher").unwrap();
+    watcher.component = ComponentSource::Bytes(clock_watcher().into());
+    let report = run(&scenario, &loaded(&scenario).await);
+    assert_eq!(report.failures, []);
+    assert_eq!(report.hidden_state, None);
 }
 
 #[tokio::test]

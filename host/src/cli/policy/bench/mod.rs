@@ -11,9 +11,9 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::super::component::component;
 use super::super::output::Paint;
 use super::super::{CommandError, SETTLED, UNSETTLED, log};
-use super::component;
 use super::test::read_scenarios;
 use crate::sandbox::bench::{Bench as Wanted, Progress, Report, Under, bench};
 use crate::time::SystemClock;
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// Measure what a policy costs.
 #[derive(Debug, Args)]
 pub(super) struct Bench {
-    /// The component: a `.wasm` file, or `builtin:NAME`
+    /// The component: a `.wasm` file, `builtin:NAME`, or `oci://…`
     #[arg(value_name = "FILE")]
     component: String,
     /// Measure by the decisions that these scenarios ask of it, with the settings and limits of there
@@ -69,7 +69,8 @@ impl Bench {
             },
         };
         let wanted = Wanted {
-            component: component::source(&self.component),
+            component: component(&self.component)
+                .map_err(|error| CommandError::Usage(error.to_string()))?,
             under,
             length: self.time,
         };

@@ -10,15 +10,15 @@ use clap::Args;
 
 pub(super) use self::report::Report;
 pub(super) use self::words::for_people;
+use super::super::component::component;
 use super::super::output::{self, Paint};
 use super::super::{CommandError, SETTLED, USAGE, log};
-use super::component;
 use crate::policy::{Runtime, RuntimeSettings};
 
 /// Tell what a component is, or why it would not load.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// The component: a `.wasm` file, or `builtin:NAME`
+    /// The component: a `.wasm` file, `builtin:NAME`, or `oci://…`
     #[arg(value_name = "FILE")]
     component: String,
     /// Print JSON: a documented, versioned contract
@@ -29,8 +29,10 @@ pub(super) struct Inspect {
 impl Inspect {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
         log.start(None, "warn")?;
-        let bytes = component::source(&self.component)
+        let bytes = component(&self.component)
+            .map_err(|error| CommandError::Usage(error.to_string()))?
             .read()
+            .await
             .map_err(|problem| CommandError::Usage(output::causes(&problem)))?;
         let settings = RuntimeSettings {
             slots: 1,

@@ -4,7 +4,7 @@ use super::settings::{self, Setting};
 use crate::cli::output;
 use crate::contract::Role;
 use crate::digest::Digest;
-use crate::policy::{Description, Import, Inspection, SettingsProblem};
+use crate::policy::{Description, Import, Inspection, LoadProblem, SettingsProblem};
 
 /// `policy inspect --json`, version 1.
 #[derive(Debug, Serialize)]
@@ -48,10 +48,7 @@ impl Report {
             version: 1,
             component,
             loads: inspection.problem.is_none(),
-            problem: inspection
-                .problem
-                .as_ref()
-                .map(|problem| output::causes(problem)),
+            problem: inspection.problem.as_ref().map(in_words),
             sha256: inspection.digest,
             size: inspection.size,
             initial_memory: inspection.initial_memory,
@@ -66,5 +63,20 @@ impl Report {
                 peak_memory: usage.peak_memory,
             }),
         }
+    }
+}
+
+/// The problem; of many imports only those that are in the way, since all of them are told besides.
+fn in_words(problem: &LoadProblem) -> String {
+    match problem {
+        LoadProblem::Imports(imports) => {
+            let unknown = imports
+                .iter()
+                .filter(|import| !import.offer.is_linked())
+                .map(|import| import.name.as_str());
+            let names: Vec<&str> = unknown.collect();
+            format!("no host offers what it imports: {}", names.join(", "))
+        }
+        problem => output::causes(problem),
     }
 }

@@ -1,0 +1,6 @@
+wasmtime::component::bindgen!({
+    path: "../tests/wit/fictitious-0.2",
+    world: "policy",
+    imports: { default: async | trappable },
+    exports: { default: async },
+});

@@ -1,0 +1,17 @@
+//! A role is exported that the policy does not fill.
+use tidegate_policy::{Decision, Facts, Failure, Host, Policy, Result, Retry};
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Steady {}
+
+impl Policy for Steady {}
+
+impl Retry for Steady {
+    fn decide(&self, _: &Facts, _: &Failure, _: &impl Host) -> Result<Decision> {
+        Ok(Decision::OnChange)
+    }
+}
+
+tidegate_policy::export!(Steady: Retry, Existence);
+
+fn main() {}
