@@ -192,7 +192,7 @@ async fn what_can_not_be_measured_is_told() {
         ),
         (
             by_scenarios(builtin("backoff"), &quiet, None),
-            "asks it nothing",
+            "ask it nothing",
         ),
         (
             standard(builtin("backof")),
