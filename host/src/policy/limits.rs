@@ -61,7 +61,7 @@ impl Default for Limits {
             bytes_returned: 4 << 20,
             bytes_accepted: 1 << 20,
             log_bytes: 16 << 10,
-            instances: 32,
+            instances: 64,
             memories: MAX_MEMORIES,
             tables: MAX_TABLES,
             table_elements: MAX_TABLE_ELEMENTS,

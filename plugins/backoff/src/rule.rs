@@ -41,34 +41,44 @@ pub enum Action {
 /// Rules by kind of failure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the contract's `failure` documents each kind")]
 pub struct Overrides {
+    /// The schema is absent.
     #[serde(rename = "schema-absent", skip_serializing_if = "Option::is_none")]
     pub schema_absent: Option<Rule>,
+    /// The staged schema does not parse.
     #[serde(rename = "schema-invalid", skip_serializing_if = "Option::is_none")]
     pub schema_invalid: Option<Rule>,
+    /// The staged schema can't be merged with the stored one.
     #[serde(rename = "schema-conflict", skip_serializing_if = "Option::is_none")]
     pub schema_conflict: Option<Rule>,
+    /// The store asks for fewer requests.
     #[serde(rename = "store.throttled", skip_serializing_if = "Option::is_none")]
     pub throttled: Option<Rule>,
+    /// The store is not there, or fails.
     #[serde(rename = "store.unavailable", skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Rule>,
+    /// The store gave no answer in time.
     #[serde(rename = "store.timeout", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Rule>,
+    /// Other writers were faster, many times in a row.
     #[serde(
         rename = "store.precondition-failed",
         skip_serializing_if = "Option::is_none"
     )]
     pub precondition_failed: Option<Rule>,
+    /// The store refuses the credentials.
     #[serde(
         rename = "store.permission-denied",
         skip_serializing_if = "Option::is_none"
     )]
     pub permission_denied: Option<Rule>,
+    /// The bucket is missing.
     #[serde(rename = "store.not-found", skip_serializing_if = "Option::is_none")]
     pub not_found: Option<Rule>,
+    /// The store failed otherwise.
     #[serde(rename = "store.other", skip_serializing_if = "Option::is_none")]
     pub store_other: Option<Rule>,
+    /// Anything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other: Option<Rule>,
     /// What TOML makes of an unquoted `overrides.store.throttled`.

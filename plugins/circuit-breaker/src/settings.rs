@@ -10,7 +10,7 @@ const LONGEST: Span = Span::hours(24);
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CircuitBreaker {
     /// The share of the node's streams that must fail before the circuit opens.
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub threshold: f64,
     /// How many streams must fail besides.
     #[schemars(range(min = 1))]

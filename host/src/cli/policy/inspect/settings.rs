@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
                 kind: self.kind(target, 0),
                 required: required.contains(name.as_str()),
                 default: either("default").cloned(),
-                meaning: either("description").and_then(Value::as_str).map(shown),
+                meaning: either("description").and_then(Value::as_str).map(in_a_line),
             });
             if depth < MAX_DEPTH {
                 self.properties(target, &format!("{key}."), depth + 1);
@@ -208,6 +208,12 @@ fn items<'a>(schema: &'a Schema, word: &str) -> impl Iterator<Item = &'a Value> 
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+}
+
+/// A text as a cell of a table: its line breaks are those of a source.
+fn in_a_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    shown(&words.join(" "))
 }
 
 #[cfg(test)]
