@@ -46,7 +46,7 @@ const SHARED: &[Template] = templates![
 const WORLD: &[Template] = templates!["wit/world.wit" from "wit/world.wit"];
 
 const RUST: &[Template] = templates![
-    "Cargo.toml" from "rust/Cargo.toml",
+    "Cargo.toml" from "rust/manifest.toml",
     "src/lib.rs" from "rust/src/lib.rs",
     "src/tests.rs" from "rust/src/tests.rs",
 ];

@@ -38,7 +38,10 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let Some(name) = path.file_name() else {
             continue;
         };
-        if ["node_modules", ".venv", "target", "build"].iter().any(|made| name == *made) {
+        if ["node_modules", ".venv", "target", "build"]
+            .iter()
+            .any(|made| name == *made)
+        {
             continue;
         }
         match path.is_dir() {

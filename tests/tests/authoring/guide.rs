@@ -12,6 +12,9 @@ const GUIDE: &str = "../host/docs/first-policy.md";
 /// Where the guide says that the registry is.
 const REGISTRY: &str = "localhost:5000";
 
+/// Where the guide has its node.
+const NODE: &str = "/tmp/node";
+
 /// A command of the guide, and what it shows of what the command prints.
 struct Command {
     line: String,
@@ -46,7 +49,10 @@ fn commands(block: &str) -> impl Iterator<Item = Command> {
         let mut lines = part.lines();
         Command {
             line: lines.next().unwrap_or_default().to_owned(),
-            shown: lines.filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+            shown: lines
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
         }
     })
 }
@@ -78,6 +84,8 @@ fn the_guide_leads_to_a_node_that_asks_the_policy() -> Result<()> {
         return Ok(());
     };
     let page = fs::read_to_string(GUIDE)?.replace(REGISTRY, &desk.registry);
+    let node = desk.path().join("node");
+    let page = page.replace(NODE, &node.display().to_string());
     let mut dir = desk.path().to_owned();
     let mut said = String::new();
     for step in steps(&page)? {

@@ -108,7 +108,7 @@ impl Author {
             r#"{"fields":[],"metadata":{}}"#,
         )?;
         let config = format!(
-            "[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[store]\nurl = \"file://{}\"\n{toml}",
+            "[staging]\ndir = \"staging\"\nlayout = \"plain\"\n[node]\nid = \"n1\"\n[store]\nurl = \"file://{}\"\n{toml}",
             node.join("store").display()
         );
         fs::write(node.join("tidegate.toml"), config)?;
