@@ -8,8 +8,12 @@ use super::name::PolicyName;
 use super::sdk;
 use crate::contract::Role;
 
-/// The npm package that makes components of JavaScript, and its version that is known to do.
-pub(super) const COMPONENTIZE_JS: (&str, &str) = ("@bytecodealliance/componentize-js", "0.23.0");
+/// The npm package that makes components of JavaScript, and one that it imports without depending on it; with the
+/// versions that are known to do.
+pub(super) const COMPONENTIZE_JS: [(&str, &str); 2] = [
+    ("@bytecodealliance/componentize-js", "0.23.0"),
+    ("@bytecodealliance/preview2-shim", "0.25.0"),
+];
 /// The version of the PyPI package componentize-py that is known to do.
 pub(super) const COMPONENTIZE_PY: &str = "0.25.1";
 
@@ -116,7 +120,8 @@ impl Template {
             ("{{roles}}", &roles.join(", ")),
             ("{{traits}}", &traits.join(", ")),
             ("{{sdk-version}}", sdk::VERSION),
-            ("{{componentize-js}}", COMPONENTIZE_JS.1),
+            ("{{componentize-js}}", COMPONENTIZE_JS[0].1),
+            ("{{preview2-shim}}", COMPONENTIZE_JS[1].1),
             ("{{componentize-py}}", COMPONENTIZE_PY),
         ] {
             text = text.replace(placeholder, value);

@@ -166,3 +166,24 @@ fn a_policy_in_python_gets_to_an_operators_node_as_its_readme_says() -> Result<(
 fn a_policy_in_c_gets_to_an_operators_node_as_its_readme_says() -> Result<()> {
     follow_the_readme("c", None, "src/logic.c")
 }
+
+/// What is installed may lack a package of its own, and whoever builds is told which.
+#[test]
+fn a_componentizer_that_is_not_whole_is_told_with_what_mends_it() -> Result<()> {
+    let Some(author) = Author::begin("js")? else {
+        return Ok(());
+    };
+    let package = author
+        .project
+        .join("node_modules/@bytecodealliance/componentize-js");
+    fs::create_dir_all(&package)?;
+    let described = r#"{ "type": "module", "exports": { "import": "./index.js" } }"#;
+    fs::write(package.join("package.json"), described)?;
+    fs::write(package.join("index.js"), "import 'not-there';\n")?;
+    let ran = author.desk.run(&author.project, "tidegate policy build")?;
+    ensure!(ran.code == Some(2), "{:?}: {}", ran.code, ran.stderr);
+    for told in ["'not-there'", "npm install --prefix"] {
+        ensure!(ran.stderr.contains(told), "no {told} in {}", ran.stderr);
+    }
+    Ok(())
+}

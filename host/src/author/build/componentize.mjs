@@ -15,7 +15,12 @@ async function componentizer() {
   try {
     return await import(PACKAGE);
   } catch (error) {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes(PACKAGE)) throw error;
+    // A package that it imports in its turn may be what is missing.
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    if (!error.message.includes(`'${PACKAGE}'`)) {
+      console.error(error.message);
+      process.exit(NO_PACKAGE);
+    }
   }
   try {
     const root = join(execFileSync('npm', ['root', '-g'], { encoding: 'utf8', stdio: 'pipe' }).trim(), PACKAGE);

@@ -86,12 +86,17 @@ fn feed(command: &mut Command) -> std::io::Result<std::process::ExitStatus> {
 
 fn no_package(project: &Path, package: &Package) -> Missing {
     let at = project.display();
-    let (name, version) = COMPONENTIZE_JS;
-    let install = match package.dev_dependencies.contains_key(name) {
+    let named = |(name, _): &(&str, &str)| package.dev_dependencies.contains_key(*name);
+    let install = match COMPONENTIZE_JS.iter().all(named) {
         true => format!("npm install --prefix {at}"),
-        false => format!("npm install --prefix {at} --save-dev --save-exact {name}@{version}"),
+        false => {
+            let packages = COMPONENTIZE_JS.map(|(name, version)| format!("{name}@{version}"));
+            let packages = packages.join(" ");
+            format!("npm install --prefix {at} --save-dev --save-exact {packages}")
+        }
     };
-    let what = format!("there is no {name}, neither in `{at}/node_modules` nor globally");
+    let [(name, _), _] = COMPONENTIZE_JS;
+    let what = format!("there is no whole {name}, neither in `{at}/node_modules` nor globally");
     match tool::find("npm") {
         Some(_) => Missing::new(what, &[&install]),
         None => Missing::new(
