@@ -179,3 +179,54 @@ macro_rules! __export {
     };
     ($other:ident, $component:ident) => {};
 }
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::lifecycle::Guest as _;
+    use super::*;
+    use crate::Span;
+
+    /// Waits as long as it is told.
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Steady {
+        delay: Span,
+    }
+
+    impl Policy for Steady {}
+
+    impl Package for Steady {
+        const NAME: &'static str = "steady";
+        const VERSION: &'static str = "1.2.3";
+        const SUMMARY: &'static str = "Waits.";
+        const METADATA: &'static [(&'static str, &'static str)] =
+            &[("authors", ""), ("licence", "MIT")];
+    }
+
+    #[test]
+    fn a_component_describes_its_package_and_its_settings() {
+        let told = Component::<Steady>::describe();
+        assert_eq!(
+            (told.name.as_str(), told.version.as_str()),
+            ("steady", "1.2.3")
+        );
+        assert_eq!(told.metadata, [("licence".to_owned(), "MIT".to_owned())]);
+        assert!(told.settings_schema.contains("\"delay\""));
+    }
+
+    #[test]
+    fn the_latest_settings_count_and_none_is_an_error() {
+        let ask = || ask(|policy: &Steady| Ok(policy.delay));
+        assert!(ask().unwrap_err().contains("before `configure`"));
+        // The hook that logs a panic is for components, where nothing else would tell of it.
+        let configure = |text| {
+            settings::parse::<Steady>(text).map(|policy| CONFIGURED.set(Some(Box::new(policy))))
+        };
+        configure(r#"{"delay": "1s"}"#).unwrap();
+        configure(r#"{"delay": "2s"}"#).unwrap();
+        assert_eq!(ask(), Ok(Span::secs(2)));
+    }
+}

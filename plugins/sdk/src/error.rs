@@ -35,3 +35,32 @@ impl<E: std::error::Error> From<E> for Error {
         Self(message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the state is no number")
+        }
+    }
+
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn an_error_tells_the_causes_behind_it() {
+        let read = || -> Result<u32> { Ok("x".parse().map_err(Outer)?) };
+        assert_eq!(
+            read().unwrap_err().to_string(),
+            "the state is no number: invalid digit found in string"
+        );
+    }
+}

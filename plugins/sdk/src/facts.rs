@@ -218,3 +218,113 @@ impl From<wit::ObjectInfo> for ObjectInfo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_comes_to_its_own_place() {
+        let at = Timestamp::from_millis;
+        let wire = wit::StreamFacts {
+            tenant: Some("acme".to_owned()),
+            name: "app".to_owned(),
+            node: "n1".to_owned(),
+            now: 1,
+            node_seen: 2,
+            phase: Phase::Awaiting,
+            trigger: Trigger::Requested,
+            attempts: 3,
+            failing_since: Some(4),
+            absent_since: Some(5),
+            absences: 6,
+            last_success: Some(7),
+            previous_delay: Some(8),
+            local: wit::LocalState::File(wit::LocalSchema {
+                size: 9,
+                modified: 10,
+                stable_since: 11,
+                fingerprint: 12,
+                well_formed: true,
+            }),
+            remote: wit::RemoteState::Found(wit::RemoteInfo {
+                object: wit::ObjectInfo {
+                    size: 13,
+                    modified: 14,
+                    version: Some("v".to_owned()),
+                },
+                seen: 15,
+            }),
+            staged_data_files: 16,
+            oldest_data_file: Some(17),
+            schema_key: "own".to_owned(),
+            peers_prefix: "peers/".to_owned(),
+            base_key: Some("base".to_owned()),
+            defaults: vec!["wide".to_owned()],
+            store: wit::StoreHealth {
+                last_success: Some(18),
+                failing_streams: 19,
+                streams: 20,
+            },
+            attributes: vec![("mode".to_owned(), "all".to_owned())],
+            entropy: 21,
+        };
+        let facts = Facts::from(wire);
+        assert_eq!(
+            (facts.stream(), facts.attribute("mode")),
+            ("acme/app".to_owned(), Some("all"))
+        );
+        assert_eq!(
+            (facts.node.as_str(), facts.phase, facts.trigger),
+            ("n1", Phase::Awaiting, Trigger::Requested)
+        );
+        assert_eq!((facts.now, facts.node_seen), (at(1), at(2)));
+        assert_eq!((facts.attempts, facts.failing_since), (3, Some(at(4))));
+        assert_eq!((facts.absent_since, facts.absences), (Some(at(5)), 6));
+        assert_eq!(
+            (facts.last_success, facts.previous_delay),
+            (Some(at(7)), Some(Span::millis(8)))
+        );
+        let file = LocalFile {
+            size: 9,
+            modified: at(10),
+            stable_since: at(11),
+            fingerprint: 12,
+            well_formed: true,
+        };
+        assert_eq!(facts.local, LocalState::File(file));
+        let object = ObjectInfo {
+            size: 13,
+            modified: at(14),
+            version: Some("v".to_owned()),
+        };
+        let found = RemoteInfo {
+            object,
+            seen: at(15),
+        };
+        assert_eq!(facts.remote, RemoteState::Found(found));
+        assert_eq!(
+            (facts.staged_data_files, facts.oldest_data_file),
+            (16, Some(at(17)))
+        );
+        let keys = [
+            Some(facts.schema_key),
+            Some(facts.peers_prefix),
+            facts.base_key,
+        ];
+        assert_eq!(
+            keys,
+            ["own", "peers/", "base"].map(|key| Some(key.to_owned()))
+        );
+        assert_eq!(
+            (facts.defaults, facts.entropy.word()),
+            (vec!["wide".to_owned()], 21)
+        );
+        let store = StoreHealth {
+            last_success: Some(at(18)),
+            failing_streams: 19,
+            streams: 20,
+        };
+        assert_eq!(facts.store, store);
+    }
+}

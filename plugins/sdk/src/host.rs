@@ -416,3 +416,38 @@ impl From<state::StateError> for StateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    #[test]
+    fn objects_are_read_whole_in_two_calls_at_most() {
+        for (size, calls) in [(0, 1), (65_536, 1), (65_537, 2), (3 << 20, 2)] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let host = FakeHost::new().object("a", bytes.clone());
+            assert!(host.read("a") == Ok(bytes), "{size} bytes");
+            assert_eq!(host.asked().len(), calls, "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn halves_of_two_objects_are_never_put_together() {
+        let host = FakeHost::new()
+            .object("a", vec![1; 100_000])
+            .replaced("a", vec![2; 100_000]);
+        assert_eq!(host.read("a"), Err(ReadError::NotFound));
+    }
+
+    #[test]
+    fn listings_go_on_to_their_last_page_and_end_at_an_error() {
+        let host = ["p/a", "p/b", "p/c", "q/d"]
+            .iter()
+            .fold(FakeHost::new().page(2), |host, key| host.object(key, ""));
+        let keys: Vec<String> = host.objects("p/").map(|entry| entry.unwrap().key).collect();
+        assert_eq!(keys, ["p/a", "p/b", "p/c"]);
+        let down = FakeHost::new().unavailable("p/");
+        assert_eq!(down.objects("p/").count(), 1);
+    }
+}

@@ -72,12 +72,11 @@ pub(crate) fn parse<P: Policy>(text: &str) -> Result<P, Vec<Problem>> {
             }
             Err(error) => error,
         };
-        let text = error.inner().to_string();
-        let place = place(&error, &text, &settings);
+        let place = place(&error);
         let pointer = removed.original(&place);
         // A value is missing, or its table is wrong, because of what was taken out: that is told already.
         if !removed.holds_below(&pointer) {
-            problems.add(pointer, in_words(&text));
+            problems.add(pointer, in_words(&error.inner().to_string()));
         }
         if !removed.take(&mut settings, &place) {
             break;
@@ -93,35 +92,14 @@ enum Step {
     Index(usize),
 }
 
-/// Where in the settings something is wrong.
-fn place(
-    error: &serde_path_to_error::Error<serde_json::Error>,
-    text: &str,
-    settings: &Value,
-) -> Vec<Step> {
+/// Where in the settings something is wrong. Of an unknown key that is the key itself.
+fn place(error: &serde_path_to_error::Error<serde_json::Error>) -> Vec<Step> {
     let steps = error.path().iter().filter_map(|segment| match segment {
         Segment::Map { key } => Some(Step::Key(key.clone())),
         Segment::Seq { index } => Some(Step::Index(*index)),
         Segment::Enum { .. } | Segment::Unknown => None,
     });
-    let mut place: Vec<Step> = steps.collect();
-    // Of an unknown key the table that holds it is told, or the key itself.
-    if let Some(unknown) = quoted(text, "unknown field `")
-        && walk(settings, &place).is_some_and(|table| table.get(unknown).is_some())
-    {
-        place.push(Step::Key(unknown.to_owned()));
-    }
-    place
-}
-
-fn walk<'a>(mut value: &'a Value, place: &[Step]) -> Option<&'a Value> {
-    for step in place {
-        value = match step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
-        }?;
-    }
-    Some(value)
+    steps.collect()
 }
 
 /// What was taken out of the settings.
@@ -411,6 +389,19 @@ mod tests {
             problems[0].message,
             "unknown key `rungs`; this policy has no settings"
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "unknown keys are accepted")]
+    fn a_schema_that_accepts_unknown_keys_does_not_fit() {
+        #[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
+        #[serde(default)]
+        struct Lax {
+            /// Anything.
+            key: u32,
+        }
+        impl Policy for Lax {}
+        crate::testing::assert_schema_fits::<Lax>();
     }
 
     #[test]

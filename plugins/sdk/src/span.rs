@@ -267,6 +267,7 @@ mod tests {
             (120_000, "2m"),
             (3_900_000, "1h 5m"),
             (3_605_000, "1h"),
+            (3_660_000, "1h 1m"),
             (90_061_000, "1d 1h"),
         ] {
             assert_eq!(Span::millis(millis).to_string(), text);
@@ -292,6 +293,7 @@ mod tests {
         assert_eq!(long * 2, long);
         assert_eq!(long.scaled(10.0), long);
         assert_eq!(long.to_wire(), u32::MAX);
+        assert_eq!((Span::from(u32::MAX) + Span::millis(1)).to_wire(), u32::MAX);
         assert_eq!(Span::secs(3) / 0, Span::secs(3));
         assert_eq!(Span::millis(1) / 2, Span::millis(1));
         for factor in [-1.0, f64::NAN] {

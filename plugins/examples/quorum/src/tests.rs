@@ -99,6 +99,19 @@ fn few_nodes_are_no_vote() {
 }
 
 #[test]
+fn more_nodes_than_are_read_have_no_vote() {
+    let mut schemas = vec![schema(&[("a", "Utf8")]); 3];
+    schemas.push(schema(&[("b", "Utf8")]));
+    let host = nodes(&schemas);
+    let voted = ask(r#"{"max-nodes": 3}"#, &host);
+    assert_eq!(fields(&voted), pairs(&[("a", "Utf8")]));
+    assert_eq!(
+        host.logged()[0].1,
+        "more than 3 nodes: the others have no vote"
+    );
+}
+
+#[test]
 fn what_is_no_schema_has_no_vote() {
     let host = nodes(&[
         schema(&[("a", "Utf8")]),

@@ -21,6 +21,7 @@ use crate::{
 pub struct FakeHost {
     objects: RefCell<BTreeMap<String, (ObjectInfo, Vec<u8>)>>,
     errors: BTreeMap<String, ReadError>,
+    successors: RefCell<BTreeMap<String, Vec<u8>>>,
     page: Option<usize>,
     files: BTreeMap<String, Vec<u8>>,
     state: RefCell<BTreeMap<(String, String), Vec<u8>>>,
@@ -41,6 +42,15 @@ impl FakeHost {
     #[must_use]
     pub fn object(self, key: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.write(key, bytes.into());
+        self
+    }
+
+    /// Another writer replaces the object under this key as soon as it was read from once.
+    #[must_use]
+    pub fn replaced(self, key: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut successors = self.successors.borrow_mut();
+        successors.insert(key.to_owned(), bytes.into());
+        drop(successors);
         self
     }
 
@@ -145,6 +155,10 @@ impl Host for FakeHost {
     fn get(&self, key: &str, offset: u64, length: u32) -> Result<ObjectContent, ReadError> {
         let (object, bytes) = self.find(key)?;
         let bytes = part(&bytes, offset, length);
+        let successor = self.successors.borrow_mut().remove(key);
+        if let Some(successor) = successor {
+            self.write(key, successor);
+        }
         Ok(ObjectContent { object, bytes })
     }
 
