@@ -47,6 +47,8 @@ pub(crate) enum Defect {
     KeepsTimer,
     LosesPending,
     CountsNoAbsence,
+    ComparesOnlyBeforeWrites,
+    ForgetsNodesConflict,
 }
 
 #[cfg(test)]
@@ -71,7 +73,7 @@ mod switch {
 
     impl Defect {
         /// All of them.
-        pub(crate) const ALL: [Self; 35] = [
+        pub(crate) const ALL: [Self; 37] = [
             Self::UploadsHalf,
             Self::TrustsTornFile,
             Self::LosesRaceAndOverwrites,
@@ -107,6 +109,8 @@ mod switch {
             Self::KeepsTimer,
             Self::LosesPending,
             Self::CountsNoAbsence,
+            Self::ComparesOnlyBeforeWrites,
+            Self::ForgetsNodesConflict,
         ];
     }
 

@@ -81,7 +81,7 @@ async fn every_hour_the_agent_finds_what_the_store_lost_and_restores_nothing_una
 
 #[tokio::test]
 async fn with_repair_the_agent_restores_what_the_store_lost() -> Result<()> {
-    let mut case = Case::new("[verify]\nrepair = true\n").await?;
+    let mut case = Case::new("[verify]\nrepair = \"all\"\n").await?;
     case.run(HOUR / 6).await?;
     case.lose_the_object().await?;
     case.run(HOUR).await?;

@@ -542,7 +542,7 @@ async fn a_corrupt_object_is_a_conflict_that_only_repair_ends() -> Result<()> {
         ensure!(node.objects().get(&key).await?.bytes().await? == r#"{"fields":[{"na"#);
         agent.close().await?;
 
-        node.settings.streams.rules.repair = true;
+        node.settings.streams.rules.repair = Repair::All;
         let mut agent = node.open().await?;
         agent.pass().await?;
         agent.expect(&app, Phase::Synced)?;
@@ -697,7 +697,7 @@ async fn an_object_that_went_missing_is_told_and_with_repair_restored() -> Resul
         ensure!(node.stored(&app).await?.is_none(), "repaired unasked");
         agent.close().await?;
 
-        node.settings.streams.rules.repair = true;
+        node.settings.streams.rules.repair = Repair::All;
         let mut agent = node.open().await?;
         agent.look(Trigger::Verification).await;
         agent.expect(&app, Phase::Synced)?;

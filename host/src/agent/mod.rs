@@ -33,6 +33,7 @@ pub use run::Until;
 use crate::config::Settings;
 use crate::ledger::PolicyStatus;
 use crate::policy::{Policy, Runtime};
+use crate::stream::StreamId;
 use crate::sync::{Core, Memory, Scheduler};
 use crate::tasks::Task;
 
@@ -45,7 +46,7 @@ pub struct Agent {
     policies: Vec<Policy>,
     reported: Vec<PolicyStatus>,
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
-    comparing: Option<Task<()>>,
+    comparing: Option<Task<Vec<StreamId>>>,
     settings: Settings,
     /// Keeps the epoch thread and the pools alive.
     _runtime: Runtime,

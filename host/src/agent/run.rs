@@ -16,6 +16,7 @@ use crate::policy::{GuardStatus, Policy, Standing};
 use crate::staging::{Hints, Watcher, watch};
 use crate::stream::StreamId;
 use crate::sync::{Tally, Writes};
+use crate::tasks::Task;
 
 /// How long a pass waits for streams that are too early to tell.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,6 +97,7 @@ impl Agent {
                 () = &mut stop => break,
                 () = self.scheduler.next() => {}
                 () = sleep => {}
+                streams = compared(&mut self.comparing) => self.scheduler.compare_nodes(streams),
                 hints = hints(&mut watcher) => self.heed(hints, &mut duties).await,
             }
         }
@@ -353,6 +355,19 @@ fn health(guard: &GuardStatus) -> PolicyHealth {
         Standing::Trusted => PolicyHealth::Healthy,
         Standing::Quarantined(_) => PolicyHealth::Quarantined,
         Standing::HalfOpen => PolicyHealth::HalfOpen,
+    }
+}
+
+/// The streams whose nodes were found to disagree, once the comparison of all streams is over.
+async fn compared(comparing: &mut Option<Task<Vec<StreamId>>>) -> Vec<StreamId> {
+    match comparing {
+        Some(task) => {
+            let streams = task.await;
+            *comparing = None;
+            // A comparison that panicked found nothing; the next round compares again.
+            streams.unwrap_or_default()
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn tone(phase: Phase) -> Tone {
         Phase::Synced => Tone::Good,
         Phase::Idle | Phase::Gone => Tone::Faint,
         Phase::Unseen | Phase::Pending | Phase::Provisional | Phase::Awaiting => Tone::Doubtful,
-        Phase::Conflicted | Phase::Abandoned => Tone::Bad,
+        Phase::Unknown | Phase::Conflicted | Phase::Abandoned => Tone::Bad,
     }
 }
 

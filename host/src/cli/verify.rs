@@ -9,6 +9,7 @@ use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::config::Settings;
 use crate::ledger::{LedgerReader, StreamFilter};
+use crate::sync::machine::Repair;
 use crate::sync::verify::{Finding, Kind, Report, Scope, Severity, VerifyContext, repair, verify};
 
 /// Check what the store holds against the ledger.
@@ -91,13 +92,13 @@ impl Verify {
 
 /// The command says so, whatever the configuration says about the agent.
 fn allow_repairs(settings: &mut Settings) {
-    settings.streams.rules.repair = true;
+    settings.streams.rules.repair = Repair::All;
     for streams in settings
         .rules
         .iter_mut()
         .filter_map(|rule| rule.settings.as_mut())
     {
-        streams.rules.repair = true;
+        streams.rules.repair = Repair::All;
     }
 }
 

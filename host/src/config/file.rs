@@ -173,6 +173,7 @@ tables! {
         pub attempt_timeout: Option<Length>,
         pub start_jitter: Option<Length>,
         pub recheck_interval: Option<Length>,
+        pub clock_tolerance: Option<Length>,
         pub quarantine_after: Option<u32>,
         pub quarantine_for: Option<Length>,
         pub bounds: Option<Bounds>,
@@ -209,7 +210,7 @@ tables! {
         pub enabled: Option<bool>,
         pub interval: Option<Length>,
         pub peers_interval: Option<Length>,
-        pub repair: Option<bool>,
+        pub repair: Option<Repair>,
     }
 
     /// `[log]`
@@ -228,6 +229,9 @@ words! {
 
     /// Whether a store must honour conditional writes.
     pub enum ConditionalWrites { Required, BestEffort }
+
+    /// Which stored objects the agent restores.
+    pub enum Repair { Off, Missing, All }
 
     /// What an acknowledged request to the ledger survives.
     pub enum Durability { PowerLoss, Kill }

@@ -42,7 +42,7 @@ fn a_minimal_file_is_enough() {
         settings.policies.keys().collect::<Vec<_>>(),
         ["backoff", "ladder", "presence"]
     );
-    assert!(settings.write && settings.watch && !settings.verify.repair);
+    assert!(settings.write && settings.watch);
     assert_eq!(
         settings.store.conditional_writes,
         ConditionalWrites::Required

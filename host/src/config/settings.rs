@@ -99,8 +99,6 @@ pub struct VerifySettings {
     pub interval: Option<Duration>,
     /// How often a stream is compared with all its peers.
     pub peers_interval: Duration,
-    /// Whether what is missing or was overwritten is restored.
-    pub repair: bool,
 }
 
 /// `[log]`
@@ -323,7 +321,6 @@ impl Reader<'_> {
         Ok(VerifySettings {
             interval: enabled.then_some(interval),
             peers_interval: length("peers_interval", |verify| verify.peers_interval, 86_400)?,
-            repair: verify.and_then(|verify| verify.repair).unwrap_or(false),
         })
     }
 

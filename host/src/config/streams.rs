@@ -8,7 +8,8 @@ use super::file::{self, File};
 use super::settings::Reader;
 use super::source::{Problem, suggest};
 use crate::schema::Schema;
-use crate::sync::{Matcher, machine::Rules};
+use crate::sync::Matcher;
+use crate::sync::machine::{Repair, Rules};
 
 /// What holds for a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,11 +58,14 @@ pub(super) fn general(reader: &Reader<'_>, file: &File) -> Result<StreamSettings
             sync.and_then(|sync| sync.recheck_interval),
             defaults.recheck.as_secs(),
         )?,
-        repair: file
-            .verify
-            .as_ref()
-            .and_then(|verify| verify.repair)
-            .unwrap_or(false),
+        clock_tolerance: sync
+            .and_then(|sync| sync.clock_tolerance)
+            .map_or(defaults.clock_tolerance, |length| length.0),
+        repair: match file.verify.as_ref().and_then(|verify| verify.repair) {
+            Some(file::Repair::Off) => Repair::Off,
+            Some(file::Repair::Missing) | None => Repair::Missing,
+            Some(file::Repair::All) => Repair::All,
+        },
         ..defaults
     };
     bounds(

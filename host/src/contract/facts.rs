@@ -134,6 +134,8 @@ pub enum RemoteState {
 pub enum Phase {
     /// Known by name only.
     Unseen,
+    /// Staged on this node, and never seen in the store.
+    Unknown,
     /// Nothing is owed.
     Idle,
     /// A schema is owed and absent.
@@ -154,8 +156,9 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in the order of a stream's life.
-    pub const ALL: [Phase; 9] = [
+    pub const ALL: [Phase; 10] = [
         Phase::Unseen,
+        Phase::Unknown,
         Phase::Idle,
         Phase::Awaiting,
         Phase::Pending,
@@ -170,6 +173,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Phase::Unseen => "unseen",
+            Phase::Unknown => "unknown",
             Phase::Idle => "idle",
             Phase::Awaiting => "awaiting",
             Phase::Pending => "pending",

@@ -25,7 +25,7 @@ CREATE TABLE streams (
     tenant            TEXT NOT NULL,
     name              TEXT NOT NULL,
     incarnation       TEXT,                       -- the marker's created-at; NULL where there is none
-    phase             TEXT NOT NULL CHECK (phase IN ('unseen', 'idle', 'awaiting', 'pending', 'provisional',
+    phase             TEXT NOT NULL CHECK (phase IN ('unseen', 'unknown', 'idle', 'awaiting', 'pending', 'provisional',
                                                      'synced', 'conflicted', 'abandoned', 'gone')),
     attempts          INTEGER NOT NULL DEFAULT 0, -- failed ones since the last success
     failing_since     INTEGER,                    -- NULL when the last attempt did not fail

@@ -134,7 +134,9 @@ fn ended(former: &Former, record: &StreamRecord) -> bool {
     let another = former.incarnation.is_some()
         && record.incarnation.is_some()
         && former.incarnation != record.incarnation;
-    another || (record.phase == Phase::Gone && former.phase != Phase::Gone)
+    let deleted = record.phase == Phase::Gone && former.phase != Phase::Gone;
+    let dropped = record.phase == Phase::Idle && former.phase == Phase::Unknown;
+    another || deleted || dropped
 }
 
 fn former(

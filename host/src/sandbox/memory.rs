@@ -99,8 +99,9 @@ impl Kept {
             (created(former), created(stream)),
             (Some(before), Some(now)) if before != now
         );
-        let went = stream.phase == Phase::Gone && former.phase != Phase::Gone;
-        if another || went {
+        let deleted = stream.phase == Phase::Gone && former.phase != Phase::Gone;
+        let dropped = stream.phase == Phase::Idle && former.phase == Phase::Unknown;
+        if another || deleted || dropped {
             self.state.retain(|(_, of, _), _| of.as_ref() != Some(id));
         }
     }

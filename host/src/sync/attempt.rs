@@ -29,6 +29,8 @@ pub enum Occasion {
     Looked(Trigger, Sighting),
     /// Its staging directory is gone.
     StagingGone,
+    /// Its nodes are to be compared.
+    CompareNodes,
 }
 
 /// What an attempt came to.
@@ -116,6 +118,7 @@ impl Core {
             Occasion::Started => (Trigger::Scheduled, Event::Started),
             Occasion::Looked(trigger, sighting) => (trigger, Event::Looked { trigger, sighting }),
             Occasion::StagingGone => (Trigger::Changed, Event::StagingGone),
+            Occasion::CompareNodes => (Trigger::Verification, Event::CompareNodes),
         };
         let now = self.clock.now();
         let story = Story::new(now, trigger, stream.phase);
@@ -274,6 +277,9 @@ impl Attempt<'_> {
             _ if stream.is_unsettled() => {
                 format!("in {delay}: it is too early to tell")
             }
+            _ if Some(next) == stream.peers.due => {
+                format!("in {delay}: to compare the stream's nodes")
+            }
             _ if Some(next) == stream.look => {
                 format!("in {delay}: to see whether the stored object still stands")
             }
@@ -289,7 +295,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         phase: stream.phase,
         wake: stream.next_wake(),
         again: stream.wake.map(|wake| wake.since(now)),
-        unsettled: stream.is_unsettled(),
+        unsettled: stream.is_unsettled() || stream.held.is_some(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

@@ -90,6 +90,7 @@ impl Search<'_> {
             key: key.to_string(),
             created_at,
             seen: self.clock.now(),
+            first_seen: self.clock.now(),
             attributes,
         })))
     }

@@ -35,6 +35,7 @@ impl Attempt<'_> {
         let schemas = published.schemas.into_iter().flat_map(|(schema, group)| {
             group.into_iter().map(move |publisher| Peer {
                 key: publisher.key.into(),
+                node: publisher.node,
                 schema: schema.clone(),
             })
         });
@@ -44,6 +45,7 @@ impl Attempt<'_> {
             .map(|(publisher, failure)| (publisher, failure.to_string()));
         let unreadable = published.corrupt.into_iter().chain(failed);
         let mut peers = Peers {
+            own: self.core.node.as_str().to_owned(),
             schemas: schemas.collect(),
             unreadable: unreadable
                 .map(|(publisher, cause)| (publisher.key.into(), cause))
@@ -161,6 +163,7 @@ mod tests {
         let peer = |data_type: &&str| {
             Peer {
             key: "app/n2.schema.json".to_owned(),
+            node: Some("n2".to_owned()),
             schema: Schema::parse(
                 format!(
                     r#"{{"fields":[{{"name":"a","data_type":"{data_type}","nullable":true,"dict_id":0,"dict_is_ordered":false,"metadata":{{}}}}],"metadata":{{}}}}"#

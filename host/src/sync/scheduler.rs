@@ -66,7 +66,7 @@ type Running = BoxFuture<'static, (StreamId, Result<Outcome, AttemptError>)>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Streams in each phase, in the order of [`Phase::ALL`].
-    pub phases: [u32; 9],
+    pub phases: [u32; Phase::ALL.len()],
     /// Attempts that are queued or running.
     pub busy: u32,
     /// Whether all are settled.
@@ -252,6 +252,20 @@ impl Scheduler {
         count
     }
 
+    /// Queues a comparison of what the nodes of these streams publish.
+    pub fn compare_nodes(&mut self, streams: Vec<StreamId>) {
+        for id in streams {
+            // A look that is queued already may find more; it isn't replaced.
+            if self
+                .tracker
+                .get(&id)
+                .is_some_and(|entry| entry.next.is_none())
+            {
+                self.queue(id, Work::CompareNodes);
+            }
+        }
+    }
+
     /// The streams that are known, in order.
     pub fn streams(&self) -> Vec<StreamId> {
         let mut streams: Vec<_> = self.tracker.iter().map(|(id, _)| id.clone()).collect();
@@ -333,6 +347,7 @@ impl Scheduler {
                 Work::Start => Occasion::Started,
                 Work::Look(trigger) => Occasion::Looked(trigger, entry.sighting.clone()),
                 Work::StagingGone => Occasion::StagingGone,
+                Work::CompareNodes => Occasion::CompareNodes,
             };
             let core = Arc::clone(&self.core);
             let (tasks, of) = (Arc::clone(&self.core.tasks), id.clone());

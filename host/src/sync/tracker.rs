@@ -36,6 +36,7 @@ pub(super) enum Work {
     Start,
     Look(Trigger),
     StagingGone,
+    CompareNodes,
 }
 
 /// One stream.

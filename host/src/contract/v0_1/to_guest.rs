@@ -136,7 +136,8 @@ fn phase(phase: Phase) -> wit::Phase {
         Phase::Unseen => wit::Phase::Unseen,
         Phase::Idle => wit::Phase::Idle,
         Phase::Awaiting => wit::Phase::Awaiting,
-        Phase::Pending => wit::Phase::Pending,
+        // The contract has no name for a stream that the store does not know.
+        Phase::Unknown | Phase::Pending => wit::Phase::Pending,
         Phase::Provisional => wit::Phase::Provisional,
         Phase::Synced => wit::Phase::Synced,
         Phase::Conflicted => wit::Phase::Conflicted,

@@ -10,7 +10,7 @@ use crate::sandbox::store::Operation;
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
 
 /// The other layouts, whose streams have no markers, and repairs.
-const PLAIN: &str = "[staging]\nlayout = \"plain\"\n[verify]\nrepair = true\n";
+const PLAIN: &str = "[staging]\nlayout = \"plain\"\n[verify]\nrepair = \"all\"\n";
 
 /// Seeds within which the planted defects of these tests are found.
 const FEW_ENOUGH: u64 = 100;

@@ -21,6 +21,8 @@ pub enum Event {
     },
     /// The stream's staging directory is no longer there.
     StagingGone,
+    /// The stream's nodes are to be compared now.
+    CompareNodes,
     /// The staged file was read.
     Read(Staged),
     /// The existence policies answered; what they left open is filled with the host's default.
@@ -50,6 +52,7 @@ impl Event {
             Event::Started => "started",
             Event::Looked { .. } => "looked",
             Event::StagingGone => "staging gone",
+            Event::CompareNodes => "compare nodes",
             Event::Read(_) => "read",
             Event::Judged(_) => "judged",
             Event::Marker(_) => "marker",
@@ -115,8 +118,10 @@ pub struct Marker {
     pub key: String,
     /// When the stream was created, as the marker says.
     pub created_at: Timestamp,
-    /// When the host saw it.
+    /// When the host last saw it.
     pub seen: Timestamp,
+    /// When the host first saw it.
+    pub first_seen: Timestamp,
     /// What else it tells, for the policies.
     pub attributes: Vec<(String, String)>,
 }
@@ -140,7 +145,7 @@ pub enum MarkerSeen {
     Present(Marker),
     /// The layout has no markers: a stream exists while anybody says so.
     NotNeeded,
-    /// The stream was deleted.
+    /// The store has no marker of the stream: it was deleted, or this store never had it.
     Gone,
 }
 
@@ -177,6 +182,8 @@ pub enum HeadSeen {
 /// What the stream's other nodes, and its base, publish.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Peers {
+    /// This node's name, for messages.
+    pub own: String,
     /// Those that could be read.
     pub schemas: Vec<Peer>,
     /// The keys of those that could not, with the cause.
@@ -200,6 +207,8 @@ impl Peers {
 pub struct Peer {
     /// The object's key.
     pub key: String,
+    /// The node that publishes it; `None` for the base.
+    pub node: Option<String>,
     /// What it means.
     pub schema: Schema,
 }

@@ -1,6 +1,6 @@
 //! Fallbacks and their gates. They are contagious, so no choice of a policy passes a gate that is shut.
 
-use super::stream::{Activity, Document, Intent, Mode, Source};
+use super::stream::{Activity, Document, Intent, Mode, Purpose, Source};
 use super::{Effect, Level, MarkerSeen, Peers, Proposal, Step};
 use crate::contract::{Choice, Failure, LocalState, Phase};
 use crate::planted::{self, Defect};
@@ -53,7 +53,7 @@ impl Step<'_, '_> {
             } => (schema, source, peers, marker),
         };
         match marker {
-            MarkerSeen::Gone => return self.gone(),
+            MarkerSeen::Gone => return self.without_marker(Purpose::Write),
             MarkerSeen::Present(marker) => {
                 if self
                     .stream
@@ -63,7 +63,7 @@ impl Step<'_, '_> {
                 {
                     return self.begin_anew(marker);
                 }
-                self.stream.incarnation = Some(marker);
+                self.keep_marker(marker);
             }
             MarkerSeen::NotNeeded => {}
         }

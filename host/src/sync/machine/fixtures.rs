@@ -39,6 +39,7 @@ pub(super) fn marker(created_at: u64) -> Marker {
         key: "app/.stream/.stream.json".into(),
         created_at,
         seen: NOW,
+        first_seen: NOW,
         attributes: vec![],
     }
 }
@@ -67,9 +68,11 @@ pub(super) fn staged(fields: &str) -> Staged {
 pub(super) fn peers(schemas: &[&str]) -> Peers {
     let peer = |(number, fields): (usize, &&str)| Peer {
         key: format!("peer-{number}.schema"),
+        node: Some(format!("n{number}")),
         schema: schema(fields),
     };
     Peers {
+        own: "n".to_owned(),
         schemas: schemas.iter().enumerate().map(peer).collect(),
         unreadable: vec![],
         complete: true,
@@ -97,6 +100,10 @@ pub(super) fn stream(phase: Phase) -> Stream {
         Phase::Unseen => stream.sighting = Sighting::default(),
         Phase::Idle | Phase::Awaiting => {}
         Phase::Pending | Phase::Conflicted | Phase::Abandoned => stream.captured = own(),
+        Phase::Unknown => {
+            stream.captured = own();
+            stream.incarnation = None;
+        }
         Phase::Provisional => {
             let version = Some(Version::new("v1"));
             stream.confirmed = Some(Confirmed {

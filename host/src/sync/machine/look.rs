@@ -1,7 +1,7 @@
 //! Looks at staging, and the existence verdict.
 
 use super::stream::{Activity, Document, Ended, Purpose, Stream, Timer};
-use super::{Effect, Level, Sighting, Staged, Step};
+use super::{Effect, Level, Marker, Repair, Sighting, Staged, Step};
 use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
@@ -12,7 +12,8 @@ impl Step<'_, '_> {
         self.must_rest()?;
         // Clocks jump: what was persisted before a step backwards must not keep the stream waiting for years.
         let latest = self.now().plus(self.moment.rules.longest_wait());
-        for timer in [&mut self.stream.wake, &mut self.stream.look] {
+        let stream = &mut *self.stream;
+        for timer in [&mut stream.wake, &mut stream.look, &mut stream.peers.due] {
             *timer = timer.map(|at| at.min(latest));
         }
         if planted::is(Defect::ForgetsIntent) {
@@ -48,6 +49,9 @@ impl Step<'_, '_> {
             }
             return self.read_back(Ended::Interrupted);
         }
+        if trigger == Trigger::Requested {
+            self.compare_first();
+        }
         match trigger {
             // A verification may take the place of the look that a change had asked for: nobody asks for it again.
             Trigger::Verification if is_staged && (file_changed || data_came) => {
@@ -68,6 +72,7 @@ impl Step<'_, '_> {
         match self.stream.take_timer() {
             Some(Timer::Wake) => self.go_on(),
             Some(Timer::Look) => self.check(),
+            Some(Timer::Compare) => self.compare_requested(),
             None => self.rest(),
         }
     }
@@ -77,7 +82,11 @@ impl Step<'_, '_> {
         match self.stream.phase {
             // It was too early to tell what is staged now: that is not what was captured.
             _ if self.stream.is_unsettled() => self.read_staged(Trigger::Scheduled),
-            Phase::Pending | Phase::Conflicted if self.stream.captured.is_some() => self.publish(),
+            Phase::Unknown | Phase::Pending | Phase::Conflicted
+                if self.stream.captured.is_some() =>
+            {
+                self.publish()
+            }
             Phase::Conflicted => self.check(),
             _ => self.read_staged(Trigger::Scheduled),
         }
@@ -90,10 +99,10 @@ impl Step<'_, '_> {
                 self.perform(Activity::Heading, Effect::Head)
             }
             Phase::Conflicted => self.check_marker(Purpose::Verify),
-            Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            Phase::Unknown | Phase::Pending if self.stream.captured.is_some() => self.publish(),
             // An object that went missing left the stream here while repairs were off.
             Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending
-                if self.moment.rules.repair =>
+                if self.moment.rules.repair != Repair::Off =>
             {
                 match self.stream.restorable() {
                     Some(document) => {
@@ -130,8 +139,19 @@ impl Step<'_, '_> {
         ) && !owed
         {
             self.idle();
+            return self.rest();
         }
-        self.rest()
+        match self.stream.phase {
+            // A node removes the directory of a stream that was deleted.
+            Phase::Unknown
+            | Phase::Awaiting
+            | Phase::Pending
+            | Phase::Provisional
+            | Phase::Synced
+            | Phase::Conflicted
+            | Phase::Abandoned => self.check_marker(Purpose::Vanished),
+            Phase::Unseen | Phase::Idle | Phase::Gone => self.rest(),
+        }
     }
 
     pub(super) fn read(&mut self, staged: Staged) -> Option<()> {
@@ -142,6 +162,7 @@ impl Step<'_, '_> {
             return None;
         }
         let meaning_before = meaning(&self.stream.local);
+        let held_before = self.stream.held.take();
         let mut found = None;
         let file = |size, modified, fingerprint, stable_since| {
             LocalState::File(LocalFile {
@@ -159,20 +180,18 @@ impl Step<'_, '_> {
                 self.stream.sighting.signature = 0;
                 let again = self.now().plus(self.moment.rules.min_delay);
                 self.stream.wake = Some(again);
-                // A look at the stored object that is due waits as well, or the file would be read again at once.
+                // The other timers wait as well, or the file would be read again at once.
                 self.stream.look = self.stream.look.map(|look| look.max(again));
+                self.stream.peers.due = self.stream.peers.due.map(|due| due.max(again));
                 return self.rest();
             }
             Staged::Missing => LocalState::Missing,
             Staged::Unreadable(reason) => LocalState::Unreadable(reason),
             Staged::TooLarge(size) => LocalState::TooLarge(size),
             Staged::IllFormed { modified, .. } | Staged::WellFormed { modified, .. }
-                if self.is_held(modified) =>
+                if self.is_held(modified, held_before) =>
             {
-                self.note(
-                    Level::Warning,
-                    "the staged schema is older than the stream: it is held until it changes",
-                );
+                self.hold_back(modified, held_before);
                 LocalState::Missing
             }
             Staged::IllFormed {
@@ -217,7 +236,7 @@ impl Step<'_, '_> {
             }
             (Phase::Abandoned, _) => self.rest(),
             // Active nodes restage the same schema every minute; that is no reason to cut a delay short.
-            (Phase::Pending | Phase::Conflicted, Some(schema))
+            (Phase::Unknown | Phase::Pending | Phase::Conflicted, Some(schema))
                 if trigger == Trigger::Changed
                     && !changed
                     && !self.is_new(schema)
@@ -296,7 +315,9 @@ impl Step<'_, '_> {
                     self.perform(Activity::Heading, Effect::Head)
                 }
                 // Nothing else asks whether the stream still exists.
-                Phase::Awaiting | Phase::Pending if self.stream.captured.is_none() => {
+                Phase::Unknown | Phase::Awaiting | Phase::Pending
+                    if self.stream.captured.is_none() =>
+                {
                     self.check_marker(Purpose::Invalid)
                 }
                 _ => self.invalid(),
@@ -338,9 +359,9 @@ impl Step<'_, '_> {
 
     fn absent(&mut self, reason: String) -> Option<()> {
         match self.stream.phase {
-            Phase::Pending if self.stream.captured.is_some() => self.publish(),
+            Phase::Unknown | Phase::Pending if self.stream.captured.is_some() => self.publish(),
             Phase::Unseen if self.owes_captured() => self.publish_captured(),
-            Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => {
+            Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.stream.phase = Phase::Awaiting;
                 self.count_absence();
                 self.perform(Activity::AskingFallback, Effect::AskFallback(reason))
@@ -357,13 +378,17 @@ impl Step<'_, '_> {
 
     fn not_expected(&mut self) -> Option<()> {
         match self.stream.phase {
-            Phase::Pending if self.stream.captured.is_some() => return self.publish(),
+            Phase::Unknown | Phase::Pending if self.stream.captured.is_some() => {
+                return self.publish();
+            }
             Phase::Unseen if self.owes_captured() => return self.publish_captured(),
             // No policy can declare settled what the store once held and lost.
             Phase::Awaiting if self.stream.has_lost_its_object() => {
                 return self.perform(Activity::Heading, Effect::Head);
             }
-            Phase::Unseen | Phase::Idle | Phase::Awaiting | Phase::Pending => self.idle(),
+            Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Awaiting | Phase::Pending => {
+                self.idle();
+            }
             _ => {}
         }
         self.rest()
@@ -407,12 +432,47 @@ impl Step<'_, '_> {
         self.succeed();
     }
 
-    /// Whether a file is left over from before the stream was created anew.
-    pub(super) fn is_held(&self, modified: Timestamp) -> bool {
-        self.stream
-            .incarnation
-            .as_ref()
-            .is_some_and(|marker| modified < marker.created_at)
+    /// Whether the staged file may be left from an earlier stream of this name. A file that appeared after the host
+    /// saw the stream is not, whatever another machine's clock says.
+    fn is_held(&self, modified: Timestamp, held_before: Option<u64>) -> bool {
+        let Some(marker) = &self.stream.incarnation else {
+            return false;
+        };
+        let sighting = &self.stream.sighting;
+        let appeared_later =
+            sighting.stable_since > marker.first_seen && held_before != Some(sighting.signature);
+        self.is_older(modified, marker) && !appeared_later
+    }
+
+    /// Whether a file is older than its stream, by more than two machines' clocks may differ.
+    pub(super) fn is_older(&self, modified: Timestamp, marker: &Marker) -> bool {
+        modified.plus(self.moment.rules.clock_tolerance) < marker.created_at
+    }
+
+    /// Leaves a file alone that may be an earlier stream's, and looks at it again.
+    fn hold_back(&mut self, modified: Timestamp, held_before: Option<u64>) {
+        let signature = self.stream.sighting.signature;
+        if held_before != Some(signature) {
+            let created = self
+                .stream
+                .incarnation
+                .as_ref()
+                .map(|marker| marker.created_at);
+            let older = created
+                .map(|created| created.since(modified))
+                .unwrap_or_default();
+            self.note(
+                Level::Warning,
+                format!(
+                    "the staged schema is {} s older than the stream, so it may be an earlier stream's: it is held back \
+                     until the node stages it again (`sync.clock_tolerance` says how much clocks may differ)",
+                    older.as_secs()
+                ),
+            );
+        }
+        self.stream.held = Some(signature);
+        let again = self.now().plus(self.moment.rules.max_delay);
+        self.stream.wake = Some(self.stream.wake.map_or(again, |wake| wake.min(again)));
     }
 
     pub(super) fn must_rest(&self) -> Option<()> {

@@ -14,6 +14,7 @@ mod fallback;
 #[cfg(test)]
 mod fixtures;
 mod look;
+mod peers;
 mod publish;
 mod retry;
 mod rules;
@@ -29,7 +30,8 @@ pub use effect::{Effect, Level, Note};
 pub use event::{
     Event, HeadSeen, Marker, MarkerSeen, Peer, Peers, Proposal, RemoteSeen, Sighting, Staged,
 };
-pub use rules::Rules;
+pub use peers::Comparison;
+pub use rules::{Repair, Rules};
 pub use stream::{
     Activity, Confirmed, Document, Ended, Intent, Mode, Purpose, Remote, Source, Stream,
 };
@@ -96,6 +98,7 @@ impl Step<'_, '_> {
             Event::Started => self.started(),
             Event::Looked { trigger, sighting } => self.looked(trigger, sighting),
             Event::StagingGone => self.staging_gone(),
+            Event::CompareNodes => self.compare_requested(),
             Event::Read(staged) => self.read(staged),
             Event::Judged(presence) => self.judged(presence),
             Event::Marker(marker) => self.marker(marker),
@@ -128,6 +131,7 @@ impl Step<'_, '_> {
         {
             return self.read_staged(Trigger::Changed);
         }
+        self.plan_comparison();
         self.stream.activity = Activity::Resting;
         Some(())
     }

@@ -1,15 +1,16 @@
 //! Publishing a captured schema: read, then create, or merge and swap.
 
-use std::time::Duration;
-
 use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Remote, Source, Stream};
-use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Step};
+use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Repair, Step};
 use crate::contract::{
     Failure, FailureKind, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
 };
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
-use crate::time::millis;
+
+/// What is wrong with a stream that the store never had.
+const UNKNOWN: &str = "the store does not know this stream: there is no marker of it under the configured bucket and prefix, and \
+                       nothing is published before there is one";
 
 impl Step<'_, '_> {
     /// Begins to publish the captured schema. Which incarnation of the stream this is must be known first.
@@ -46,7 +47,7 @@ impl Step<'_, '_> {
         match seen {
             MarkerSeen::Gone
                 if purpose == Purpose::Write && planted::is(Defect::WritesThoughGone) => {}
-            MarkerSeen::Gone => return self.gone(),
+            MarkerSeen::Gone => return self.without_marker(purpose),
             MarkerSeen::Present(marker) => {
                 if revived && planted::is(Defect::NeverRevives) {
                     return self.rest();
@@ -54,12 +55,16 @@ impl Step<'_, '_> {
                 if revived || self.is_anew(&marker) {
                     return self.begin_anew(marker);
                 }
-                self.stream.incarnation = Some(marker);
+                self.keep_marker(marker);
             }
             MarkerSeen::NotNeeded if revived => return None,
             MarkerSeen::NotNeeded => {}
         }
-        // What came late has come by the time that the object is looked at once more.
+        let was_unknown = self.stream.phase == Phase::Unknown;
+        if was_unknown {
+            self.stream.phase = Phase::Pending;
+        }
+        // What came late has come by the time that the object is looked at again.
         self.stream.unanswered &= purpose != Purpose::Verify;
         match purpose {
             Purpose::Publish if self.holds_leftover() => self.hold(),
@@ -69,6 +74,8 @@ impl Step<'_, '_> {
             Purpose::Invalid => self.invalid(),
             Purpose::Verify => self.fetch(Purpose::Verify),
             Purpose::Created => self.go_on_publishing(),
+            Purpose::Vanished if was_unknown && self.stream.captured.is_some() => self.publish(),
+            Purpose::Vanished => self.rest(),
             Purpose::Revive => self.rest(),
         }
     }
@@ -79,7 +86,8 @@ impl Step<'_, '_> {
             self.stream.intent = None;
         }
         match self.stream.phase {
-            Phase::Pending | Phase::Awaiting => self.fail(Failure::Store(failure)),
+            _ if purpose == Purpose::Vanished => self.look_later(&failure),
+            Phase::Unknown | Phase::Pending | Phase::Awaiting => self.fail(Failure::Store(failure)),
             Phase::Gone => {
                 self.stream.wake = Some(self.now().plus(self.moment.rules.recheck));
                 self.rest()
@@ -102,6 +110,53 @@ impl Step<'_, '_> {
             .incarnation
             .as_ref()
             .is_some_and(|known| known.is_succeeded_by(marker))
+    }
+
+    /// Keeps the marker of the stream's present incarnation.
+    pub(super) fn keep_marker(&mut self, marker: Marker) {
+        let first_seen = match &self.stream.incarnation {
+            Some(known) => known.first_seen,
+            None => marker.first_seen,
+        };
+        self.stream.incarnation = Some(Marker {
+            first_seen,
+            ..marker
+        });
+    }
+
+    /// The store has no marker. Only a stream that was seen there can have been deleted.
+    pub(super) fn without_marker(&mut self, purpose: Purpose) -> Option<()> {
+        if self.stream.incarnation.is_some() || self.stream.phase == Phase::Gone {
+            return self.gone();
+        }
+        match purpose {
+            Purpose::Vanished => self.drop_unknown(),
+            _ => self.unknown(),
+        }
+    }
+
+    /// The stream is staged and the store never had it: the store may be the wrong one, or the stream very new.
+    fn unknown(&mut self) -> Option<()> {
+        let failure = Failure::Other(UNKNOWN.to_owned());
+        if self.stream.last_failure.as_ref() != Some(&failure) {
+            self.note(Level::Warning, UNKNOWN);
+        }
+        self.stream.phase = Phase::Unknown;
+        self.stream.intent = None;
+        self.fail(failure)
+    }
+
+    /// Neither the store nor the node has the stream.
+    fn drop_unknown(&mut self) -> Option<()> {
+        self.note(
+            Level::Info,
+            "nothing is staged for the stream any more, and the store never had it",
+        );
+        (self.stream.captured, self.stream.captured_modified) = (None, None);
+        self.stream.phase = Phase::Idle;
+        self.stream.wake = None;
+        self.succeed();
+        self.rest()
     }
 
     /// The stream was deleted: cancel everything, and never bring it back.
@@ -132,7 +187,7 @@ impl Step<'_, '_> {
         );
         // What was staged for the new one before this was noticed is its own.
         let captured_modified = self.stream.captured_modified;
-        let captured_modified = captured_modified.filter(|at| *at >= marker.created_at);
+        let captured_modified = captured_modified.filter(|at| !self.is_older(*at, &marker));
         let captured = self.stream.captured.take();
         *self.stream = Stream {
             captured: captured.filter(|_| captured_modified.is_some()),
@@ -146,7 +201,10 @@ impl Step<'_, '_> {
 
     fn holds_leftover(&self) -> bool {
         let captured = self.stream.captured_modified;
-        captured.is_some_and(|modified| self.is_held(modified))
+        let marker = self.stream.incarnation.as_ref();
+        marker
+            .zip(captured)
+            .is_some_and(|(marker, modified)| self.is_older(modified, marker))
     }
 
     fn hold(&mut self) -> Option<()> {
@@ -239,73 +297,8 @@ impl Step<'_, '_> {
         })
     }
 
-    /// New fields are compared with the peers' before they are published: a stream whose schemas can't be merged stops
-    /// nodes from booting.
-    fn compare_peers(&mut self, intent: Intent) -> Option<()> {
-        let rules = self.moment.rules;
-        // A time further off than any that was ever set is left from before the clock was set back.
-        let fresh = self.stream.peers_due.is_some_and(|due| {
-            self.now() < due && due.since(self.now()) <= rules.longest_peers_interval()
-        });
-        if rules.check_peers && !fresh {
-            self.perform(
-                Activity::ComparingPeers(Box::new(intent)),
-                Effect::GatherPeers,
-            )
-        } else {
-            self.begin_write(intent)
-        }
-    }
-
-    /// The next comparison is some time behind the interval, another one on each node: those that publish a new field
-    /// together don't go on listing each other's schemas together.
-    fn peers_compared(&mut self) {
-        let interval = self.moment.rules.check_peers_interval;
-        let spread = millis(self.moment.rules.longest_peers_interval() - interval);
-        let jitter = Duration::from_millis(self.moment.entropy % spread.saturating_add(1));
-        self.stream.peers_due = Some(self.now().plus(interval + jitter));
-    }
-
-    pub(super) fn peers(&mut self, peers: Result<Peers, StoreFailure>) -> Option<()> {
-        if self.stream.phase != Phase::Pending {
-            return None;
-        }
-        match std::mem::take(&mut self.stream.activity) {
-            Activity::ComparingPeers(intent) => {
-                match peers {
-                    Ok(peers) => {
-                        self.warn_unreadable(&peers);
-                        if let Some(text) = conflict_with(&intent.document.schema, &peers) {
-                            return self.conflicted(text);
-                        }
-                        self.peers_compared();
-                    }
-                    Err(failure) => self.note(
-                        Level::Warning,
-                        format!("the peers can't be compared: {failure}"),
-                    ),
-                }
-                self.begin_write(*intent)
-            }
-            Activity::ReplacingFallback(remote) => match peers {
-                Ok(peers) => self.replace_fallback(*remote, &peers),
-                Err(failure) => self.fail(Failure::Store(failure)),
-            },
-            _ => None,
-        }
-    }
-
-    pub(super) fn warn_unreadable(&mut self, peers: &Peers) {
-        for (key, cause) in &peers.unreadable {
-            self.note(
-                Level::Warning,
-                format!("the schema of a peer, {key}, can't be read: {cause}"),
-            );
-        }
-    }
-
     /// The true schema contradicts our own fallback: its fields give way, unless another object holds them by now.
-    fn replace_fallback(&mut self, remote: Remote, peers: &Peers) -> Option<()> {
+    pub(super) fn replace_fallback(&mut self, remote: Remote, peers: &Peers) -> Option<()> {
         let captured = self.stream.captured.clone()?;
         if !peers.complete {
             return self.fail(Failure::Other(
@@ -315,10 +308,9 @@ impl Step<'_, '_> {
         let kept = remote.schema.intersect_union(&peers.known());
         match kept.merge(&captured.schema) {
             Ok(merged) => {
-                if let Some(text) = conflict_with(&merged, peers) {
-                    return self.conflicted(text);
+                if self.compared(&merged, peers) {
+                    return self.nodes_conflict();
                 }
-                self.peers_compared();
                 self.swap(&remote.object, merged, Source::Local)
             }
             Err(conflict) => self.conflicted(format!(
@@ -347,7 +339,7 @@ impl Step<'_, '_> {
         self.stream.look = self.stream.unanswered.then_some(again);
         self.succeed();
         self.stream.last_success = Some(self.moment.now);
-        self.rest()
+        self.settle()
     }
 
     pub(super) fn conflicted(&mut self, text: String) -> Option<()> {
@@ -360,7 +352,7 @@ impl Step<'_, '_> {
     /// The stored object is no schema. Only a repair replaces it, by the same compare-and-swap as any other write.
     pub(super) fn corrupt(&mut self, object: &ObjectInfo, reason: &str) -> Option<()> {
         match (self.moment.rules.repair, self.stream.restorable()) {
-            (true, Some(document)) => {
+            (Repair::All, Some(document)) => {
                 self.note(
                     Level::Alert,
                     format!("the stored object is corrupt and will be restored: {reason}"),
@@ -392,6 +384,7 @@ impl Step<'_, '_> {
                 self.fail(Failure::SchemaConflict(text))
             }
             Ok(_) => {
+                self.compare_first();
                 self.stream.phase = Phase::Pending;
                 self.stream.lost_races = 0;
                 self.fetch(Purpose::Publish)
@@ -419,20 +412,4 @@ impl Step<'_, '_> {
         }
         self.compare(remote)
     }
-}
-
-/// The first clash with a peer, in words.
-fn conflict_with(schema: &Schema, peers: &Peers) -> Option<String> {
-    // A stream's nodes mostly publish one schema, which was fetched once: merging with it once tells all.
-    let mut compared: Vec<&Schema> = Vec::new();
-    peers.schemas.iter().find_map(|peer| {
-        if compared.iter().any(|known| known.is_shared(&peer.schema)) {
-            return None;
-        }
-        compared.push(&peer.schema);
-        schema
-            .merge(&peer.schema)
-            .err()
-            .map(|conflict| format!("this node and the peer {} differ: {conflict}", peer.key))
-    })
 }

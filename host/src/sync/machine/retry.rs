@@ -71,11 +71,12 @@ impl Step<'_, '_> {
         self.rest()
     }
 
-    /// A choice to skip while nothing failed is no reason to give up, and a bad staged file is none to forget a stream
-    /// whose schema is in the store.
+    /// No policy can give up while nothing failed, while the stream's nodes disagree, or because of a bad staged file
+    /// whose stream has its schema in the store.
     fn may_abandon(&self, failure: &Failure) -> bool {
         let failed = self.stream.attempts > 0 || !matches!(failure, Failure::SchemaAbsent(_));
         failed
+            && self.stream.peers.conflict.is_none()
             && matches!(
                 self.stream.phase,
                 Phase::Pending | Phase::Awaiting | Phase::Conflicted

@@ -19,16 +19,30 @@ pub struct Rules {
     pub max_lost_races: u32,
     /// How many Creates in a row may be refused while nothing stands there.
     pub max_phantom_refusals: u32,
-    /// Whether a publish that brings new fields is compared with the peers first.
+    /// Whether the schemas of the stream's nodes are compared.
     pub check_peers: bool,
-    /// At most once in this time, and after half of it more at the latest.
+    /// A schema with a new meaning is compared with the peers' within this time, and then not again for half of it.
     pub check_peers_interval: Duration,
-    /// Whether a stored object that is missing or corrupt is restored.
-    pub repair: bool,
+    /// Which stored objects are restored.
+    pub repair: Repair,
+    /// How much the clocks of two machines may differ, where a staged file's time meets its stream's.
+    pub clock_tolerance: Duration,
     /// Whether a named schema or a policy's document may bring fields that no other object of the stream holds.
     pub allow_new_fields: bool,
     /// Whether the stream is one of the node's own, which never get a named schema.
     pub internal: bool,
+}
+
+/// Which stored objects the host restores from the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repair {
+    /// None.
+    Off,
+    /// Those that are missing while their stream exists.
+    #[default]
+    Missing,
+    /// Those that are missing, and those that are not schemas.
+    All,
 }
 
 impl Default for Rules {
@@ -45,7 +59,8 @@ impl Default for Rules {
             max_phantom_refusals: 3,
             check_peers: true,
             check_peers_interval: 5 * MINUTE,
-            repair: false,
+            repair: Repair::Missing,
+            clock_tolerance: Duration::from_secs(10),
             allow_new_fields: false,
             internal: false,
         }
@@ -56,12 +71,6 @@ impl Rules {
     /// No stream waits longer for its next look, whatever a clock that was set back makes of a time in the ledger.
     pub fn longest_wait(&self) -> Duration {
         self.max_delay.max(self.recheck)
-    }
-
-    /// No comparison with the peers is put off for longer: the interval and half of it, at random.
-    pub fn longest_peers_interval(&self) -> Duration {
-        self.check_peers_interval
-            .saturating_add(self.check_peers_interval / 2)
     }
 
     /// A policy's delay, within the operator's bounds.

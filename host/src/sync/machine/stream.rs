@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Marker, Sighting};
+use super::peers::Comparison;
 use crate::contract::{
     Failure, LocalState, ObjectInfo, Phase, RemoteState, RetryDecision, Trigger, Version,
 };
@@ -27,6 +28,8 @@ pub struct Stream<D = Document> {
     pub sighting: Sighting,
     /// What the staged file held when it was last read.
     pub local: LocalState,
+    /// The signature of a staged file that may be left from before the stream was created, and is held back.
+    pub held: Option<u64>,
     /// What is wrong with the staged file, when it was read and is no schema.
     pub invalid: Option<String>,
     /// The staged schema as it was last captured: kept before it is published, so that it survives its file.
@@ -72,8 +75,8 @@ pub struct Stream<D = Document> {
     pub lost_races: u32,
     /// Creates in a row that were refused while nothing stood there.
     pub phantom_refusals: u32,
-    /// A publish before this time is not compared with the peers again, since they agreed a short while ago.
-    pub peers_due: Option<Timestamp>,
+    /// How the stream's nodes agree.
+    pub peers: Comparison,
 }
 
 /// What the host waits for.
@@ -98,6 +101,8 @@ pub enum Activity {
     Heading,
     /// The peers' schemas, to compare this document with before it is published.
     ComparingPeers(Box<Intent>),
+    /// The peers' schemas, to compare this schema with, which is stored or was captured.
+    ComparingNodes(Schema),
     /// The peers' schemas, to tell which fields of our own fallback nobody else holds.
     ReplacingFallback(Box<Remote>),
     /// The document that a fallback policy chose, with all that its gates need.
@@ -121,6 +126,7 @@ impl Activity {
             Activity::Fetching(_) => "fetching its object",
             Activity::Heading => "looking at its object",
             Activity::ComparingPeers(_) => "comparing with its peers",
+            Activity::ComparingNodes(_) => "comparing the nodes",
             Activity::ReplacingFallback(_) => "replacing its fallback",
             Activity::Resolving => "resolving a fallback",
             Activity::Writing => "writing",
@@ -144,6 +150,8 @@ pub enum Purpose {
     Missing,
     /// To tell whether the stream was deleted whose staged schema can't be published.
     Invalid,
+    /// To see whether the stream was deleted, since its staging directory is gone.
+    Vanished,
     /// To tell whether a stream that is gone came back.
     Revive,
 }
@@ -275,6 +283,8 @@ pub(super) enum Timer {
     Wake,
     /// [`Stream::look`].
     Look,
+    /// [`Comparison::due`].
+    Compare,
 }
 
 impl<D> Stream<D> {
@@ -286,6 +296,7 @@ impl<D> Stream<D> {
             incarnation: None,
             sighting: Sighting::default(),
             local: LocalState::Missing,
+            held: None,
             invalid: None,
             captured: None,
             captured_modified: None,
@@ -308,28 +319,33 @@ impl<D> Stream<D> {
             looks_left: 0,
             lost_races: 0,
             phantom_refusals: 0,
-            peers_due: None,
+            peers: Comparison::default(),
         }
     }
 
     /// When the stream wants to be looked at again, whatever staging does.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        match (self.wake, self.look) {
-            (Some(wake), Some(look)) => Some(wake.min(look)),
-            (wake, look) => wake.or(look),
-        }
+        [self.wake, self.look, self.peers.due]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Takes the timer that is over, which is the earlier one. Timers run on monotonic time, so the wall clock is not
+    /// Takes the timer that is over, which is the earliest one. Timers run on monotonic time, so the wall clock is not
     /// asked.
     pub(super) fn take_timer(&mut self) -> Option<Timer> {
-        let next = self.next_wake()?;
-        if self.wake == Some(next) {
+        let next = self.next_wake();
+        next?;
+        if self.wake == next {
             self.wake = None;
             return Some(Timer::Wake);
         }
-        self.look = None;
-        Some(Timer::Look)
+        if self.look == next {
+            self.look = None;
+            return Some(Timer::Look);
+        }
+        self.peers.due = None;
+        Some(Timer::Compare)
     }
 
     /// Whether the policies last said of the staged schema that it is too early to tell.
@@ -392,6 +408,7 @@ impl<D> Stream<D> {
             incarnation: self.incarnation,
             sighting: self.sighting,
             local: self.local,
+            held: self.held,
             invalid: self.invalid,
             captured_modified: self.captured_modified,
             unread: self.unread,
@@ -411,7 +428,7 @@ impl<D> Stream<D> {
             looks_left: self.looks_left,
             lost_races: self.lost_races,
             phantom_refusals: self.phantom_refusals,
-            peers_due: self.peers_due,
+            peers: self.peers,
         })
     }
 }

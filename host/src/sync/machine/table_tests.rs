@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::fixtures::*;
 use super::stream::{Activity, Ended, Mode, Purpose, Source, Stream};
-use super::{Event, HeadSeen, MarkerSeen, Moment, Proposal, RemoteSeen, Rules, Sighting, Staged};
+use super::{
+    Event, HeadSeen, MarkerSeen, Moment, Proposal, RemoteSeen, Repair, Rules, Sighting, Staged,
+};
 use crate::contract::{
     Choice, Failure, FailureKind, Phase, Presence, RetryDecision, StoreFailure, Trigger,
 };
@@ -134,6 +136,9 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
         "start, an intent is stored" => (with_intent(phase, Activity::Resting), Event::Started),
         "start, no intent" => (stream(phase), Event::Started),
         "marker gone" => {
+            if phase == Phase::Unknown {
+                return None;
+            }
             let purpose = if phase == Phase::Gone {
                 Purpose::Revive
             } else {
@@ -144,15 +149,48 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
                 Event::Marker(Ok(MarkerSeen::Gone)),
             )
         }
+        "no marker, and none was ever seen" => {
+            if phase == Phase::Gone {
+                return None;
+            }
+            let unseen = Stream {
+                incarnation: None,
+                ..doing(phase, Activity::CheckingMarker(Purpose::Publish))
+            };
+            (unseen, Event::Marker(Ok(MarkerSeen::Gone)))
+        }
         "marker present" => {
-            only(&[Phase::Gone])?;
+            only(&[Phase::Gone, Phase::Unknown])?;
+            let purpose = match phase {
+                Phase::Gone => Purpose::Revive,
+                _ => Purpose::Publish,
+            };
             (
-                doing(phase, Activity::CheckingMarker(Purpose::Revive)),
+                doing(phase, Activity::CheckingMarker(purpose)),
                 Event::Marker(Ok(exists())),
             )
         }
+        "staging dir gone, no marker" => {
+            only(&[Phase::Unknown])?;
+            (
+                doing(phase, Activity::CheckingMarker(Purpose::Vanished)),
+                Event::Marker(Ok(MarkerSeen::Gone)),
+            )
+        }
+        "the nodes are to be compared" => (stream(phase), Event::CompareNodes),
+        "the nodes disagree" | "the nodes agree" => {
+            only(&[Phase::Synced, Phase::Conflicted, Phase::Gone])?;
+            let other = match event {
+                "the nodes agree" => "b:Int64",
+                _ => "a:Int64",
+            };
+            (
+                doing(phase, Activity::ComparingNodes(schema("a:Utf8"))),
+                Event::Peers(Ok(peers(&[other]))),
+            )
+        }
         "marker of a new incarnation" => {
-            if phase == Phase::Gone {
+            if matches!(phase, Phase::Gone | Phase::Unknown) {
                 return None;
             }
             let new = MarkerSeen::Present(marker(2_000));
@@ -163,7 +201,10 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
         }
         "staging dir gone" => (stream(phase), Event::StagingGone),
         "staging dir gone, an intent is stored" => {
-            if matches!(phase, Phase::Unseen | Phase::Idle | Phase::Gone) {
+            if matches!(
+                phase,
+                Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Gone
+            ) {
                 return None;
             }
             (with_intent(phase, Activity::Resting), Event::StagingGone)
@@ -224,23 +265,23 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             (lost, Event::Judged(Presence::Present))
         }
         "absent" => {
-            if phase == Phase::Pending {
+            if matches!(phase, Phase::Pending | Phase::Unknown) {
                 return None;
             }
             existence(Presence::Absent("owed".into()))
         }
         "absent, something captured" => {
-            only(&[Phase::Pending, Phase::Unseen, Phase::Gone])?;
+            only(&[Phase::Pending, Phase::Unknown, Phase::Unseen, Phase::Gone])?;
             let (stream, event) = existence(Presence::Absent("owed".into()));
             (with_captured(stream), event)
         }
         "absent, nothing captured" => {
-            only(&[Phase::Pending, Phase::Gone])?;
+            only(&[Phase::Pending, Phase::Unknown, Phase::Gone])?;
             let (stream, event) = existence(Presence::Absent("owed".into()));
             (without_captured(stream), event)
         }
         "not-expected" => {
-            if phase == Phase::Pending {
+            if matches!(phase, Phase::Pending | Phase::Unknown) {
                 return None;
             }
             existence(Presence::NotExpected("young".into()))
@@ -257,12 +298,12 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             (lost, event)
         }
         "not-expected, something captured" => {
-            only(&[Phase::Pending, Phase::Unseen, Phase::Gone])?;
+            only(&[Phase::Pending, Phase::Unknown, Phase::Unseen, Phase::Gone])?;
             let (stream, event) = existence(Presence::NotExpected("young".into()));
             (with_captured(stream), event)
         }
         "not-expected, nothing captured" => {
-            only(&[Phase::Pending, Phase::Gone])?;
+            only(&[Phase::Pending, Phase::Unknown, Phase::Gone])?;
             let (stream, event) = existence(Presence::NotExpected("young".into()));
             (without_captured(stream), event)
         }
@@ -481,6 +522,15 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             asked_retry(phase, store_failed()),
             Event::Decided(RetryDecision::Abandon("enough".into())),
         ),
+        "abandon, the nodes disagree" => {
+            only(&[Phase::Conflicted, Phase::Gone])?;
+            let mut asked = asked_retry(phase, Failure::SchemaConflict("n1 and n2".into()));
+            asked.peers.conflict = Some("n1 and n2".into());
+            (
+                asked,
+                Event::Decided(RetryDecision::Abandon("enough".into())),
+            )
+        }
         "abandon, nothing failed" => {
             only(&[Phase::Awaiting, Phase::Gone])?;
             let failure = Failure::SchemaAbsent("skipped".into());
@@ -509,7 +559,10 @@ fn the_code_does_what_the_table_says_and_nothing_else() {
                 continue;
             };
             let rules = Rules {
-                repair: event.ends_with(", repair"),
+                repair: match event.ends_with(", repair") {
+                    true => Repair::All,
+                    false => Repair::Off,
+                },
                 ..Rules::default()
             };
             let moment = Moment {

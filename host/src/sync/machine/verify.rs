@@ -1,7 +1,7 @@
 //! Checks of the stored object: is it there, does it parse, does it hold what was confirmed?
 
 use super::stream::{Activity, Confirmed, Document, Purpose, Source};
-use super::{HeadSeen, Level, RemoteSeen, Step};
+use super::{HeadSeen, Level, RemoteSeen, Repair, Step};
 use crate::contract::{Failure, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger};
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
@@ -99,6 +99,7 @@ impl Step<'_, '_> {
     }
 
     fn conflict_over(&mut self, remote: RemoteSeen) -> Option<()> {
+        self.compare_first();
         if self.stream.captured.is_some() {
             return self.recheck(Ok(remote));
         }
@@ -181,12 +182,23 @@ impl Step<'_, '_> {
         }
     }
 
+    /// Whether an object that is missing is put back. Where streams have no markers, one exists while it is staged.
+    fn may_restore(&self) -> bool {
+        match self.moment.rules.repair {
+            Repair::Off => false,
+            Repair::Missing => {
+                self.stream.incarnation.is_some() || self.stream.sighting.signature != 0
+            }
+            Repair::All => true,
+        }
+    }
+
     /// The object is missing and the stream exists.
     pub(super) fn missing(&mut self) -> Option<()> {
         match self.stream.phase {
             Phase::Synced | Phase::Provisional => {
                 self.note(Level::Alert, "the stored object is missing");
-                match (self.moment.rules.repair, self.stream.restorable()) {
+                match (self.may_restore(), self.stream.restorable()) {
                     (true, Some(document)) => {
                         self.stream.phase = Phase::Pending;
                         self.stream.capture(document);

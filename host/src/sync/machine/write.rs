@@ -106,7 +106,10 @@ impl Step<'_, '_> {
             self.stream.phase = Phase::Pending;
             return self.publish();
         }
-        self.rest()
+        match self.stream.phase {
+            Phase::Synced => self.settle(),
+            _ => self.rest(),
+        }
     }
 
     /// What stands there tells how the write ended.

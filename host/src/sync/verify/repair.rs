@@ -11,6 +11,7 @@ use crate::contract::Trigger;
 use crate::stream::StreamId;
 use crate::sync::attempt::{AttemptError, Occasion, Outcome};
 use crate::sync::core::Core;
+use crate::sync::machine::Repair;
 
 /// Attends to the streams with findings, and notes in the report what became of each finding. No other attempt may be
 /// under way on this core: an agent gives [`Report::to_look_at`] to its scheduler instead.
@@ -55,7 +56,7 @@ async fn repair_stream(
 ) -> Vec<Finding> {
     let remedy = match core.plan.of(id) {
         _ if !findings.iter().any(|finding| finding.kind.is_own()) => Ok(()),
-        Some(plan) if plan.rules.repair => attend(core, context, id).await,
+        Some(plan) if plan.rules.repair != Repair::Off => attend(core, context, id).await,
         Some(_) => Err("repairs are off: set `repair` in [verify]".to_owned()),
         None => Err("a rule leaves this stream alone".to_owned()),
     };

@@ -58,7 +58,7 @@ fn phase_class(phase: Phase) -> &'static str {
         Phase::Provisional => "odd",
         Phase::Pending => "slow",
         Phase::Awaiting => "wait",
-        Phase::Unseen => "faint",
+        Phase::Unseen | Phase::Unknown => "faint",
         Phase::Idle => "idle",
         Phase::Conflicted => "bad",
         Phase::Abandoned => "lost",
@@ -180,12 +180,13 @@ fn requests(fleet: &Fleet, runs: &[&Counts]) -> Figure {
 }
 
 /// The phases in the order in which they are stacked: what is well at the bottom.
-const STACK: [Phase; 9] = [
+const STACK: [Phase; 10] = [
     Phase::Synced,
     Phase::Idle,
     Phase::Gone,
     Phase::Provisional,
     Phase::Unseen,
+    Phase::Unknown,
     Phase::Awaiting,
     Phase::Pending,
     Phase::Conflicted,
@@ -194,7 +195,7 @@ const STACK: [Phase; 9] = [
 
 fn phases(fleet: &Fleet, runs: &[&Counts]) -> Figure {
     let place = |phase: Phase| Phase::ALL.iter().position(|other| *other == phase);
-    let of = |step: &[i64; 9], phase: Phase| {
+    let of = |step: &[i64; Phase::ALL.len()], phase: Phase| {
         let count = place(phase).and_then(|at| step.get(at));
         count.copied().unwrap_or_default() as f64
     };

@@ -7,7 +7,7 @@ use crate::sandbox::scenario::history::History;
 use crate::schema::Schema;
 use crate::staging::StreamKeys;
 use crate::sync::Event as Step;
-use crate::sync::machine::Stream;
+use crate::sync::machine::{Repair, Stream};
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
@@ -68,6 +68,7 @@ impl Case<'_, '_> {
         if !self.history.exists_at(self.stream, END) {
             return match end.phase {
                 Phase::Gone => None,
+                Phase::Unknown if end.incarnation.is_none() => None,
                 // Somebody else put an object there.
                 _ if self.own.is_some() && !self.wrote_last() => None,
                 Phase::Idle | Phase::Unseen | Phase::Abandoned if self.own.is_none() => None,
@@ -79,7 +80,7 @@ impl Case<'_, '_> {
             };
         }
         match end.phase {
-            Phase::Gone => says("though the stream exists"),
+            Phase::Gone | Phase::Unknown => says("though the stream exists"),
             Phase::Synced => self.problem_of_synced(end),
             Phase::Conflicted => match self.is_in_conflict(end) {
                 true => None,
@@ -165,7 +166,7 @@ impl Case<'_, '_> {
     }
 
     fn is_restorable(&self, end: &Stream) -> bool {
-        self.history.rules(self.stream).repair && end.true_schema().is_some()
+        self.history.rules(self.stream).repair != Repair::Off && end.true_schema().is_some()
     }
 
     fn owes_captured(&self, end: &Stream) -> bool {

@@ -2,6 +2,7 @@
 //! fields of the node's own fallback alone give way, and an object that is no schema is replaced only by a repair.
 
 use super::Found;
+use crate::sync::machine::Repair;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
@@ -13,7 +14,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
             continue;
         };
         let Some(stood) = history.schema(before) else {
-            if !history.rules(write.stream).repair {
+            if history.rules(write.stream).repair != Repair::All {
                 let text = "replaced an object that is no schema, and repairs are off";
                 found.tell(write.request.at, write.node, write.stream, text);
             }

@@ -109,6 +109,7 @@ fn what_it_was_too_early_to_tell_of_is_asked_about_again_though_something_older_
 #[test]
 fn a_lost_object_is_waited_for_ever_longer() {
     let mut world = World::new().stage("a:Utf8");
+    world.rules.repair = Repair::Off;
     world.look(Trigger::FirstSeen);
     (world.staged, world.stored) = (None, None);
     world.presence = Presence::NotExpected("nothing is staged".into());

@@ -96,6 +96,7 @@ fn no_fallback_is_placed_while_the_peers_are_not_wholly_known() {
 #[test]
 fn no_fallback_is_placed_where_the_true_schema_is_known() {
     let mut world = World::new().stage("a:Utf8");
+    world.rules.repair = Repair::Off;
     world.look(Trigger::FirstSeen);
     (world.staged, world.stored, world.presence) = (None, None, absent());
     world.peers = vec![schema("a:Utf8")];

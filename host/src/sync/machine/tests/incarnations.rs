@@ -13,12 +13,64 @@ fn nothing_is_written_for_a_stream_without_a_marker() {
             world.staged = None;
         }
         world.look(Trigger::FirstSeen);
-        assert_eq!((world.stream.phase, world.puts), (Phase::Gone, 0));
+        assert_eq!((world.stream.phase, world.puts), (Phase::Unknown, 0));
+    }
+}
+
+#[test]
+fn a_stream_that_the_store_never_had_is_unknown_until_its_marker_comes() {
+    let mut world = World::new().stage("a:Utf8");
+    world.marker = None;
+    world.look(Trigger::FirstSeen);
+    assert!(!world.stream.phase.is_settled());
+    let warnings = |world: &World| {
+        let warns =
+            |note: &&Note| note.level == Level::Warning && note.text.contains("does not know");
+        world.notes.iter().filter(warns).count()
+    };
+    for attempts in 2..5 {
+        world.look(Trigger::Scheduled);
         assert_eq!(
-            world.stream.captured, None,
-            "nothing is kept that could come back"
+            (world.stream.phase, world.stream.attempts),
+            (Phase::Unknown, attempts)
         );
     }
+    assert_eq!(warnings(&world), 1, "{:?}", world.notes);
+    // No policy can give it up.
+    world.decision = RetryDecision::Abandon("tired".into());
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Unknown);
+    world.marker = Some(1_000);
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_stream_that_neither_the_store_nor_the_node_has_is_dropped() {
+    let mut world = World::new().stage("a:Utf8");
+    world.marker = None;
+    world.look(Trigger::FirstSeen);
+    world.run(Event::StagingGone);
+    assert_eq!(
+        (world.stream.phase, world.stream.captured.clone()),
+        (Phase::Idle, None)
+    );
+}
+
+#[test]
+fn a_deletion_is_noticed_when_the_staging_directory_disappears() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.run(Event::StagingGone);
+    assert_eq!(world.stream.phase, Phase::Synced, "the stream still exists");
+    (world.marker, world.stored) = (None, None);
+    world.markers_reachable = false;
+    world.run(Event::StagingGone);
+    assert_eq!(world.stream.phase, Phase::Synced, "nothing is known");
+    assert!(world.stream.look.is_some(), "it is looked at again");
+    world.markers_reachable = true;
+    world.run(Event::StagingGone);
+    assert_eq!(world.stream.phase, Phase::Gone);
 }
 
 #[test]
@@ -57,17 +109,19 @@ fn nothing_is_written_while_the_marker_cannot_be_asked_for() {
 #[test]
 fn a_deleted_stream_is_looked_for_again_and_comes_back_as_a_new_one() {
     let mut world = World::new().stage("a:Utf8");
-    world.marker = None;
     world.look(Trigger::FirstSeen);
+    (world.marker, world.stored) = (None, None);
+    let deleted = world.now;
+    world.look(Trigger::Verification);
     assert_eq!(world.stream.phase, Phase::Gone);
     let recheck = world.rules.recheck;
-    assert_eq!(world.stream.wake, Some(NOW.plus(recheck)));
-    world.now = NOW.plus(recheck);
+    assert_eq!(world.stream.wake, Some(deleted.plus(recheck)));
+    world.now = deleted.plus(recheck);
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Gone);
     world.marker = Some(world.now.as_millis());
     world.look(Trigger::Scheduled);
-    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 2));
 }
 
 #[test]
@@ -94,10 +148,64 @@ fn a_staged_file_older_than_a_stream_that_is_new_to_us_is_held() {
     assert_eq!((world.puts, world.stored()), (0, None));
     let told = |note: &Note| note.level == Level::Warning && note.text.contains("held");
     assert!(world.notes.iter().any(told), "{:?}", world.notes);
+    assert!(world.stream.held.is_some());
+    let again = world.stream.wake.expect("it is looked at again");
+    assert!(again <= world.now.plus(world.rules.max_delay));
     world.now = NOW.plus(Duration::from_secs(120));
     world.restage("new:Utf8");
     world.look(Trigger::Changed);
     assert_eq!(world.stored(), Some(schema("new:Utf8")));
+    assert_eq!(world.stream.held, None);
+}
+
+#[test]
+fn a_file_that_appears_after_its_stream_was_seen_is_published_whatever_another_clock_says() {
+    let mut world = World::new().stage("a:Utf8");
+    // The querier's clock is an hour ahead.
+    world.marker = Some(NOW.as_millis() + 3_600_000);
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.puts, world.stored()), (0, None));
+    let restaged_at = world.now;
+    world.restage("a:Utf8");
+    let sighting = Sighting {
+        signature: world.signature,
+        stable_since: restaged_at,
+        ..sighting(0)
+    };
+    world.run(Event::Looked {
+        trigger: Trigger::Changed,
+        sighting,
+    });
+    assert_eq!(world.stored(), Some(schema("a:Utf8")));
+}
+
+#[test]
+fn a_file_that_is_held_back_stays_so_over_a_restart() {
+    let mut world = World::new().stage("old:Utf8");
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::FirstSeen);
+    // After a restart, every file counts as first seen then.
+    world.restart();
+    let sighting = Sighting {
+        signature: world.signature,
+        stable_since: world.now,
+        ..sighting(0)
+    };
+    world.run(Event::Looked {
+        trigger: Trigger::Requested,
+        sighting,
+    });
+    assert_eq!((world.puts, world.stored()), (0, None));
+}
+
+#[test]
+fn clocks_may_differ_by_the_tolerance() {
+    for (ahead, published) in [(10_000, true), (10_001, false)] {
+        let mut world = World::new().stage("a:Utf8");
+        world.marker = Some(NOW.as_millis() + ahead);
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stored().is_some(), published, "{ahead} ms");
+    }
 }
 
 #[test]
@@ -140,7 +248,7 @@ fn nothing_of_a_deleted_stream_is_merged_into_its_successor() {
     ] {
         let mut world = World::new().stage("a:Utf8");
         world.look(Trigger::FirstSeen);
-        world.rules.repair = repair;
+        world.rules.repair = if repair { Repair::All } else { Repair::Off };
         (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
         world.marker = Some(NOW.as_millis() + 60_000);
         world.store(stored.clone());
@@ -164,7 +272,7 @@ fn another_nodes_marker_tells_of_a_new_stream_only_when_it_is_younger_than_our_l
         (world.marker_key, world.marker) = ("n2.stream.json", Some(created_at));
         (world.staged, world.presence) = (None, Presence::NotExpected("quiet".into()));
         world.now = NOW.plus(Duration::from_secs(120));
-        world.rules.repair = true;
+        world.rules.repair = Repair::All;
         world.stored = None;
         world.look(Trigger::Verification);
         assert_eq!((world.puts, world.stream.phase), (puts, phase), "{age}");

@@ -20,7 +20,7 @@ use super::fixtures::*;
 use super::stream::{Document, Intent, Mode, Purpose, Source, Stream};
 use super::{
     Activity, Effect, Event, HeadSeen, Level, Marker, MarkerSeen, Moment, Note, Peer, Peers,
-    Proposal, RemoteSeen, Rules, Sighting, Staged,
+    Proposal, RemoteSeen, Repair, Rules, Sighting, Staged,
 };
 use crate::contract::{
     Choice, Failure, FailureKind, LocalState, ObjectInfo, Phase, Presence, RetryDecision,

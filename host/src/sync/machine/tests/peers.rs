@@ -8,38 +8,46 @@ fn a_peer_of_another_type_is_named_and_nothing_is_written() {
     world.peers = vec![schema("a:Int64")];
     world.look(Trigger::FirstSeen);
     assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
-    assert!(
-        world
-            .stream
-            .last_failure
-            .unwrap()
-            .to_string()
-            .contains("the peer peer")
-    );
+    let failure = world.stream.last_failure.unwrap().to_string();
+    for part in [
+        "`a`",
+        "Utf8 on this node (n1)",
+        "Int64 on node n2",
+        "a node that restarts now will not start",
+        "tidegate resolve",
+    ] {
+        assert!(failure.contains(part), "{failure}");
+    }
 }
 
-#[test]
-fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_at_another_time() {
-    const MINUTE: Duration = Duration::from_secs(60);
-    // Every minute the stream gets a field. The interval is 5 minutes, and 5 to 7.5 are between two comparisons.
-    let compared = |entropy| {
-        let mut world = World::new();
-        world.entropy = entropy;
-        let mut minutes = vec![];
-        for minute in 0..16 {
-            let before = world.peers_asked;
-            world.restage(&format!("a:Utf8 f{minute}:Utf8"));
-            world.look(Trigger::Changed);
-            world.now = NOW.plus(MINUTE * (minute + 1));
-            if world.peers_asked > before {
-                minutes.push(minute);
-            }
+/// What a stream does that gets a new field every minute, for a quarter of an hour: the minutes of its comparisons.
+fn minutes_of_comparisons(entropy: u64) -> Vec<u32> {
+    let mut world = World::new();
+    world.entropy = entropy;
+    let mut minutes = vec![];
+    for minute in 0..16 {
+        let before = world.peers_asked;
+        world.restage(&format!("a:Utf8 f{minute}:Utf8"));
+        world.look(Trigger::Changed);
+        world.now = NOW.plus(MINUTE * (minute + 1));
+        if world.stream.next_wake().is_some_and(|at| at <= world.now) {
+            world.look(Trigger::Scheduled);
         }
-        assert_eq!(world.puts, 16);
-        minutes
-    };
-    assert_eq!(compared(0), [0, 5, 10, 15]);
-    assert_eq!(compared(150_000), [0, 8]);
+        if world.peers_asked > before {
+            minutes.push(minute);
+        }
+    }
+    assert_eq!(world.puts, 16);
+    minutes
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn new_fields_are_compared_within_the_interval_and_at_another_time_on_each_node() {
+    // The interval is 5 minutes: 2.5 to 5 minutes lie between two comparisons.
+    assert_eq!(minutes_of_comparisons(0), [0, 2, 5, 8, 11, 14]);
+    assert_eq!(minutes_of_comparisons(150_000), [0, 5, 10, 15]);
 
     // A clock that was set back by years does not put the next comparison off until then.
     let mut world = World::new().stage("a:Utf8");
@@ -50,26 +58,109 @@ fn new_fields_are_compared_with_the_peers_once_in_an_interval_and_on_each_node_a
     assert_eq!(world.peers_asked, 2);
 }
 
+/// Lets time pass to the stream's next timer, and looks.
+fn wait(world: &mut World) {
+    let next = world.stream.next_wake().expect("nothing is planned");
+    world.now = world.now.max(next);
+    world.look(Trigger::Scheduled);
+}
+
 #[test]
-fn peers_are_compared_once_in_the_interval_and_only_when_something_new_is_published() {
-    let mut world = World::new().stage("a:Utf8");
+fn a_schema_that_the_node_published_itself_is_compared_within_the_interval() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    world.peers = vec![schema("a:Int64")];
     world.look(Trigger::FirstSeen);
-    assert_eq!(world.peers_asked, 1);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 0));
+    let due = world.stream.peers.due.expect("a comparison is planned");
+    assert!(due <= NOW.plus(world.rules.check_peers_interval));
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    let alerts = |note: &&Note| note.level == Level::Alert;
+    assert_eq!(world.notes.iter().filter(alerts).count(), 1);
+    // The same meaning is compared no second time once the nodes agree.
+    world.peers = vec![schema("a:Utf8")];
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    let asked = world.peers_asked;
     world.restage("a:Utf8");
     world.look(Trigger::Changed);
-    world.restage("a:Utf8 b:Utf8");
+    assert_eq!(world.stream.peers.due, None);
+    assert_eq!(world.peers_asked, asked);
+}
+
+#[test]
+fn a_conflict_between_nodes_ends_when_the_nodes_agree_and_in_no_other_way() {
+    let mut world = World::new().stage("mixed:Float64");
+    world.peers = vec![schema("mixed:Utf8")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
+    // The node publishes the object itself: it covers what is staged, and the conflict still exists.
+    world.store(Stored::Schema(schema("mixed:Float64 other:Utf8")));
+    for trigger in [
+        Trigger::Scheduled,
+        Trigger::Verification,
+        Trigger::Requested,
+        Trigger::Changed,
+    ] {
+        world.now = world.now.plus(world.rules.max_delay);
+        world.restage("mixed:Float64");
+        world.look(trigger);
+        assert_eq!(world.stream.phase, Phase::Conflicted, "{trigger:?}");
+    }
+    world.run(Event::StagingGone);
+    world.restart();
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    // Neither a policy nor a store that fails ends it.
+    world.decision = RetryDecision::Abandon("tired".into());
+    wait(&mut world);
+    world.reachable = false;
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    world.reachable = true;
+    world.peers = vec![schema("mixed:Float64")];
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!(world.stream.last_failure, None);
+}
+
+#[test]
+fn peers_that_could_not_all_be_read_end_no_conflict() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    world.peers = vec![schema("a:Int64")];
+    world.look(Trigger::FirstSeen);
+    wait(&mut world);
+    (world.peers, world.peers_complete) = (vec![], false);
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    world.peers_complete = true;
+    wait(&mut world);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}
+
+#[test]
+fn two_other_nodes_that_disagree_are_reported_and_keep_nothing_from_being_published() {
+    let mut world = World::new().stage("mine:Utf8");
+    world.peers = vec![schema("a:Utf8"), schema("a:Int64")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 1));
+    let failure = world.stream.last_failure.clone().unwrap().to_string();
+    assert!(
+        failure.contains("Utf8 on node n2") && failure.contains("Int64 on node n3"),
+        "{failure}"
+    );
+    world.restage("mine:Utf8 more:Utf8");
     world.look(Trigger::Changed);
-    assert_eq!((world.peers_asked, world.puts), (1, 2), "just now");
-    world.now = NOW.plus(world.rules.longest_peers_interval());
-    world.look(Trigger::Requested);
-    assert_eq!(world.peers_asked, 1, "nothing new");
-    world.restage("a:Utf8 c:Utf8");
-    world.look(Trigger::Changed);
-    assert_eq!((world.peers_asked, world.puts), (2, 3));
-    world.now = NOW;
-    world.restage("a:Utf8 d:Utf8");
-    world.look(Trigger::Changed);
-    assert_eq!(world.peers_asked, 3, "the clock stepped back");
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 2));
+}
+
+#[test]
+fn a_conflict_is_compared_again_within_the_interval_however_long_the_policies_wait() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    (world.peers, world.decision) = (vec![schema("a:Int64")], RetryDecision::OnChange);
+    world.look(Trigger::FirstSeen);
+    wait(&mut world);
+    let next = world.stream.next_wake().unwrap();
+    assert!(next <= world.now.plus(world.rules.check_peers_interval));
 }
 
 #[test]

@@ -109,7 +109,7 @@ proptest! {
         allow_new_fields in any::<bool>(),
     ) {
         let mut world = World::new();
-        world.rules = Rules { repair, allow_new_fields, ..Rules::default() };
+        world.rules = Rules { repair: if repair { Repair::All } else { Repair::Off }, allow_new_fields, ..Rules::default() };
         world.look(Trigger::FirstSeen);
         for step in moves {
             play(&mut world, step);

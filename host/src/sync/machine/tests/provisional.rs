@@ -120,7 +120,7 @@ fn the_true_schema_in_place_of_a_fallback_may_not_contradict_a_peer_either() {
     assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 1));
     let failure = world.stream.last_failure.unwrap().to_string();
     assert!(
-        failure.contains("the peer peer") && failure.contains("`d`"),
+        failure.contains("node n2") && failure.contains("`d`"),
         "{failure}"
     );
 }
@@ -129,7 +129,7 @@ fn the_true_schema_in_place_of_a_fallback_may_not_contradict_a_peer_either() {
 fn a_fallback_that_went_missing_is_chosen_anew() {
     let mut world = World::new();
     (world.presence, world.peers) = (absent(), vec![schema("p:Utf8")]);
-    world.rules.repair = true;
+    world.rules.repair = Repair::All;
     world.look(Trigger::FirstSeen);
     (world.stored, world.peers) = (None, vec![schema("q:Utf8")]);
     world.look(Trigger::Verification);

@@ -54,12 +54,16 @@ fn what_the_node_overwrote_is_merged_back() {
 }
 
 #[test]
-fn a_missing_object_is_restored_only_by_repair() {
-    for (repair, phase) in [(false, Phase::Awaiting), (true, Phase::Synced)] {
+fn a_missing_object_is_restored_unless_repairs_are_off() {
+    for (rule, repair, phase) in [
+        (Repair::Off, false, Phase::Awaiting),
+        (Repair::Missing, true, Phase::Synced),
+        (Repair::All, true, Phase::Synced),
+    ] {
         let mut world = World::new().stage("a:Utf8");
         world.look(Trigger::FirstSeen);
         (world.staged, world.stored) = (None, None);
-        world.rules.repair = repair;
+        world.rules.repair = rule;
         world.look(Trigger::Verification);
         world.look(Trigger::Verification);
         assert_eq!(
@@ -73,11 +77,12 @@ fn a_missing_object_is_restored_only_by_repair() {
 fn what_went_missing_while_repairs_were_off_comes_back_when_they_are_on() {
     for presence in [absent(), Presence::NotExpected("quiet".into())] {
         let mut world = World::new().stage("a:Utf8");
+        world.rules.repair = Repair::Off;
         world.look(Trigger::FirstSeen);
         (world.staged, world.stored, world.presence) = (None, None, presence);
         world.look(Trigger::Verification);
         assert!(matches!(world.stream.phase, Phase::Awaiting | Phase::Idle));
-        world.rules.repair = true;
+        world.rules.repair = Repair::All;
         world.look(Trigger::Verification);
         assert_eq!(
             (world.stream.phase, world.stored()),
@@ -97,7 +102,7 @@ fn a_repair_brings_back_what_was_staged_since_as_well() {
         assert_eq!(world.stream.phase, Phase::Pending);
         (world.staged, world.stored) = (None, None);
         stored.into_iter().for_each(|stored| world.store(stored));
-        world.rules.repair = true;
+        world.rules.repair = Repair::All;
         world.look(Trigger::Verification);
         assert_eq!(
             (world.stream.phase, world.stored()),
@@ -113,7 +118,7 @@ fn a_repair_that_would_contradict_the_peers_writes_nothing() {
     (world.staged, world.stored) = (None, None);
     world.peers = vec![schema("a:Int64")];
     world.now = world.now.plus(Duration::from_secs(3_600));
-    world.rules.repair = true;
+    world.rules.repair = Repair::All;
     world.look(Trigger::Verification);
     assert_eq!(
         (world.stream.phase, world.puts, world.stored()),
@@ -122,12 +127,16 @@ fn a_repair_that_would_contradict_the_peers_writes_nothing() {
 }
 
 #[test]
-fn a_corrupt_object_is_replaced_only_by_repair() {
-    for (repair, phase) in [(false, Phase::Conflicted), (true, Phase::Synced)] {
+fn a_corrupt_object_is_replaced_only_where_all_is_repaired() {
+    for (rule, repair, phase) in [
+        (Repair::Off, false, Phase::Conflicted),
+        (Repair::Missing, false, Phase::Conflicted),
+        (Repair::All, true, Phase::Synced),
+    ] {
         let mut world = World::new().stage("a:Utf8");
         world.look(Trigger::FirstSeen);
         world.store(Stored::Garbage);
-        world.rules.repair = repair;
+        world.rules.repair = rule;
         world.look(Trigger::Verification);
         assert_eq!(
             (world.stream.phase, world.stored().is_some()),
@@ -163,7 +172,7 @@ fn a_check_that_fails_is_no_failed_attempt_and_is_made_again() {
 #[test]
 fn a_repair_forgets_nothing_that_is_staged_and_clashes() {
     let mut world = World::new().stage("a:Utf8");
-    world.rules.repair = true;
+    world.rules.repair = Repair::All;
     world.look(Trigger::FirstSeen);
     world.store(Stored::Garbage);
     world.restage("a:Int64");
@@ -190,6 +199,7 @@ fn an_object_that_is_put_back_is_found_with_repairs_off_whatever_is_staged() {
         (Presence::Present, ill_formed),
     ] {
         let mut world = World::new().stage("a:Utf8");
+        world.rules.repair = Repair::Off;
         world.look(Trigger::FirstSeen);
         (world.stored, world.presence, world.read) = (None, presence, Some(read));
         world.signature += 1;

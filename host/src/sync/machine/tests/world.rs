@@ -191,17 +191,20 @@ impl World {
             MarkerSeen::Present(Marker {
                 key: self.marker_key.to_owned(),
                 seen: self.now,
+                first_seen: self.now,
                 ..marker(created_at)
             })
         })
     }
 
     fn peers_now(&self) -> Peers {
-        let schemas = self.peers.iter().map(|schema| Peer {
-            key: "peer".into(),
+        let schemas = self.peers.iter().enumerate().map(|(number, schema)| Peer {
+            key: format!("peer{number}"),
+            node: Some(format!("n{}", number + 2)),
             schema: schema.clone(),
         });
         Peers {
+            own: "n1".to_owned(),
             schemas: schemas.collect(),
             unreadable: vec![],
             complete: self.peers_complete,

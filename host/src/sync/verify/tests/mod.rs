@@ -22,7 +22,7 @@ use crate::policy::Chain;
 use crate::schema::Schema;
 use crate::staging::{ParseableMode, StagingDir, StagingSettings, TemplateLayout};
 use crate::storage::{StoreId, StoreSettings};
-use crate::sync::machine::{Rules, Sighting};
+use crate::sync::machine::{Repair, Rules, Sighting};
 use crate::sync::{
     Gate, Health, LedgerJournal, Occasion, Plan, Rehearsal, Seen, StreamPlan, Writes,
 };
@@ -63,17 +63,26 @@ struct Rig {
     core: Core,
 }
 
+fn repairs(repair: Repair) -> Rules {
+    Rules {
+        repair,
+        ..Rules::default()
+    }
+}
+
 impl Rig {
     fn new() -> Self {
-        Self::with(Layout::parseable(ParseableMode::Ingest), Rules::default())
+        Self::with(
+            Layout::parseable(ParseableMode::Ingest),
+            repairs(Repair::Off),
+        )
     }
 
     fn repairing() -> Self {
-        let rules = Rules {
-            repair: true,
-            ..Rules::default()
-        };
-        Self::with(Layout::parseable(ParseableMode::Ingest), rules)
+        Self::with(
+            Layout::parseable(ParseableMode::Ingest),
+            repairs(Repair::All),
+        )
     }
 
     fn with(layout: Layout, rules: Rules) -> Self {

@@ -134,7 +134,7 @@ async fn a_repair_that_would_contradict_a_peer_is_refused_and_says_so() {
     rig.peer("app", "n2", "a:Int64");
     rig.clock.0.fetch_add(3_600_000, Ordering::Relaxed);
     let report = rig.verify_and_repair(&["app"]).await;
-    insta::assert_snapshot!(lines(&report.findings), @"app: missing — the store has no object at app/.stream/.ingestor.n1.schema; not repaired: schema conflict: this node and the peer app/.stream/.ingestor.n2.schema differ: field `a`: Utf8 against Int64");
+    insta::assert_snapshot!(lines(&report.findings), @"app: missing — the store has no object at app/.stream/.ingestor.n1.schema; not repaired: schema conflict: nodes disagree about the field `a`: Utf8 on this node (n1), Int64 on node n2; a node that restarts now will not start (`tidegate resolve` changes the type in a node's own schema)");
     assert_eq!(
         (rig.stored("app"), report.worst()),
         (None, Some(Severity::Error))
@@ -244,11 +244,7 @@ async fn the_last_sighting_of_the_staged_file_survives_a_repair() {
 
 #[tokio::test]
 async fn layouts_without_markers_are_repaired_too() {
-    let rules = Rules {
-        repair: true,
-        ..Rules::default()
-    };
-    let rig = Rig::with(Layout::plain(), rules);
+    let rig = Rig::with(Layout::plain(), repairs(Repair::All));
     rig.stage("app", "a:Utf8");
     assert_eq!(rig.look("app", 1).await, Phase::Synced);
     rig.bucket.remove("app/n1.schema.json");

@@ -1,0 +1,307 @@
+//! Comparing this node's schema with those of the stream's other nodes. At its start a node merges all schemas of a
+//! stream, so schemas that can't be merged stop nodes from starting, whoever published them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::stream::{Activity, Intent, Stream};
+use super::{Effect, Level, Peer, Peers, Step};
+use crate::contract::{Failure, Phase, StoreFailure};
+use crate::planted::{self, Defect};
+use crate::schema::{Conflict, Schema};
+use crate::time::{Timestamp, millis};
+
+/// What is known of how the stream's nodes agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The fingerprint of this node's schema when it was last compared; 0 if it never was.
+    pub compared: u64,
+    /// When the schemas are compared next, apart from publishing.
+    pub due: Option<Timestamp>,
+    /// A publish before this time is not compared again, since the nodes agreed a short while ago.
+    pub fresh_until: Option<Timestamp>,
+    /// The conflict between nodes that the last comparison found. Only a comparison that finds none ends it.
+    pub conflict: Option<String>,
+}
+
+impl Step<'_, '_> {
+    /// Compares a schema with the peers' before it is published.
+    pub(super) fn compare_peers(&mut self, intent: Intent) -> Option<()> {
+        if self.moment.rules.check_peers && !self.is_fresh() {
+            self.perform(
+                Activity::ComparingPeers(Box::new(intent)),
+                Effect::GatherPeers,
+            )
+        } else {
+            self.begin_write(intent)
+        }
+    }
+
+    /// Whether the nodes agreed a short while ago.
+    fn is_fresh(&self) -> bool {
+        let peers = &self.stream.peers;
+        // A time further off than any that was ever set dates from before the clock was set back.
+        peers.conflict.is_none()
+            && peers.fresh_until.is_some_and(|until| {
+                self.now() < until
+                    && until.since(self.now()) <= self.moment.rules.check_peers_interval
+            })
+    }
+
+    /// Compares what the nodes publish, this node included.
+    pub(super) fn compare_nodes(&mut self) -> Option<()> {
+        self.stream.peers.due = None;
+        match self.stream.own_schema() {
+            Some(schema) => self.perform(Activity::ComparingNodes(schema), Effect::GatherPeers),
+            None => self.rest(),
+        }
+    }
+
+    /// The operator, or the regular comparison of all nodes, wants the nodes compared now.
+    pub(super) fn compare_requested(&mut self) -> Option<()> {
+        self.must_rest()?;
+        match self.stream.phase {
+            Phase::Synced | Phase::Conflicted if self.moment.rules.check_peers => {
+                self.compare_nodes()
+            }
+            _ => self.rest(),
+        }
+    }
+
+    /// Plans a comparison when the stored schema has a meaning that was never compared.
+    pub(super) fn plan_comparison(&mut self) {
+        if self.stream.phase != Phase::Synced
+            || !self.moment.rules.check_peers
+            || planted::is(Defect::ComparesOnlyBeforeWrites)
+        {
+            return;
+        }
+        if !self.is_uncompared() {
+            self.stream.peers.due = None;
+            return;
+        }
+        let latest = self.now().plus(self.moment.rules.check_peers_interval);
+        let fresh = self.stream.peers.fresh_until;
+        let due = match (self.stream.peers.due, fresh) {
+            (Some(due), _) => due,
+            (None, Some(fresh)) if fresh > self.now() => fresh,
+            // Not at once: whatever was just read would be read again.
+            (None, _) => self
+                .now()
+                .plus(self.jitter().max(self.moment.rules.min_delay)),
+        };
+        self.stream.peers.due = Some(due.min(latest));
+    }
+
+    /// Whether this node's schema has a meaning that was never compared with its peers.
+    fn is_uncompared(&self) -> bool {
+        let own = self.stream.own_schema();
+        own.is_some_and(|own| own.fingerprint() != self.stream.peers.compared)
+    }
+
+    /// A random part of half the interval: nodes that publish a new field together must not list each other's schemas
+    /// together.
+    fn jitter(&self) -> Duration {
+        let half = millis(self.moment.rules.check_peers_interval / 2);
+        Duration::from_millis(self.moment.entropy % half.saturating_add(1))
+    }
+
+    /// Takes in a comparison of `schema` with all peers, and returns whether this node is part of a conflict.
+    pub(super) fn compared(&mut self, schema: &Schema, peers: &Peers) -> bool {
+        self.warn_unreadable(peers);
+        let own = conflict_with(schema, peers);
+        let is_own = own.is_some();
+        let found = own.or_else(|| conflict_among(peers));
+        let half = self.moment.rules.check_peers_interval / 2;
+        self.stream.peers.fresh_until = Some(self.now().plus(half + self.jitter()));
+        self.stream.peers.due = None;
+        if found.is_none() && !peers.complete {
+            // What was not read may hold the conflict.
+            return false;
+        }
+        self.stream.peers.compared = schema.fingerprint();
+        match &found {
+            Some(text) if self.stream.peers.conflict.as_ref() != Some(text) => {
+                self.note(Level::Alert, text.clone());
+            }
+            None if self.stream.peers.conflict.is_some() => {
+                self.note(Level::Info, "the stream's nodes agree again");
+            }
+            _ => {}
+        }
+        self.stream.peers.conflict = found;
+        is_own
+    }
+
+    pub(super) fn peers(&mut self, peers: Result<Peers, StoreFailure>) -> Option<()> {
+        match (
+            std::mem::take(&mut self.stream.activity),
+            self.stream.phase,
+            peers,
+        ) {
+            (Activity::ComparingPeers(intent), Phase::Pending, Ok(peers)) => {
+                if self.compared(&intent.document.schema, &peers) {
+                    return self.nodes_conflict();
+                }
+                self.begin_write(*intent)
+            }
+            (Activity::ComparingPeers(intent), Phase::Pending, Err(failure)) => {
+                self.note(
+                    Level::Warning,
+                    format!("the peers could not be compared: {failure}"),
+                );
+                self.begin_write(*intent)
+            }
+            (Activity::ReplacingFallback(remote), Phase::Pending, Ok(peers)) => {
+                self.replace_fallback(*remote, &peers)
+            }
+            (Activity::ReplacingFallback(_), Phase::Pending, Err(failure)) => {
+                self.fail(Failure::Store(failure))
+            }
+            (Activity::ComparingNodes(schema), Phase::Synced | Phase::Conflicted, Ok(peers)) => {
+                self.compared(&schema, &peers);
+                match (&self.stream.peers.conflict, self.stream.phase) {
+                    (Some(_), _) => self.nodes_conflict(),
+                    // Whatever else was in conflict is judged by the next look at the store.
+                    (None, Phase::Conflicted) => self.check(),
+                    (None, _) => self.rest(),
+                }
+            }
+            (Activity::ComparingNodes(_), Phase::Conflicted, Err(failure)) => {
+                self.fail(Failure::Store(failure))
+            }
+            (Activity::ComparingNodes(_), Phase::Synced, Err(failure)) => {
+                self.note(
+                    Level::Info,
+                    format!("the peers could not be compared: {failure}"),
+                );
+                let wait = self.moment.rules.check_peers_interval / 2 + self.jitter();
+                self.stream.peers.due = Some(self.now().plus(wait));
+                self.rest()
+            }
+            _ => None,
+        }
+    }
+
+    /// The stored object holds the schema, but the stream is only in order when its nodes agree.
+    pub(super) fn settle(&mut self) -> Option<()> {
+        let peers = &self.stream.peers;
+        if peers.conflict.is_none()
+            || !self.moment.rules.check_peers
+            || planted::is(Defect::ForgetsNodesConflict)
+        {
+            self.stream.peers.conflict = None;
+            return self.rest();
+        }
+        let is_due = peers.due.is_some_and(|due| due <= self.now());
+        if is_due || self.is_uncompared() {
+            self.stream.phase = Phase::Conflicted;
+            return self.compare_nodes();
+        }
+        self.nodes_conflict()
+    }
+
+    /// The nodes were compared, and they disagree. They are compared again after the interval, whatever the retry
+    /// policies say.
+    pub(super) fn nodes_conflict(&mut self) -> Option<()> {
+        let text = self.stream.peers.conflict.clone()?;
+        self.stream.phase = Phase::Conflicted;
+        self.stream.intent = None;
+        let wait = self.moment.rules.check_peers_interval / 2 + self.jitter();
+        self.stream.peers.due = Some(self.now().plus(wait));
+        self.fail(Failure::SchemaConflict(text))
+    }
+
+    /// A conflict between nodes ends by a comparison alone: the next look begins with one.
+    pub(super) fn compare_first(&mut self) {
+        if self.stream.peers.conflict.is_some() {
+            self.stream.peers.due = Some(self.now());
+        }
+    }
+
+    pub(super) fn warn_unreadable(&mut self, peers: &Peers) {
+        for (key, cause) in &peers.unreadable {
+            self.note(
+                Level::Warning,
+                format!("the schema of a peer, {key}, can't be read: {cause}"),
+            );
+        }
+    }
+}
+
+impl Stream {
+    /// This node's schema, stored or about to be. A fallback is not this node's.
+    pub(super) fn own_schema(&self) -> Option<Schema> {
+        let own = self.true_schema()?;
+        let captured = self.captured.as_ref();
+        match captured.filter(|captured| !own.schema.covers(&captured.schema)) {
+            Some(captured) => own.schema.merge(&captured.schema).ok(),
+            None => Some(own.schema.clone()),
+        }
+    }
+}
+
+/// The first conflict between this node's schema and a peer's.
+fn conflict_with(schema: &Schema, peers: &Peers) -> Option<String> {
+    distinct(peers).into_iter().find_map(|peer| {
+        let conflict = schema.merge(&peer.schema).err()?;
+        let own = format!("this node ({})", peers.own);
+        Some(describe(&own, &publisher(peer), &conflict))
+    })
+}
+
+/// The first conflict between two peers.
+fn conflict_among(peers: &Peers) -> Option<String> {
+    let distinct = distinct(peers);
+    let mut union = Schema::empty();
+    for (at, peer) in distinct.iter().enumerate() {
+        match union.merge(&peer.schema) {
+            Ok(merged) => union = merged,
+            Err(_) => {
+                return distinct.iter().take(at).find_map(|earlier| {
+                    let conflict = earlier.schema.merge(&peer.schema).err()?;
+                    Some(describe(&publisher(earlier), &publisher(peer), &conflict))
+                });
+            }
+        }
+    }
+    None
+}
+
+/// One peer for each schema. Most nodes of a stream publish the same one, which was fetched once.
+fn distinct(peers: &Peers) -> Vec<&Peer> {
+    let mut known: Vec<&Peer> = Vec::new();
+    for peer in &peers.schemas {
+        if !known
+            .iter()
+            .any(|other| other.schema.is_shared(&peer.schema))
+        {
+            known.push(peer);
+        }
+    }
+    known
+}
+
+fn publisher(peer: &Peer) -> String {
+    match &peer.node {
+        Some(node) => format!("node {node}"),
+        None => format!("the base schema ({})", peer.key),
+    }
+}
+
+fn describe(one: &str, other: &str, conflict: &Conflict) -> String {
+    let Conflict {
+        field,
+        ours,
+        theirs,
+    } = conflict;
+    let subject = match field.as_str() {
+        "" => "the schemas".to_owned(),
+        field => format!("the field `{field}`"),
+    };
+    format!(
+        "nodes disagree about {subject}: {ours} on {one}, {theirs} on {other}; a node that restarts now will not start \
+         (`tidegate resolve` changes the type in a node's own schema)"
+    )
+}
