@@ -12,7 +12,7 @@ use crate::registry::RegistryError;
 use crate::sandbox::bench::BenchError;
 use crate::sandbox::record::RecordError;
 use crate::sandbox::replay::ReplayError;
-use crate::sync::Tally;
+use crate::sync::{ResolveError, Tally};
 use crate::trust::KeyError;
 
 /// All settled: synced, idle, gone; provisional with a warning.
@@ -28,6 +28,9 @@ pub const STORE: u8 = 4;
 /// A policy is unusable, or a project makes none.
 pub const POLICY: u8 = 5;
 
+/// Those of `resolve`.
+pub(super) const RESOLVE: &str = "Exit codes: 0 done, or it can be done, 1 internal, 2 usage or configuration, 3 refused or not \
+                                  settled, 4 store unusable, 5 policy unusable.";
 /// What `--help` tells about the exit codes of `run` and `sync`.
 pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 internal, 2 usage or configuration, 3 some stream unsettled, \
                               4 store unusable, 5 policy unusable.";
@@ -127,6 +130,9 @@ pub enum CommandError {
     /// The bundled components.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A conflict between nodes that can't be resolved.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -137,6 +143,7 @@ impl CommandError {
     pub fn code(&self) -> u8 {
         match self {
             CommandError::Config(_) | CommandError::Usage(_) => USAGE,
+            CommandError::Resolve(error) => of_resolve(error),
             CommandError::Agent(error) => of_agent(error),
             CommandError::Placed(placed) => of_agent(&placed.error),
             CommandError::Ledger(error) => of_ledger(error),
@@ -161,6 +168,17 @@ impl CommandError {
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
         CommandError::Registry(Box::new(error))
+    }
+}
+
+/// The exit code of a conflict that can't be resolved.
+fn of_resolve(error: &ResolveError) -> u8 {
+    match error {
+        ResolveError::Store(_) | ResolveError::Incomplete(_) | ResolveError::NoVersion { .. } => {
+            STORE
+        }
+        ResolveError::Attempt(_) => INTERNAL,
+        _ => USAGE,
     }
 }
 

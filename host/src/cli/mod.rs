@@ -11,6 +11,7 @@ mod output;
 mod place;
 mod policy;
 mod record;
+mod resolve;
 mod run;
 mod select;
 mod simulate;
@@ -97,6 +98,14 @@ enum Command {
     /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
     #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
+    /// Give a field another type, where nodes disagree about it
+    ///
+    /// Nodes that publish one field with two types stop each other from starting. This rewrites the type in this node's
+    /// own stored schema, by compare-and-swap, and keeps the former content in the ledger. It refuses where the nodes
+    /// would still disagree. Without `--yes` it only says what it would do, also beside a running agent; with it, not
+    /// beside a running agent.
+    #[command(after_help = exit::RESOLVE)]
+    Resolve(resolve::Resolve),
     /// Try policies before they meet production
     Policy(policy::Policy),
     /// Play a whole fleet in virtual time, and report how the store and the streams fare
@@ -212,5 +221,6 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(&log).await,
+        Command::Resolve(command) => command.run(&log).await,
     }
 }

@@ -1,34 +1,32 @@
 use rusqlite::Connection;
 
-use super::record::{ArchivedCopy, StreamRecord};
+use super::record::ArchivedCopy;
 use super::sql;
 use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 
-/// How many ended incarnations of a stream keep their last good copy.
+/// How many former schemas of a stream are kept: of incarnations that ended, and those that an operator replaced.
 pub const ARCHIVED_KEPT: u32 = 3;
 
-/// Keeps the last good copy of the incarnation that ended when `record` was made, and drops the stream's oldest ones.
+/// Keeps a copy of a stream's schema that ended at a time, and drops the stream's oldest ones. `kind` is as in
+/// `schema.sql`.
 pub(super) fn put(
     connection: &Connection,
-    record: &StreamRecord,
+    (node, stream): (&NodeId, &StreamId),
+    ended_at: Timestamp,
     incarnation: Option<&str>,
     kind: &str,
     document: Digest,
 ) -> rusqlite::Result<()> {
-    let (node, tenant, name) = (
-        record.node.as_str(),
-        sql::tenant(&record.stream),
-        &*record.stream.name,
-    );
+    let (node, tenant, name) = (node.as_str(), sql::tenant(stream), &*stream.name);
     let incarnation = incarnation.unwrap_or("");
-    let ended_at = sql::time(record.updated);
+    let ended_at = sql::time(ended_at);
     connection
         .prepare_cached(
             "INSERT INTO archive (node, tenant, name, incarnation, ended_at, kind, document) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (node, tenant, name, incarnation) DO UPDATE SET \
-             ended_at = excluded.ended_at, kind = excluded.kind, document = excluded.document",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (node, tenant, name, incarnation, kind, document) \
+             DO UPDATE SET ended_at = excluded.ended_at",
         )?
         .execute((node, tenant, name, incarnation, ended_at, kind, document.to_string()))?;
     connection
@@ -56,7 +54,7 @@ pub(super) fn of_stream(
             Ok(ArchivedCopy {
                 incarnation: (!incarnation.is_empty()).then_some(incarnation),
                 ended_at: sql::read_time(row, 1)?,
-                confirmed: row.get::<_, String>(2)? == "confirmed",
+                confirmed: row.get::<_, String>(2)? != "captured",
                 document: sql::read_parsed(row, 3)?,
             })
         })?

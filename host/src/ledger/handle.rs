@@ -275,6 +275,30 @@ impl Ledger {
             .await
     }
 
+    /// Keeps a schema that an operator replaces in the stream's archive.
+    ///
+    /// # Errors
+    ///
+    /// The ledger can't be written.
+    pub async fn archive_replaced(
+        &self,
+        node: &NodeId,
+        stream: &StreamId,
+        incarnation: Option<String>,
+        replaced: Document,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let (node, stream) = (node.clone(), stream.clone());
+        self.write(move |connection| {
+            let digest = replaced.digest();
+            streams::keep(connection, digest, &[replaced])?;
+            let (of, incarnation) = ((&node, &stream), incarnation.as_deref());
+            archive::put(connection, of, now, incarnation, "replaced", digest)?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Notes what a store was found to be able to do.
     pub async fn save_probe(&self, store: &str, probe: ProbeRecord) -> Result<(), LedgerError> {
         let store = store.to_owned();

@@ -68,9 +68,10 @@ CREATE TABLE archive (
     name        TEXT NOT NULL,
     incarnation TEXT NOT NULL, -- '' where it was unknown
     ended_at    INTEGER NOT NULL,
-    kind        TEXT NOT NULL CHECK (kind IN ('confirmed', 'captured')), -- captured: the store never had it
+    kind        TEXT NOT NULL CHECK (kind IN ('confirmed', 'captured', 'replaced')),
+                               -- captured: the store never had it; replaced: by an operator, to resolve a conflict
     document    TEXT NOT NULL, -- documents.digest: the last good copy
-    UNIQUE (node, tenant, name, incarnation)
+    UNIQUE (node, tenant, name, incarnation, kind, document)
 ) STRICT;
 
 CREATE TABLE policy_state (

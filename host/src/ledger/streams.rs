@@ -112,7 +112,8 @@ pub(super) fn save(
             .or(former.captured.map(|digest| ("captured", digest)));
         if let Some((kind, digest)) = copy {
             let incarnation = former.incarnation.as_deref();
-            archive::put(connection, record, incarnation, kind, digest)?;
+            let of = (&record.node, &record.stream);
+            archive::put(connection, of, record.updated, incarnation, kind, digest)?;
         }
         super::policy::forget_stream(connection, &record.node, &record.stream)?;
     }
@@ -162,7 +163,11 @@ fn former(
 }
 
 /// Sees to it that the document is stored: the schema's triggers count who names it, and remove it with the last.
-fn keep(connection: &Connection, digest: Digest, offered: &[Document]) -> Result<(), Fault> {
+pub(super) fn keep(
+    connection: &Connection,
+    digest: Digest,
+    offered: &[Document],
+) -> Result<(), Fault> {
     let name = digest.to_string();
     let stored = connection
         .prepare_cached("SELECT 1 FROM documents WHERE digest = ?1")?
@@ -325,7 +330,8 @@ pub(super) fn prune(
                 ..record.clone()
             };
             let incarnation = record.incarnation.as_deref();
-            archive::put(connection, &at_end, incarnation, kind, digest)?;
+            let of = (&at_end.node, &at_end.stream);
+            archive::put(connection, of, at_end.updated, incarnation, kind, digest)?;
         }
         super::policy::forget_stream(connection, &record.node, &record.stream)?;
         connection.execute("DELETE FROM streams WHERE id = ?1", [id])?;

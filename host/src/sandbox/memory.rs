@@ -11,7 +11,7 @@ use crate::ledger::{
     OPEN_WRITES_MAX, PolicyStatus, PolicyWrite, ProbeRecord, StateScope, Summary, Swap, WriteId,
 };
 use crate::stream::{NodeId, StreamId};
-use crate::sync::machine::{Activity, Stream};
+use crate::sync::machine::{Activity, Document, Marker, Stream};
 use crate::sync::{Journal, JournalError, Memory, Story, record, restore};
 use crate::time::Timestamp;
 
@@ -122,6 +122,16 @@ async fn pause() {
 
 #[async_trait]
 impl Journal for SimulatedMemory {
+    async fn archive(
+        &self,
+        _: &StreamId,
+        _: Option<&Marker>,
+        _: &Document,
+        _: Timestamp,
+    ) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     async fn load(&self, stream: &StreamId) -> Result<Option<Stream>, JournalError> {
         Ok(self.stream(stream).map(|stream| Stream {
             activity: Activity::Resting,

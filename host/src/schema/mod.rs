@@ -9,6 +9,7 @@ mod merge;
 mod parse;
 #[cfg(test)]
 mod properties;
+mod retype;
 mod union;
 
 use std::fmt::{self, Write};
@@ -20,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use merge::shown;
 pub use merge::{Conflict, Stray};
 pub use parse::{MAX_DEPTH, MAX_FIELDS, SchemaError};
+pub use retype::RetypeError;
 
 /// An Arrow schema in canonical form, cheap to clone.
 ///

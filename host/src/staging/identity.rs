@@ -140,6 +140,23 @@ pub(super) fn identify(settings: &StagingSettings) -> Result<Identity, IdentityE
     }
 }
 
+/// The bucket that the node's own identity file names, where there is one: a hint for messages.
+pub fn bucket_name(settings: &StagingSettings) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        bucket_name: Option<String>,
+    }
+    settings.layout.mode()?;
+    let files = identity_files(&settings.dir).ok()?;
+    let [file] = files.as_slice() else {
+        return None;
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(settings.dir.join(file)).ok()?;
+    file.take(MAX_IDENTITY_FILE).read_to_end(&mut bytes).ok()?;
+    serde_json::from_slice::<Named>(&bytes).ok()?.bucket_name
+}
+
 /// The names `ingestor.<id>.json` in the directory, sorted.
 fn identity_files(dir: &Path) -> Result<Vec<String>, IdentityError> {
     let unreadable = |source| IdentityError::Unreadable {

@@ -21,7 +21,7 @@ pub use access::{
     Staged, StagedFile, Staging, StagingError, Stat,
 };
 pub use dir::StagingDir;
-pub use identity::{Identity, IdentityError};
+pub use identity::{Identity, IdentityError, bucket_name};
 pub use keys::{KeyError, KeyForm, KeyKind, MAX_KEY, StreamKeys};
 pub(crate) use layout::FileKind;
 pub use layout::Layout;

@@ -7,7 +7,7 @@ use super::core::Core;
 use super::gate::Writes;
 use super::journal::JournalError;
 use super::machine::{
-    Effect, Event, Level, Mode, Moment, Note, Rules, Sighting, Source, Stream, Unexpected,
+    Effect, Event, Level, Mode, Moment, Note, Resolved, Rules, Sighting, Source, Stream, Unexpected,
 };
 use super::plan::StreamPlan;
 use super::story::{self, Story, in_short};
@@ -31,6 +31,8 @@ pub enum Occasion {
     StagingGone,
     /// Its nodes are to be compared.
     CompareNodes,
+    /// An operator gave a field of its stored schema another type.
+    Resolved(Box<Resolved>),
 }
 
 /// What an attempt came to.
@@ -119,6 +121,7 @@ impl Core {
             Occasion::Looked(trigger, sighting) => (trigger, Event::Looked { trigger, sighting }),
             Occasion::StagingGone => (Trigger::Changed, Event::StagingGone),
             Occasion::CompareNodes => (Trigger::Verification, Event::CompareNodes),
+            Occasion::Resolved(resolved) => (Trigger::Requested, Event::Resolved(resolved)),
         };
         let now = self.clock.now();
         let story = Story::new(now, trigger, stream.phase);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::machine::{Document, Stream};
+use super::machine::{Document, Marker, Stream};
 use super::story::Story;
 use crate::contract::{Failure, LocalState};
 use crate::digest::Digest;
@@ -48,6 +48,15 @@ pub trait Journal: Debug + Send + Sync {
         id: &StreamId,
         stream: &Stream,
         story: Option<&Story>,
+        now: Timestamp,
+    ) -> Result<(), JournalError>;
+
+    /// Keeps content that an operator replaces, in the archive.
+    async fn archive(
+        &self,
+        id: &StreamId,
+        incarnation: Option<&Marker>,
+        replaced: &Document,
         now: Timestamp,
     ) -> Result<(), JournalError>;
 
@@ -125,6 +134,21 @@ impl Journal for LedgerJournal {
         Ok(self.ledger.save(save).await?)
     }
 
+    async fn archive(
+        &self,
+        id: &StreamId,
+        incarnation: Option<&Marker>,
+        replaced: &Document,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let incarnation = incarnation.map(|marker| marker.created_at.to_string());
+        let document = ledger::Document::new(replaced.bytes());
+        let archived = self
+            .ledger
+            .archive_replaced(&self.node, id, incarnation, document, now);
+        Ok(archived.await?)
+    }
+
     async fn load_state(
         &self,
         policy: &str,
@@ -194,6 +218,16 @@ impl Journal for Rehearsal {
         _: &StreamId,
         _: &Stream,
         _: Option<&Story>,
+        _: Timestamp,
+    ) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn archive(
+        &self,
+        _: &StreamId,
+        _: Option<&Marker>,
+        _: &Document,
         _: Timestamp,
     ) -> Result<(), JournalError> {
         Ok(())

@@ -9,6 +9,7 @@ mod facts;
 mod gate;
 mod health;
 mod journal;
+mod known;
 pub mod machine;
 mod marker;
 mod memory;
@@ -17,6 +18,7 @@ mod perform;
 mod plan;
 mod policy_writes;
 mod publishers;
+mod resolve;
 mod scheduler;
 mod story;
 mod tracker;
@@ -29,10 +31,12 @@ pub use gate::{Gate, Writes};
 pub use health::Health;
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub(crate) use journal::{record, restore};
+pub use known::{MAX_LOOKED_UP, describe_unknown, knows_none};
 pub use machine::{Level, Source};
 pub use memory::Memory;
 pub use plan::{Matcher, Plan, StreamPlan};
 pub use policy_writes::PolicyWrites;
+pub use resolve::{Resolution, ResolveError};
 pub use scheduler::{
     DEFAULT_ATTEMPTS_AT_ONCE, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
 };

@@ -2,6 +2,7 @@
 //! nor ledger, and works beside an agent; opening a `file://` store prepares its scratch directory.
 
 mod examine;
+mod known;
 mod online;
 mod report;
 
@@ -77,6 +78,13 @@ impl Check {
                     format!("{} (not asked; `--online` does)", store.id().as_str()),
                 ),
             }
+        }
+        if let (Some(store), Some(node), true) = (
+            &store,
+            &node,
+            self.online && report.code() == super::SETTLED,
+        ) {
+            known::ask(store, node, settings, report).await;
         }
         examine::ledger(source, settings, store.as_ref(), report);
         examine::policies(source, settings, report).await;

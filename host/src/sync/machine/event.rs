@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Choice, ObjectInfo, Presence, RetryDecision, StoreFailure, Trigger};
+use crate::contract::{
+    Choice, ObjectInfo, Presence, RetryDecision, StoreFailure, Trigger, Version,
+};
 use crate::schema::Schema;
 use crate::storage::Put;
 use crate::time::Timestamp;
 
-use super::stream::Source;
+use super::stream::{Document, Source};
 
 /// What happened to a stream.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub enum Event {
     StagingGone,
     /// The stream's nodes are to be compared now.
     CompareNodes,
+    /// An operator gave a field of the stored schema another type.
+    Resolved(Box<Resolved>),
     /// The staged file was read.
     Read(Staged),
     /// The existence policies answered; what they left open is filled with the host's default.
@@ -53,6 +57,7 @@ impl Event {
             Event::Looked { .. } => "looked",
             Event::StagingGone => "staging gone",
             Event::CompareNodes => "compare nodes",
+            Event::Resolved(_) => "resolved",
             Event::Read(_) => "read",
             Event::Judged(_) => "judged",
             Event::Marker(_) => "marker",
@@ -177,6 +182,17 @@ pub enum HeadSeen {
     Missing,
     /// An object.
     Found(ObjectInfo),
+}
+
+/// What an operator wants this node's stored schema to be, so that the stream's nodes agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The schema to write.
+    pub document: Document,
+    /// The same with what was captured and is not stored yet.
+    pub captured: Document,
+    /// The version of the object that it replaces.
+    pub version: Version,
 }
 
 /// What the stream's other nodes, and its base, publish.

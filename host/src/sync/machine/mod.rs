@@ -28,7 +28,8 @@ mod write;
 
 pub use effect::{Effect, Level, Note};
 pub use event::{
-    Event, HeadSeen, Marker, MarkerSeen, Peer, Peers, Proposal, RemoteSeen, Sighting, Staged,
+    Event, HeadSeen, Marker, MarkerSeen, Peer, Peers, Proposal, RemoteSeen, Resolved, Sighting,
+    Staged,
 };
 pub use peers::Comparison;
 pub use rules::{Repair, Rules};
@@ -99,6 +100,7 @@ impl Step<'_, '_> {
             Event::Looked { trigger, sighting } => self.looked(trigger, sighting),
             Event::StagingGone => self.staging_gone(),
             Event::CompareNodes => self.compare_requested(),
+            Event::Resolved(resolved) => self.resolved(*resolved),
             Event::Read(staged) => self.read(staged),
             Event::Judged(presence) => self.judged(presence),
             Event::Marker(marker) => self.marker(marker),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::stream::{Activity, Intent, Stream};
-use super::{Effect, Level, Peer, Peers, Step};
+use super::stream::{Activity, Intent, Mode, Source, Stream};
+use super::{Effect, Level, Peer, Peers, Resolved, Step};
 use crate::contract::{Failure, Phase, StoreFailure};
 use crate::planted::{self, Defect};
 use crate::schema::{Conflict, Schema};
@@ -67,6 +67,26 @@ impl Step<'_, '_> {
             }
             _ => self.rest(),
         }
+    }
+
+    /// An operator's way out of a conflict: the stored schema is replaced, and then compared with the peers.
+    pub(super) fn resolved(&mut self, resolved: Resolved) -> Option<()> {
+        self.must_rest()?;
+        if self.stream.phase == Phase::Gone || self.stream.intent.is_some() {
+            return None;
+        }
+        self.note(
+            Level::Info,
+            "an operator gave a field of the stored schema another type",
+        );
+        self.stream.captured = Some(resolved.captured);
+        self.stream.captured_modified = None;
+        self.stream.phase = Phase::Pending;
+        self.begin_write(Intent {
+            document: resolved.document,
+            mode: Mode::Update(resolved.version),
+            source: Source::Local,
+        })
     }
 
     /// Plans a comparison when the stored schema has a meaning that was never compared.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::fixtures::*;
 use super::stream::{Activity, Ended, Mode, Purpose, Source, Stream};
 use super::{
-    Event, HeadSeen, MarkerSeen, Moment, Proposal, RemoteSeen, Repair, Rules, Sighting, Staged,
+    Event, HeadSeen, MarkerSeen, Moment, Proposal, RemoteSeen, Repair, Resolved, Rules, Sighting,
+    Staged,
 };
 use crate::contract::{
     Choice, Failure, FailureKind, Phase, Presence, RetryDecision, StoreFailure, Trigger,
@@ -177,6 +178,14 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
                 Event::Marker(Ok(MarkerSeen::Gone)),
             )
         }
+        "an operator resolves a conflict" => (
+            stream(phase),
+            Event::Resolved(Box::new(Resolved {
+                document: document("a:Int64"),
+                captured: document("a:Int64"),
+                version: crate::contract::Version::new("v1"),
+            })),
+        ),
         "the nodes are to be compared" => (stream(phase), Event::CompareNodes),
         "the nodes disagree" | "the nodes agree" => {
             only(&[Phase::Synced, Phase::Conflicted, Phase::Gone])?;

@@ -195,6 +195,8 @@ impl Step<'_, '_> {
 
     /// The object is missing and the stream exists.
     pub(super) fn missing(&mut self) -> Option<()> {
+        // What is stored again later may meet other peers.
+        self.stream.peers.compared = 0;
         match self.stream.phase {
             Phase::Synced | Phase::Provisional => {
                 self.note(Level::Alert, "the stored object is missing");

@@ -275,6 +275,13 @@ impl<'p> History<'p> {
         creations.map(|act| act.at).next_back()
     }
 
+    /// Whether a file that was staged then is older than its stream, so that it is held back.
+    pub(super) fn is_left_over(&self, stream: &str, staged: Duration, index: Index) -> bool {
+        let created = self.created_before(stream, index).unwrap_or_default();
+        let tolerance = self.rules(stream).clock_tolerance;
+        self.places.have_markers() && staged.saturating_add(tolerance) < created
+    }
+
     /// When the node's agent started, crashed or was told to stop.
     pub(super) fn lives(&self, node: &str) -> Vec<(Index, Duration, bool)> {
         let mut up = false;

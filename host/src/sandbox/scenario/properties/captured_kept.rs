@@ -16,9 +16,8 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         let Some(staged) = history.staged_at(node, stream, last.index) else {
             continue;
         };
-        let created = history.created_before(stream, END).unwrap_or_default();
         // A file that is left from before the stream was created is held, not captured.
-        let held = history.places.have_markers() && staged.at < created;
+        let held = history.is_left_over(stream, staged.at, END);
         let was_there = !held && last.began.is_some_and(|began| staged.at < began);
         let replaced = history.stagings(node, stream).iter();
         let replaced = replaced

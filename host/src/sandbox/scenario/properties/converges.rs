@@ -54,8 +54,7 @@ struct Case<'h, 'p> {
 
 fn staged(history: &History<'_>, node: &str, stream: &str) -> Option<Schema> {
     let staged = history.staged_at(node, stream, END)?;
-    let created = history.created_before(stream, END).unwrap_or_default();
-    let is_left_over = history.places.have_markers() && staged.at < created;
+    let is_left_over = history.is_left_over(stream, staged.at, END);
     history.schema(staged.content.as_ref().filter(|_| !is_left_over)?)
 }
 

@@ -88,12 +88,9 @@ fn listing_succeeded(history: &History<'_>, write: &Write<'_>) -> bool {
 }
 
 fn own_schema_was_staged(history: &History<'_>, write: &Write<'_>) -> bool {
-    let created = history
-        .created_before(write.stream, write.index)
-        .unwrap_or_default();
     let staged = history.staged_at(write.node, write.stream, write.index);
     staged.is_some_and(|staged| {
-        let held = history.places.have_markers() && staged.at < created;
+        let held = history.is_left_over(write.stream, staged.at, write.index);
         let schema = staged
             .content
             .as_ref()

@@ -16,6 +16,7 @@ mod only_creates;
 mod provisional_gives_way;
 mod reads_back;
 mod refuses_blind_stores;
+mod reports_conflicts;
 mod restorable;
 mod spreads_retries;
 mod unsettled_ends;
@@ -79,6 +80,8 @@ pub enum Property {
     SpreadsRetries,
     /// Nothing is written to a store that ignores conditions, and no agent ends for another reason.
     RefusesBlindStores,
+    /// A conflict between nodes is reported within the bound, and for as long as it lasts.
+    ReportsConflicts,
     /// Every stream settles once nothing disturbs it.
     Converges,
     /// Nobody is asked about a stream again and again once nothing disturbs it.
@@ -89,7 +92,7 @@ pub enum Property {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::WellFormed,
         Self::OnlyCreates,
         Self::NothingDropped,
@@ -109,6 +112,7 @@ impl Property {
         Self::HealthIsTold,
         Self::SpreadsRetries,
         Self::RefusesBlindStores,
+        Self::ReportsConflicts,
         Self::Converges,
         Self::ComesToRest,
         Self::NoDefect,
@@ -136,6 +140,7 @@ impl Property {
             Self::HealthIsTold => "health-is-told",
             Self::SpreadsRetries => "spreads-retries",
             Self::RefusesBlindStores => "refuses-blind-stores",
+            Self::ReportsConflicts => "reports-conflicts",
             Self::Converges => "converges",
             Self::ComesToRest => "comes-to-rest",
             Self::NoDefect => "no-defect",
@@ -151,7 +156,10 @@ impl Property {
     pub fn needs_rest(self) -> bool {
         matches!(
             self,
-            Self::Converges | Self::ComesToRest | Self::ProvisionalGivesWay
+            Self::Converges
+                | Self::ComesToRest
+                | Self::ProvisionalGivesWay
+                | Self::ReportsConflicts
         )
     }
 
@@ -178,6 +186,9 @@ impl Property {
             Self::SpreadsRetries => "streams that fail together are not all tried again together",
             Self::RefusesBlindStores => {
                 "nothing is written to a store that ignores conditions, and no agent ends for another reason"
+            }
+            Self::ReportsConflicts => {
+                "a conflict between nodes is reported within the bound and for as long as it lasts"
             }
             Self::ComesToRest => "no stream is looked at all the time once nothing disturbs it",
             Self::Converges => "every stream settles once nothing disturbs it",
@@ -206,6 +217,7 @@ impl Property {
             Self::HealthIsTold => health_is_told::judge(found),
             Self::SpreadsRetries => spreads_retries::judge(found),
             Self::RefusesBlindStores => refuses_blind_stores::judge(found),
+            Self::ReportsConflicts => reports_conflicts::judge(found),
             Self::Converges => converges::judge(found),
             Self::ComesToRest => comes_to_rest::judge(found),
             Self::NoDefect => no_defect::judge(found),

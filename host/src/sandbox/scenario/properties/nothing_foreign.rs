@@ -30,8 +30,10 @@ fn known(history: &History<'_>, write: &Write<'_>) -> Vec<Schema> {
     let began = history.era_at(write.stream, seen);
     let mut known = stored_since(history, write, began);
     for staged in history.stagings(write.node, write.stream) {
-        // What was staged between a deletion and the next creation is held.
-        if staged.index < write.index && staged.index >= began {
+        // What was staged between a deletion and the next creation is held back, unless clocks may differ by as much.
+        let may_be_new =
+            staged.index >= began || !history.is_left_over(write.stream, staged.at, seen);
+        if staged.index < write.index && may_be_new {
             known.extend(
                 staged
                     .content

@@ -10,10 +10,9 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         let Some(end) = history.end_of(node, stream).filter(|_| up) else {
             continue;
         };
-        let created = history.created_before(stream, END).unwrap_or_default();
         let staged = history
             .staged_at(node, stream, END)
-            .filter(|staged| !history.places.have_markers() || staged.at >= created);
+            .filter(|staged| !history.is_left_over(stream, staged.at, END));
         let staged = staged.and_then(|staged| history.schema(staged.content.as_ref()?));
         let known = end.captured.is_some() || staged.is_some();
         if end.phase == Phase::Provisional && known {

@@ -1,7 +1,7 @@
 //! What a verification finds about this node's own objects, and what it costs.
 
 use super::*;
-use crate::sync::machine::{Confirmed, Document, Source};
+use crate::sync::machine::{Confirmed, Document, Marker, Source};
 
 #[tokio::test]
 async fn an_unchanged_stream_costs_one_head() {
@@ -387,6 +387,16 @@ struct Stale<'a>(std::sync::Mutex<Option<Stream>>, &'a Core);
 
 #[async_trait::async_trait]
 impl Journal for Stale<'_> {
+    async fn archive(
+        &self,
+        _: &StreamId,
+        _: Option<&Marker>,
+        _: &Document,
+        _: Timestamp,
+    ) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     async fn load(&self, stream: &StreamId) -> Result<Option<Stream>, JournalError> {
         let stale = self.0.lock().unwrap().take();
         match stale {

@@ -1,0 +1,193 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use arrow_schema::DataType;
+use clap::Args;
+
+use super::output::{Paint, Tone};
+use super::place::located;
+use super::{CommandError, Config, exit, log};
+use crate::agent::{Opening, open_parts};
+use crate::contract::Phase;
+use crate::stream::StreamId;
+use crate::sync::{Outcome, Resolution, Writes};
+
+/// Give a field another type, where nodes disagree about it.
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    /// The stream: its name, or tenant/name
+    #[arg(value_name = "STREAM")]
+    stream: String,
+    /// The field, as the conflict names it
+    #[arg(long, value_name = "NAME")]
+    field: String,
+    /// The Arrow type that the field gets: `Utf8`, `Float64`, or JSON as in the stored schema
+    #[arg(long = "type", value_name = "TYPE")]
+    data_type: String,
+    /// Write it; without this the command only says what it would do
+    #[arg(long)]
+    yes: bool,
+    /// Write it although other nodes still disagree afterwards
+    #[arg(long)]
+    partly: bool,
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Resolve {
+    pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        let data_type = parse_type(&self.data_type)?;
+        let (source, settings) = self.config.read()?;
+        log.start(Some(&settings.log), "error")?;
+        let opening = Opening {
+            rehearse: !self.yes,
+            ..Opening::default()
+        };
+        let agent = open_parts(&settings, opening)
+            .await
+            .map_err(|error| located(&source, &settings, error))?;
+        let core = agent.core();
+        let stream = parse_stream(&self.stream, settings.staging.tenants)?;
+        let resolution = core
+            .plan_resolution(&stream, &self.field, &data_type)
+            .await?;
+        let refused = !resolution.remaining.is_empty() && !self.partly;
+        let mut text = describe(&resolution, Paint::stdout());
+        let mut code = exit::SETTLED;
+        if resolution.before == resolution.after {
+            text.push_str("Nothing is to be done: the stored schema has this type.\n");
+        } else if refused {
+            text.push_str(
+                "Refused: the nodes would still disagree. Choose the type that the others have, resolve the conflict \
+                 on the nodes named above first, or add `--partly`.\n",
+            );
+            code = exit::UNSETTLED;
+        } else if !self.yes {
+            text.push_str("Nothing was written: `--yes` does it.\n");
+        } else if core.gate.get() == Writes::Unprobed {
+            text.push_str("Nothing was written: the store could not be probed.\n");
+            code = exit::STORE;
+        } else {
+            let outcome = core.resolve(&resolution).await?;
+            code = report(&resolution, &outcome, &mut text);
+        }
+        agent.close().await?;
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(code)
+    }
+}
+
+/// A type in Arrow's own words, or as the JSON of a schema has it.
+fn parse_type(text: &str) -> Result<DataType, CommandError> {
+    let text = text.trim();
+    text.parse()
+        .ok()
+        .or_else(|| serde_json::from_str(text).ok())
+        .or_else(|| serde_json::from_str(&format!("\"{text}\"")).ok())
+        .ok_or_else(|| {
+            CommandError::Usage(format!(
+                "`{}` is not an Arrow type: write `Utf8`, `Int64`, `Float64`, `Boolean`, or the type's JSON from a \
+                 stored schema, such as '{{\"Timestamp\":[\"Millisecond\",null]}}'",
+                text.escape_debug()
+            ))
+        })
+}
+
+fn parse_stream(text: &str, tenants: bool) -> Result<StreamId, CommandError> {
+    match (text.split_once('/'), tenants) {
+        (Some((tenant, name)), true) => Ok(StreamId::with_tenant(tenant, name)),
+        (None, false) => Ok(StreamId::new(text)),
+        (None, true) => Err(CommandError::Usage(format!(
+            "`{text}` has no tenant: write `TENANT/{text}`, since `staging.tenants` is true"
+        ))),
+        (Some(_), false) => Err(CommandError::Usage(format!(
+            "`{text}` has a tenant, and `staging.tenants` is false"
+        ))),
+    }
+}
+
+fn describe(resolution: &Resolution, paint: Paint) -> String {
+    let mut text = String::new();
+    // Writing into a String can't fail.
+    let _ = writeln!(
+        text,
+        "{}: the field `{}` in {}\n  from {}\n  to   {}\n",
+        resolution.stream,
+        resolution.field.escape_debug(),
+        resolution.key,
+        paint.paint(Tone::Bad, &resolution.before),
+        paint.paint(Tone::Good, &resolution.after),
+    );
+    if resolution.remaining.is_empty() {
+        let others = match resolution.peers {
+            0 => "No other node publishes a schema of the stream.".to_owned(),
+            1 => {
+                "The one other schema of the stream agrees with that; nothing is to be done there."
+                    .to_owned()
+            }
+            peers => format!(
+                "The {peers} other schemas of the stream agree with that; nothing is to be done there."
+            ),
+        };
+        let _ = writeln!(text, "{others}");
+        return text;
+    }
+    for (fields, nodes) in by_conflict(resolution) {
+        let _ = writeln!(text, "{fields}, on {nodes}.");
+    }
+    let _ = writeln!(
+        text,
+        "On such a node: `tidegate resolve {} --field {} --type {}`, with that node's configuration.",
+        quoted(&resolution.stream.to_string()),
+        quoted(&resolution.field),
+        quoted(&resolution.after),
+    );
+    text
+}
+
+/// What still conflicts, with the nodes that are alike in it.
+fn by_conflict(resolution: &Resolution) -> Vec<(String, String)> {
+    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (node, conflict) in &resolution.remaining {
+        let node = match node {
+            Some(node) => format!("node {node}"),
+            None => "the base schema, which no node's agent changes".to_owned(),
+        };
+        let text = format!("Still in conflict: {conflict}");
+        alike.entry(text).or_default().push(node);
+    }
+    let joined = |(text, nodes): (String, Vec<String>)| (text, nodes.join(", "));
+    alike.into_iter().map(joined).collect()
+}
+
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    match text.chars().all(plain) && !text.is_empty() {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+fn report(resolution: &Resolution, outcome: &Outcome, text: &mut String) -> u8 {
+    let failure = outcome.failure.as_ref();
+    match (outcome.phase, failure) {
+        (Phase::Synced, _) => {
+            let _ = writeln!(
+                text,
+                "Written. The former content is in the ledger's archive.\nRestart this node, so that it goes on with \
+                 {}: if it publishes {} again, that is a conflict again.",
+                resolution.after, resolution.before
+            );
+            exit::SETTLED
+        }
+        (phase, Some(failure)) => {
+            let _ = writeln!(text, "The stream is {phase}: {failure}");
+            exit::UNSETTLED
+        }
+        (phase, None) => {
+            let _ = writeln!(text, "The stream is {phase}.");
+            exit::UNSETTLED
+        }
+    }
+}
