@@ -67,9 +67,9 @@ impl Case {
 }
 
 #[tokio::test]
-async fn every_hour_the_agent_finds_what_the_store_lost_and_restores_nothing_unasked() -> Result<()>
-{
-    let mut case = Case::new("").await?;
+async fn every_hour_the_agent_finds_what_the_store_lost_and_with_repairs_off_restores_nothing()
+-> Result<()> {
+    let mut case = Case::new("[verify]\nrepair = \"off\"\n").await?;
     // The early look after the write comes first, and finds all well.
     case.run(HOUR / 6).await?;
     case.lose_the_object().await?;
@@ -80,8 +80,8 @@ async fn every_hour_the_agent_finds_what_the_store_lost_and_restores_nothing_una
 }
 
 #[tokio::test]
-async fn with_repair_the_agent_restores_what_the_store_lost() -> Result<()> {
-    let mut case = Case::new("[verify]\nrepair = \"all\"\n").await?;
+async fn the_agent_restores_what_the_store_lost() -> Result<()> {
+    let mut case = Case::new("").await?;
     case.run(HOUR / 6).await?;
     case.lose_the_object().await?;
     case.run(HOUR).await?;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use arrow_schema::DataType;
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use tidegate::contract::{Failure, Phase, Trigger};
 use tidegate::stream::{NodeId, StreamId};
+use tidegate::sync::machine::Repair;
 use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, asked, schema};
 use tidegate_tests::stores::{TestStore, honest_stores, memory, through};
@@ -241,9 +243,12 @@ async fn a_stream_without_a_marker_is_left_alone() -> Result<()> {
         node.stage_data(&bare)?;
         let mut agent = node.open().await?;
         let before = agent.requests().puts;
-        ensure!(agent.pass().await?.settled);
+        ensure!(
+            !agent.pass().await?.settled,
+            "a stream that the store does not know is not settled"
+        );
         let outcomes = agent.outcomes();
-        ensure!(outcomes.len() == 2 && outcomes.iter().all(|(_, it)| it.phase == Phase::Gone));
+        ensure!(outcomes.len() == 2 && outcomes.iter().all(|(_, it)| it.phase == Phase::Unknown));
         ensure!(agent.requests().puts == before);
         ensure!(node.stored(&app).await?.is_none() && node.stored(&bare).await?.is_none());
         Ok(())
@@ -676,9 +681,11 @@ async fn nothing_changed_costs_no_request_and_no_decision() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_object_that_went_missing_is_told_and_with_repair_restored() -> Result<()> {
+async fn an_object_that_went_missing_is_reported_and_restored_unless_repairs_are_off() -> Result<()>
+{
     over(async |store| {
         let (mut node, app) = (Node::new(store, Kind::Parseable)?, app());
+        node.settings.streams.rules.repair = Repair::Off;
         node.create(&app).await?;
         node.stage(&app, schema(&[("a", "Utf8")]))?;
         let key = node.keys(&app)?.schema;
@@ -694,10 +701,13 @@ async fn an_object_that_went_missing_is_told_and_with_repair_restored() -> Resul
         ensure!(outcome.phase != Phase::Synced, "{:#?}", outcome.story);
         let story = serde_json::to_string(&outcome.story)?;
         ensure!(story.contains("the stored object is missing"), "{story}");
-        ensure!(node.stored(&app).await?.is_none(), "repaired unasked");
+        ensure!(
+            node.stored(&app).await?.is_none(),
+            "restored with repairs off"
+        );
         agent.close().await?;
 
-        node.settings.streams.rules.repair = Repair::All;
+        node.settings.streams.rules.repair = Repair::Missing;
         let mut agent = node.open().await?;
         agent.look(Trigger::Verification).await;
         agent.expect(&app, Phase::Synced)?;
@@ -1028,4 +1038,59 @@ fn listing(
     }
     found.sort();
     Ok(found)
+}
+
+/// Two nodes that publish `mixed` with two types, and the agent of the first.
+async fn disagreeing(store: &TestStore) -> Result<(Node, StreamId)> {
+    let (node, app) = (Node::new(store, Kind::Parseable)?, app());
+    node.create(&app).await?;
+    node.store(&app, schema(&[("mixed", "Float64"), ("own", "Utf8")]))
+        .await?;
+    node.objects()
+        .put(
+            &node.peer_key("n2", &app)?,
+            schema(&[("mixed", "Utf8")]).into(),
+        )
+        .await?;
+    node.stage(&app, schema(&[("mixed", "Float64"), ("own", "Utf8")]))?;
+    Ok((node, app))
+}
+
+#[tokio::test]
+async fn nodes_that_disagree_are_reported_and_resolved() -> Result<()> {
+    over(async |store| {
+        let (mut node, app) = disagreeing(store).await?;
+        node.settings.streams.rules.check_peers_interval = std::time::Duration::from_millis(1);
+        let mut agent = node.open().await?;
+        agent.pass().await?;
+        // The stored object covers what is staged; the nodes are compared all the same.
+        agent.expect(&app, Phase::Synced)?;
+        agent.look(Trigger::Scheduled).await;
+        let outcome = agent.expect(&app, Phase::Conflicted)?;
+        let failure = outcome.failure.context("no failure")?.to_string();
+        ensure!(failure.contains("Utf8 on node n2"), "{failure}");
+
+        let core = agent.agent.core();
+        let other = core
+            .plan_resolution(&app, "mixed", &DataType::Int64)
+            .await?;
+        ensure!(other.remaining.len() == 1, "{other:?}");
+        let resolution = core.plan_resolution(&app, "mixed", &DataType::Utf8).await?;
+        ensure!(resolution.remaining.is_empty(), "{resolution:?}");
+        let before = node.stored(&app).await?;
+        let outcome = core.resolve(&resolution).await?;
+        ensure!(outcome.phase == Phase::Synced, "{:?}", outcome.failure);
+        let wanted = schema(&[("mixed", "Utf8"), ("own", "Utf8")]);
+        ensure!(node.stored(&app).await? == Some(serde_json::from_str(&wanted)?));
+        ensure!(before != node.stored(&app).await?);
+
+        // A second writer in between: nothing is overwritten.
+        node.store(&app, schema(&[("mixed", "Float64")])).await?;
+        let outcome = agent.agent.core().resolve(&resolution).await?;
+        ensure!(outcome.phase == Phase::Conflicted, "{}", outcome.phase);
+        let kept = schema(&[("mixed", "Float64")]);
+        ensure!(node.stored(&app).await? == Some(serde_json::from_str(&kept)?));
+        Ok(())
+    })
+    .await
 }

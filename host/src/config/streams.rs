@@ -47,9 +47,11 @@ pub(super) fn general(reader: &Reader<'_>, file: &File) -> Result<StreamSettings
         check_peers: sync
             .and_then(|sync| sync.check_peers)
             .unwrap_or(defaults.check_peers),
-        check_peers_interval: sync
-            .and_then(|sync| sync.check_peers_interval)
-            .map_or(defaults.check_peers_interval, |length| length.0),
+        check_peers_interval: reader.positive(
+            &["sync", "check_peers_interval"],
+            sync.and_then(|sync| sync.check_peers_interval),
+            defaults.check_peers_interval.as_secs(),
+        )?,
         allow_new_fields: sync
             .and_then(|sync| sync.allow_new_fields)
             .unwrap_or(defaults.allow_new_fields),

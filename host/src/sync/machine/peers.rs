@@ -127,6 +127,12 @@ impl Step<'_, '_> {
         Duration::from_millis(self.moment.entropy % half.saturating_add(1))
     }
 
+    /// How long the nodes are left alone after a comparison that has to be made again.
+    fn until_next_comparison(&self) -> Duration {
+        let rules = self.moment.rules;
+        (rules.check_peers_interval / 2 + self.jitter()).max(rules.min_delay)
+    }
+
     /// Takes in a comparison of `schema` with all peers, and returns whether this node is part of a conflict.
     pub(super) fn compared(&mut self, schema: &Schema, peers: &Peers) -> bool {
         self.warn_unreadable(peers);
@@ -196,7 +202,7 @@ impl Step<'_, '_> {
                     Level::Info,
                     format!("the peers could not be compared: {failure}"),
                 );
-                let wait = self.moment.rules.check_peers_interval / 2 + self.jitter();
+                let wait = self.until_next_comparison();
                 self.stream.peers.due = Some(self.now().plus(wait));
                 self.rest()
             }
@@ -228,7 +234,7 @@ impl Step<'_, '_> {
         let text = self.stream.peers.conflict.clone()?;
         self.stream.phase = Phase::Conflicted;
         self.stream.intent = None;
-        let wait = self.moment.rules.check_peers_interval / 2 + self.jitter();
+        let wait = self.until_next_comparison();
         self.stream.peers.due = Some(self.now().plus(wait));
         self.fail(Failure::SchemaConflict(text))
     }

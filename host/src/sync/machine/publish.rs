@@ -9,8 +9,8 @@ use crate::planted::{self, Defect};
 use crate::schema::Schema;
 
 /// What is wrong with a stream that the store never had.
-const UNKNOWN: &str = "the store does not know this stream: there is no marker of it under the configured bucket and prefix, and \
-                       nothing is published before there is one";
+const UNKNOWN: &str =
+    "the store does not know this stream: it has no marker of it, so nothing is published";
 
 impl Step<'_, '_> {
     /// Begins to publish the captured schema. Which incarnation of the stream this is must be known first.
