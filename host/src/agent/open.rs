@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies, runtime_settings};
-use super::probe::{check_store, verdict};
+use super::probe::{check_store, unprobed, verdict};
 use super::{Agent, AgentError};
 use crate::config::Settings;
 use crate::ledger::{Ledger, LedgerReader};
@@ -132,9 +132,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         match check_store(&store, &node, &*memory, &*clock, &*entropy).await? {
             Ok(found) => verdict(&store, found, settings.store.conditional_writes)?,
             Err(failure) => {
-                tracing::error!(
-                    "the store could not be probed, and nothing is written until it is: {failure}"
-                );
+                tracing::error!("{}", unprobed(&store, &failure));
                 Writes::Unprobed
             }
         }

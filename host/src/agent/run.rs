@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::peers::compare_all;
-use super::probe::{check_store, verdict};
+use super::probe::{check_store, unprobed, verdict};
 use super::{Agent, AgentError};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
@@ -235,7 +235,7 @@ impl Agent {
                 Ok(true)
             }
             Err(failure) => {
-                tracing::warn!("the store still can't be probed: {failure}");
+                tracing::warn!("{}", unprobed(&self.core.store, &failure));
                 Ok(false)
             }
         }
