@@ -13,7 +13,7 @@ use tidegate::storage::{
     StoreSettings, probe,
 };
 use tidegate::stream::NodeId;
-use tidegate::time::{SystemClock, SystemEntropy};
+use tidegate::time::{Entropy, SystemClock, SystemEntropy};
 use tidegate_tests::s3::{Conditions, ETags, Endpoint, Fault, Kind, Rejection, Rule, Seen};
 use tidegate_tests::stores::{TestStore, honest_stores, stores};
 
@@ -491,6 +491,27 @@ async fn etags_that_never_match_are_reported_as_such() -> Result<()> {
     done(store.update(&key, "2".into(), &version).await)?;
     ensure!(store.update(&key, "3".into(), &version).await == Put::Stale);
     Ok(())
+}
+
+#[tokio::test]
+async fn no_probe_creates_a_bucket() -> Result<()> {
+    over(stores().await?, async |TestStore { settings, .. }| {
+        let Some((scheme @ ("s3" | "az"), _)) = settings.url.split_once("://") else {
+            return Ok(());
+        };
+        let url = format!("{scheme}://tidegate-{:016x}", SystemEntropy.word());
+        let missing = open(&StoreSettings {
+            url,
+            ..settings.clone()
+        })?;
+        let failure = probed(&missing).await.err().context("it was probed")?;
+        ensure!(failure.kind == FailureKind::NotFound, "{failure}");
+        let failure = missing.list(&Key::ROOT, 1).await.err();
+        let failure = failure.context("the bucket exists")?;
+        ensure!(failure.kind == FailureKind::NotFound, "{failure}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -65,6 +65,10 @@ impl Agent {
         let mut stop = pin!(stop.fuse());
         let clock = Arc::clone(&self.core.clock);
         self.scheduler.spread(self.settings.start_jitter);
+        if std::mem::take(&mut self.adopted) {
+            let streams = self.scheduler.look_at_all(Trigger::Requested, |_, _| true);
+            tracing::info!(streams, "all streams are compared with the new store");
+        }
         let mut watcher = self.watch().await;
         let mut duties = self.first_duties();
         let mut scanned = false;
