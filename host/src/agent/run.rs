@@ -83,7 +83,7 @@ impl Agent {
             self.report_policies().await;
             if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
                 let tally = self.tally();
-                if tally.settled {
+                if tally.settled && self.core.gate.get() != Writes::Unprobed {
                     break;
                 }
             }
