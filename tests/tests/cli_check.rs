@@ -302,6 +302,11 @@ fn ledgers_that_can_not_be_used_are_told_apart() {
 #[test]
 fn a_ledger_of_another_store_is_refused() {
     let dir = node(FINE);
+    // A stream that the ledger has seen in its store.
+    let markers = dir.path().join("store/app/.stream");
+    fs::create_dir_all(&markers).unwrap();
+    let marker = "{\"created-at\": \"2026-01-01T00:00:00Z\"}";
+    fs::write(markers.join(".stream.json"), marker).unwrap();
     assert_eq!(ran(dir.path(), &["sync", "app"]).code, Some(0));
     assert_eq!(ran(dir.path(), &["check"]).code, Some(0));
     fs::create_dir(dir.path().join("other")).unwrap();
@@ -314,7 +319,7 @@ fn a_ledger_of_another_store_is_refused() {
     let run = ran(dir.path(), &["check"]);
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stdout.contains("belongs to the store"),
+        run.stdout.contains("is about the store") && run.stdout.contains("tidegate ledger adopt"),
         "{}",
         run.stdout
     );

@@ -182,7 +182,7 @@ async fn a_check_of_the_store_tells_one_that_ignores_conditions() -> Result<()> 
         ends(place, &["check"], SETTLED, &["all is well"])?;
         let said = [
             "FAIL  store writes",
-            "ignores the condition of create",
+            "ignores the condition of conditional writes",
             "best-effort",
         ];
         ends(place, &["check", "--online"], STORE, &said)

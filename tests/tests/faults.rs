@@ -15,7 +15,7 @@ use tidegate::time::Clock;
 use tidegate_tests::clock::StepClock;
 use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, Running, schema};
-use tidegate_tests::s3::{self, Conditions, Endpoint, Fault, Rule};
+use tidegate_tests::s3::{self, Conditions, ETags, Endpoint, Fault, Rejection, Rule};
 use tidegate_tests::stores::{memory, over};
 
 /// Long enough for any machine; only a test that hangs gets there.
@@ -373,8 +373,166 @@ async fn a_store_that_ignores_conditions_is_read_back_where_the_operator_accepts
     agent.expect(&app(), Phase::Synced)?;
     let after = case.endpoint.faults().requests();
     ensure!(after.puts - before.puts == 1);
-    // Once before the write and once after it.
-    ensure!(after.gets - before.gets == 2, "{after:?} after {before:?}");
+    // For the decision, for the condition, and to read back.
+    ensure!(after.gets - before.gets == 3, "{after:?} after {before:?}");
+    Ok(())
+}
+
+/// Every way in which a gateway rejects `If-None-Match` and `If-Match`, alone and together.
+fn rejections() -> Vec<Rejection> {
+    let all = Rejection::of_both(501, "NotImplemented");
+    vec![
+        all,
+        Rejection::of_both(405, "MethodNotAllowed"),
+        Rejection::of_both(400, "NotImplemented"),
+        Rejection {
+            creates: false,
+            ..all
+        },
+        Rejection {
+            updates: false,
+            ..all
+        },
+    ]
+}
+
+#[tokio::test]
+async fn a_store_that_rejects_conditions_is_refused_by_that_name() -> Result<()> {
+    for rejection in rejections() {
+        let case = Case::new().await?;
+        let conditions = Conditions::Reject(rejection);
+        case.endpoint.faults().set_conditions(conditions);
+        let opened = case.node.try_open(Opening::default()).await;
+        let error = opened.err().context("not refused")?;
+        ensure!(matches!(error, AgentError::Conditions { .. }), "{error}");
+        let text = error.to_string();
+        ensure!(text.contains("rejects conditional"), "{text}");
+        ensure!(text.contains("best-effort"), "{text}");
+        ensure!(case.node.stored(&app()).await?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn schemas_are_published_to_a_store_that_rejects_conditions_where_the_operator_accepts_it()
+-> Result<()> {
+    for rejection in rejections() {
+        let mut case = Case::new().await?;
+        let conditions = Conditions::Reject(rejection);
+        case.endpoint.faults().set_conditions(conditions);
+        case.node.settings.store.conditional_writes = ConditionalWrites::BestEffort;
+        let mut agent = case.open().await?;
+        ensure!(agent.agent.core().gate.get() == Writes::ReadBack);
+        agent.pass().await?;
+        agent.expect(&app(), Phase::Synced)?;
+        // Another writer's field is merged, not overwritten.
+        case.node
+            .store(&app(), schema(&[("a", "Utf8"), ("theirs", "Int64")]))
+            .await?;
+        case.node
+            .stage(&app(), schema(&[("a", "Utf8"), ("b", "Utf8")]))?;
+        agent.scan().await?;
+        agent.expect(&app(), Phase::Synced)?;
+        let expected = ["a", "b", "theirs"].map(str::to_owned).to_vec();
+        ensure!(
+            case.node.stored_fields(&app()).await? == Some(expected),
+            "{rejection:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_writer_between_the_check_and_the_write_is_merged_after_the_read_back() -> Result<()> {
+    let mut case = Case::new().await?;
+    let conditions = Conditions::Reject(Rejection::of_both(501, "NotImplemented"));
+    case.endpoint.faults().set_conditions(conditions);
+    case.node.settings.store.conditional_writes = ConditionalWrites::BestEffort;
+    let mut agent = case.open().await?;
+    // The answer to the write is lost, and another writer replaces what was written before it is read back.
+    let lost = Rule::next(1, Fault::HangAfter)
+        .on(s3::Kind::Put)
+        .keys("app/**")?;
+    case.endpoint.faults().add(lost);
+    let mut hangs = case.endpoint.faults().hangs();
+    let passing = async {
+        agent.pass().await?;
+        anyhow::Ok(())
+    };
+    let meddling = async {
+        hangs.wait_for(|hung| *hung == 1).await?;
+        let key = case.node.keys(&app())?.schema;
+        let theirs = schema(&[("theirs", "Int64")]);
+        case.endpoint
+            .meddle(key.as_ref(), Some(theirs.into()))
+            .await?;
+        case.endpoint.faults().release();
+        anyhow::Ok(())
+    };
+    tokio::try_join!(passing, meddling)?;
+    // What was published is lost for the moment, and the agent knows it: the write's outcome was unknown.
+    let outcome = agent.last(&app())?;
+    case.wait(&mut agent, outcome.wake).await?;
+    agent.expect(&app(), Phase::Synced)?;
+    let expected = ["a", "theirs"].map(str::to_owned).to_vec();
+    ensure!(case.node.stored_fields(&app()).await? == Some(expected));
+    Ok(())
+}
+
+#[tokio::test]
+async fn weak_etags_do_not_make_a_stream_lose_every_race() -> Result<()> {
+    for weak in [
+        vec![s3::Kind::Head],
+        vec![s3::Kind::Get],
+        vec![s3::Kind::Head, s3::Kind::Get],
+    ] {
+        let case = Case::new().await?;
+        for kind in &weak {
+            case.endpoint.faults().set_etags(*kind, ETags::Weak);
+        }
+        case.node
+            .store(&app(), schema(&[("theirs", "Int64")]))
+            .await?;
+        let mut agent = case.open().await?;
+        ensure!(
+            agent.agent.core().gate.get() == Writes::Conditional,
+            "{weak:?}"
+        );
+        agent.pass().await?;
+        agent.expect(&app(), Phase::Synced)?;
+        let expected = ["a", "theirs"].map(str::to_owned).to_vec();
+        ensure!(
+            case.node.stored_fields(&app()).await? == Some(expected),
+            "{weak:?}"
+        );
+        // A later look finds that nothing changed, without downloading the object.
+        let before = case.endpoint.faults().requests();
+        agent.look(Trigger::Verification).await;
+        agent.expect(&app(), Phase::Synced)?;
+        let after = case.endpoint.faults().requests();
+        ensure!(
+            after.gets == before.gets,
+            "{weak:?}: {after:?} after {before:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_bucket_that_does_not_exist() -> Result<()> {
+    let mut case = Case::new().await?;
+    case.node.settings.store = tidegate::storage::StoreSettings {
+        url: "s3://misspelt".to_owned(),
+        ..case.endpoint.settings()
+    };
+    let clock = Arc::clone(&case.clock) as _;
+    case.node.store = Some(Store::open(&case.node.settings.store, clock)?);
+    let mut agent = case.open().await?;
+    ensure!(agent.agent.core().gate.get() == Writes::Unprobed);
+    ensure!(!agent.pass().await?.settled);
+    let kind = store_failure(agent.last(&app())?.failure)?;
+    ensure!(kind == FailureKind::NotFound, "{kind}");
+    ensure!(case.endpoint.faults().requests().puts == 0);
     Ok(())
 }
 

@@ -13,8 +13,8 @@ use tidegate::storage::{
     StoreSettings, probe,
 };
 use tidegate::stream::NodeId;
-use tidegate::time::{SystemClock, SystemEntropy};
-use tidegate_tests::s3::{Conditions, Endpoint, Fault, Kind, Rule, Seen};
+use tidegate::time::{Entropy, SystemClock, SystemEntropy};
+use tidegate_tests::s3::{Conditions, ETags, Endpoint, Fault, Kind, Rejection, Rule, Seen};
 use tidegate_tests::stores::{TestStore, honest_stores, stores};
 
 /// More than any object here.
@@ -331,18 +331,201 @@ async fn the_probe_tells_honest_stores_from_others_and_leaves_nothing() -> Resul
 async fn the_probe_names_what_a_store_gets_wrong() -> Result<()> {
     let endpoint = Endpoint::start().await?;
     let store = open(&endpoint.settings())?;
+    let rejected = |status, code| Conditions::Reject(Rejection::of_both(status, code));
     for (conditions, expected) in [
         (Conditions::Ignore, Condition::Ignored),
         (Conditions::LoseRaces, Condition::LosesRaces),
+        (rejected(501, "NotImplemented"), Condition::Rejected),
+        (rejected(405, "MethodNotAllowed"), Condition::Rejected),
+        (rejected(400, "NotImplemented"), Condition::Rejected),
+        (rejected(400, "InvalidArgument"), Condition::Rejected),
+        // 412 for a key that does not exist, and for the version just read.
+        (rejected(412, "PreconditionFailed"), Condition::NeverHolds),
         (Conditions::Honour, Condition::Honoured),
     ] {
         endpoint.faults().set_conditions(conditions);
         let found = probed(&store).await?;
         ensure!(
             (found.create, found.update) == (expected, expected),
-            "{found}"
+            "{conditions:?}: {found}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_may_reject_conditional_creates_or_updates_alone() -> Result<()> {
+    use Condition::{Honoured, Rejected};
+    let endpoint = Endpoint::start().await?;
+    let store = open(&endpoint.settings())?;
+    for (creates, expected) in [(true, (Rejected, Honoured)), (false, (Honoured, Rejected))] {
+        endpoint
+            .faults()
+            .set_conditions(Conditions::Reject(Rejection {
+                creates,
+                updates: !creates,
+                ..Rejection::of_both(501, "NotImplemented")
+            }));
+        let found = probed(&store).await?;
+        ensure!((found.create, found.update) == expected, "{found}");
+        ensure!(!found.honoured());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_rejects_every_write_is_not_one_that_rejects_conditions() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let store = open(&endpoint.settings())?;
+    let fault = Fault::Answer(400, "InvalidRequest");
+    endpoint.faults().add(Rule::always(fault).on(Kind::Put));
+    let failure = probed(&store).await.err().context("expected a failure")?;
+    ensure!(failure.message.contains("InvalidRequest"), "{failure}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_was_told_not_to_send_conditions_is_found_out() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let settings = endpoint
+        .settings()
+        .with_option("conditional_put", "disabled");
+    let found = probed(&open(&settings)?).await?;
+    ensure!((found.create, found.update) == (Condition::Rejected, Condition::Rejected));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_rejects_or_ignores_conditions_has_them_checked_before_the_write() -> Result<()>
+{
+    let rejected = Conditions::Reject(Rejection::of_both(501, "NotImplemented"));
+    for conditions in [rejected, Conditions::Ignore] {
+        let endpoint = Endpoint::start().await?;
+        let store = open(&endpoint.settings())?;
+        endpoint.faults().set_conditions(conditions);
+        store.adapt(probed(&store).await?);
+        let key = key("k")?;
+        let Put::Done(written) = store.create(&key, "1".into()).await else {
+            bail!("not written");
+        };
+        ensure!(
+            written.version.is_none(),
+            "only reading back shows the version"
+        );
+        ensure!(store.create(&key, "other".into()).await == Put::Exists);
+        let (_, first) = read(&store, &key).await?;
+        done(store.update(&key, "2".into(), &first).await)?;
+        ensure!(store.update(&key, "stale".into(), &first).await == Put::Stale);
+        ensure!(store.update(&Key::parse("none")?, "x".into(), &first).await == Put::Stale);
+        ensure!(read(&store, &key).await?.0 == "2");
+        ensure!(store.head(&Key::parse("none")?).await?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn weak_etags_of_one_kind_of_answer_lose_no_update() -> Result<()> {
+    for weak in [
+        vec![Kind::Head],
+        vec![Kind::Get],
+        vec![Kind::Put],
+        vec![Kind::Head, Kind::Get],
+        vec![Kind::Head, Kind::Get, Kind::Put],
+    ] {
+        let endpoint = Endpoint::start().await?;
+        let store = open(&endpoint.settings())?;
+        for kind in &weak {
+            endpoint.faults().set_etags(*kind, ETags::Weak);
+        }
+        ensure!(
+            probed(&store).await? == ConditionalSupport::HONOURED,
+            "{weak:?}"
+        );
+        let key = key("k")?;
+        let Put::Done(created) = store.create(&key, "1".into()).await else {
+            bail!("not written");
+        };
+        let (_, got) = read(&store, &key).await?;
+        let described = store.head(&key).await?.context("missing")?.version;
+        ensure!(created.version.as_ref() == Some(&got), "{weak:?}");
+        ensure!(described.as_ref() == Some(&got), "{weak:?}");
+        ensure!(store.get_if_changed(&key, &got, MAX).await? == Refetched::Unchanged);
+        done(store.update(&key, "2".into(), &got).await)?;
+        ensure!(store.update(&key, "3".into(), &got).await == Put::Stale);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_head_gives_another_etag_than_get_objects_are_asked_for_by_get() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let store = open(&endpoint.settings())?;
+    endpoint.faults().set_etags(Kind::Head, ETags::Wrong);
+    let found = probed(&store).await?;
+    ensure!(found.honoured() && found.head_differs, "{found:?}");
+    store.adapt(found);
+    let key = key("k")?;
+    done(store.create(&key, "1".into()).await)?;
+    let described = store.head(&key).await?.context("missing")?;
+    ensure!(described.size == 1);
+    let version = described.version.context("no version")?;
+    done(store.update(&key, "2".into(), &version).await)?;
+    ensure!(store.head(&Key::parse("none")?).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn etags_that_never_match_are_reported_as_such() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let store = open(&endpoint.settings())?;
+    endpoint.faults().set_etags(Kind::Get, ETags::Wrong);
+    let found = probed(&store).await?;
+    ensure!(
+        (found.create, found.update) == (Condition::Honoured, Condition::NeverHolds),
+        "{found}"
+    );
+    store.adapt(found);
+    let key = key("k")?;
+    done(store.create(&key, "1".into()).await)?;
+    let (_, version) = read(&store, &key).await?;
+    done(store.update(&key, "2".into(), &version).await)?;
+    ensure!(store.update(&key, "3".into(), &version).await == Put::Stale);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_probe_creates_a_bucket() -> Result<()> {
+    over(stores().await?, async |TestStore { settings, .. }| {
+        let Some((scheme @ ("s3" | "az"), _)) = settings.url.split_once("://") else {
+            return Ok(());
+        };
+        let url = format!("{scheme}://tidegate-{:016x}", SystemEntropy.word());
+        let missing = open(&StoreSettings {
+            url,
+            ..settings.clone()
+        })?;
+        let failure = probed(&missing).await.err().context("it was probed")?;
+        ensure!(failure.kind == FailureKind::NotFound, "{failure}");
+        let failure = missing.list(&Key::ROOT, 1).await.err();
+        let failure = failure.context("the bucket exists")?;
+        ensure!(failure.kind == FailureKind::NotFound, "{failure}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_probe_of_a_bucket_that_does_not_exist_writes_nothing() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let store = open(&StoreSettings {
+        url: "s3://elsewhere/prefix".into(),
+        ..endpoint.settings()
+    })?;
+    let failure = probed(&store).await.err().context("expected a failure")?;
+    ensure!(failure.kind == FailureKind::NotFound, "{failure}");
+    ensure!(failure.message.contains("NoSuchBucket"), "{failure}");
+    let requests = endpoint.faults().requests();
+    ensure!(requests.puts == 0 && requests.total() > 0, "{requests:?}");
     Ok(())
 }
 
@@ -662,8 +845,13 @@ async fn a_directory_holds_objects_and_nothing_else() -> Result<()> {
     let root = directory.path().canonicalize()?.join("store");
     std::fs::create_dir(&root)?;
     let store = open(&StoreSettings::new(format!("file://{}", root.display())))?;
-    ensure!(probed(&store).await?.honoured());
-    ensure!(tree(&root)?.is_empty(), "the probe left something");
+    ensure!(probed(&store).await? == ConditionalSupport::HONOURED);
+    ensure!(tree(&root)?.is_empty(), "the probe wrote into the store");
+    let beside = tree(&root.with_file_name(".tidegate-store"))?;
+    ensure!(
+        beside.iter().all(|name| name.ends_with(".lock")),
+        "{beside:?}"
+    );
     let key = key("app/.stream/.schema")?;
     done(store.create(&key, "1".into()).await)?;
     let (_, version) = read(&store, &key).await?;

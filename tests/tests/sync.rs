@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use arrow_schema::DataType;
+use bytes::Bytes;
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use tidegate::contract::{Failure, Phase, Trigger};
 use tidegate::stream::{NodeId, StreamId};
 use tidegate::sync::machine::Repair;
@@ -229,6 +231,48 @@ async fn a_fallback_never_replaces_an_object() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_marker_is_looked_up_by_its_key_before_anything_is_listed() -> Result<()> {
+    let node = Node::new(&memory(), Kind::Parseable)?;
+    let (own, streams, peers) = (
+        StreamId::new("own"),
+        StreamId::new("streams"),
+        StreamId::new("peers"),
+    );
+    let marker = || Bytes::from("{\"created-at\": \"2026-01-01T00:00:00Z\"}");
+    for (stream, name) in [
+        (&own, ".ingestor.n1.stream.json"),
+        (&streams, ".stream.json"),
+        (&peers, ".ingestor.n2.stream.json"),
+    ] {
+        let key = Path::from(format!("{}/.stream/{name}", stream.name));
+        node.objects().put(&key, marker().into()).await?;
+    }
+    for (stream, listings) in [(&own, 0), (&streams, 0), (&peers, 1)] {
+        node.stage(stream, schema(&[("a", "Utf8")]))?;
+        let mut agent = node.open().await?;
+        let before = agent.requests().lists;
+        agent.scan().await?;
+        agent.expect(stream, Phase::Synced)?;
+        // The probe is remembered, and the peers of a new schema are compared once.
+        let listed = agent.requests().lists - before;
+        ensure!(listed <= listings + 1, "{stream}: {listed} listings");
+        agent.close().await?;
+    }
+    // Once it was found by a listing, its key is known.
+    let mut agent = node.open().await?;
+    let before = agent.requests();
+    node.objects().delete(&node.keys(&peers)?.schema).await?;
+    agent.look(Trigger::Verification).await;
+    ensure!(
+        agent.requests().lists == before.lists,
+        "{:?}",
+        agent.requests()
+    );
+    ensure!(agent.requests().gets > before.gets);
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use crate::contract::StoreFailure;
 use crate::ledger::LedgerError;
 use crate::policy::{LoadError, RuntimeError, WrongRole};
 use crate::staging::{IdentityError, StagingError};
@@ -38,6 +39,37 @@ pub enum AgentError {
         what: &'static str,
         /// The directory.
         dir: String,
+    },
+    /// The ledger is about another store.
+    #[error(
+        "the ledger {ledger} is about the store {recorded}, not about {configured}: {why}; correct the store in the \
+         configuration, give this store a `ledger.path` of its own, or, if the objects were moved there, run \
+         `tidegate ledger adopt`"
+    )]
+    OtherStore {
+        /// The ledger.
+        ledger: String,
+        /// The store that it is about.
+        recorded: String,
+        /// The store in the configuration.
+        configured: String,
+        /// What shows it.
+        why: String,
+    },
+    /// The ledger is about a store at another address, and the one at the new address did not answer.
+    #[error(
+        "the ledger {ledger} is about the store {recorded}; whether {configured} is the same can't be found out while \
+         it does not answer: {failure}"
+    )]
+    StoreNotCompared {
+        /// The ledger.
+        ledger: String,
+        /// The store that it is about.
+        recorded: String,
+        /// The store in the configuration.
+        configured: String,
+        /// Why it did not answer.
+        failure: StoreFailure,
     },
     /// The store's settings can't work.
     #[error(transparent)]

@@ -19,6 +19,7 @@ mod peers;
 mod place;
 mod policies;
 mod probe;
+mod recognize;
 mod run;
 
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};
 pub use probe::{check_store, verdict};
+pub use recognize::{
+    Compared, Finding, Recognition, STREAMS_COMPARED, Verdict, recognize, recognize_offline,
+};
 pub use run::Until;
 
 use crate::config::Settings;
@@ -48,6 +52,8 @@ pub struct Agent {
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
     comparing: Option<Task<Vec<StreamId>>>,
     settings: Settings,
+    /// Whether the ledger was given to this store, so that all streams are to be looked at.
+    adopted: bool,
     /// Keeps the epoch thread and the pools alive.
     _runtime: Runtime,
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies, runtime_settings};
-use super::probe::{check_store, verdict};
+use super::probe::{check_store, unprobed, verdict};
+use super::recognize::{Finding, Recognition, recognize};
 use super::{Agent, AgentError};
 use crate::config::Settings;
-use crate::ledger::{Ledger, LedgerReader};
+use crate::ledger::{Ledger, LedgerReader, adopt};
 use crate::policy::{Recorder, Runtime};
 use crate::staging::{Identity, Staging, StagingDir, StagingError};
 use crate::storage::Store;
@@ -121,9 +122,9 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
             load_policies(runtime, settings).await?
         }
     };
-    let memory = match memory {
-        Some(memory) => memory,
-        None => open_memory(settings, rehearse, &node, &store, &*clock)?,
+    let (memory, adopted) = match memory {
+        Some(memory) => (memory, false),
+        None => open_memory(settings, rehearse, &node, &store, &*clock).await?,
     };
     let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
     let writes = if rehearse || !settings.write {
@@ -132,9 +133,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         match check_store(&store, &node, &*memory, &*clock, &*entropy).await? {
             Ok(found) => verdict(&store, found, settings.store.conditional_writes)?,
             Err(failure) => {
-                tracing::error!(
-                    "the store could not be probed, and nothing is written until it is: {failure}"
-                );
+                tracing::error!("{}", unprobed(&store, &failure));
                 Writes::Unprobed
             }
         }
@@ -166,32 +165,54 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         reported: Vec::new(),
         comparing: None,
         settings: settings.clone(),
+        adopted,
         _runtime: loaded.runtime,
     })
 }
 
-/// The node's ledger, or a look at it.
-fn open_memory(
+/// The node's ledger, or a look at it; and whether it was given to this store since the last start.
+async fn open_memory(
     settings: &Settings,
     rehearse: bool,
     node: &NodeId,
     store: &Store,
     clock: &dyn Clock,
-) -> Result<Arc<dyn Memory>, AgentError> {
+) -> Result<(Arc<dyn Memory>, bool), AgentError> {
     let path = &settings.ledger.path;
+    if let Some(recognition) = recognize(settings, store, false).await? {
+        if let Some(refusal) = recognition.refusal(settings) {
+            return Err(refusal);
+        }
+        if !rehearse {
+            adopt(path, &recognition.recorded, &recognition.configured)?;
+            let Recognition {
+                recorded,
+                configured,
+                compared,
+                ..
+            } = &recognition;
+            let known = recognition.count(Finding::is_proof);
+            tracing::info!(
+                "the ledger was about the store {recorded} and is now about {configured}; compared streams that are \
+                 the same there: {known} of {}",
+                compared.len()
+            );
+        }
+    }
     if rehearse {
         let reader = path
             .exists()
             .then(|| LedgerReader::open(path))
             .transpose()?;
-        return Ok(Arc::new(Rehearsal::new(reader, node.clone())));
+        return Ok((Arc::new(Rehearsal::new(reader, node.clone())), false));
     }
     let options = settings.ledger.options(store.id().as_str());
     let ledger = Ledger::open(path, options, clock.now())?;
     for warning in ledger.warnings() {
         tracing::warn!("{warning}");
     }
-    Ok(Arc::new(LedgerJournal::new(ledger, node.clone())))
+    let adopted = ledger.was_adopted();
+    Ok((Arc::new(LedgerJournal::new(ledger, node.clone())), adopted))
 }
 
 async fn open_staging(

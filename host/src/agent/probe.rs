@@ -1,7 +1,7 @@
 //! Whether the store can be written to safely: asked once, and remembered.
 
 use super::AgentError;
-use crate::contract::StoreFailure;
+use crate::contract::{FailureKind, StoreFailure};
 use crate::ledger::ProbeRecord;
 use crate::planted::{self, Defect};
 use crate::storage::{ConditionalSupport, ConditionalWrites, Store, probe};
@@ -12,16 +12,24 @@ use crate::time::{Clock, Entropy};
 /// How long a probe's good news holds, in milliseconds: a day.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1_000;
 
-/// What the operator's settings make of what a probe found.
+/// Decides by the operator's settings what a probe's findings mean, and lets the store work around them.
 ///
 /// # Errors
 ///
-/// The store ignores conditions, and the operator requires them.
+/// The store does not honour conditions, and the operator requires that.
 pub fn verdict(
     store: &Store,
     found: ConditionalSupport,
     wanted: ConditionalWrites,
 ) -> Result<Writes, AgentError> {
+    store.adapt(found);
+    if found.head_differs {
+        tracing::warn!(
+            store = store.id().as_str(),
+            "the store's answers to HEAD and GET carry different ETags: objects are asked for by GET, which costs more \
+             traffic"
+        );
+    }
     let honoured = found.honoured() || planted::is(Defect::AcceptsIgnoredConditions);
     match (honoured, wanted) {
         (true, _) => Ok(Writes::Conditional),
@@ -36,6 +44,20 @@ pub fn verdict(
             store: store.id().as_str().to_owned(),
             found,
         }),
+    }
+}
+
+/// Describes a failed probe for the log.
+pub(super) fn unprobed(store: &Store, failure: &StoreFailure) -> String {
+    let id = store.id();
+    match failure.kind {
+        FailureKind::NotFound => format!(
+            "the store {id} does not exist: create its bucket, or correct the configuration; nothing is written until \
+             it exists: {failure}"
+        ),
+        _ => format!(
+            "the store {id} could not be probed, and nothing is written until it is: {failure}"
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::peers::compare_all;
-use super::probe::{check_store, verdict};
+use super::probe::{check_store, unprobed, verdict};
 use super::{Agent, AgentError};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
@@ -65,6 +65,10 @@ impl Agent {
         let mut stop = pin!(stop.fuse());
         let clock = Arc::clone(&self.core.clock);
         self.scheduler.spread(self.settings.start_jitter);
+        if std::mem::take(&mut self.adopted) {
+            let streams = self.scheduler.look_at_all(Trigger::Requested, |_, _| true);
+            tracing::info!(streams, "all streams are compared with the new store");
+        }
         let mut watcher = self.watch().await;
         let mut duties = self.first_duties();
         let mut scanned = false;
@@ -79,7 +83,7 @@ impl Agent {
             self.report_policies().await;
             if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
                 let tally = self.tally();
-                if tally.settled {
+                if tally.settled && self.core.gate.get() != Writes::Unprobed {
                     break;
                 }
             }
@@ -235,7 +239,7 @@ impl Agent {
                 Ok(true)
             }
             Err(failure) => {
-                tracing::warn!("the store still can't be probed: {failure}");
+                tracing::warn!("{}", unprobed(&self.core.store, &failure));
                 Ok(false)
             }
         }

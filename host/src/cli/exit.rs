@@ -189,9 +189,10 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         | AgentError::Identity(_)
         | AgentError::NoIdentity { .. }
         | AgentError::LedgerInside { .. }
+        | AgentError::OtherStore { .. }
         | AgentError::Store(_) => USAGE,
         AgentError::Ledger(error) => of_ledger(error),
-        AgentError::Conditions { .. } => STORE,
+        AgentError::Conditions { .. } | AgentError::StoreNotCompared { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
         AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
     }

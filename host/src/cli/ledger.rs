@@ -1,12 +1,16 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use super::output::{Paint, Table, Tone};
-use super::{CommandError, Config, SETTLED};
-use crate::ledger::{RecoverReport, recover};
+use super::place::located;
+use super::{CommandError, Config, SETTLED, STORE};
+use crate::agent::{Finding, Recognition, recognize};
+use crate::ledger::{LedgerReader, RecoverReport, adopt, recover};
+use crate::storage::Store;
 use crate::time::{Clock, SystemClock};
 
 /// Look after the ledger.
@@ -26,6 +30,26 @@ enum Command {
         after_help = "Exit codes: 0 a new ledger was made, 2 configuration, or there is nothing to save."
     )]
     Recover(Recover),
+    /// Use the ledger for the configured store, though it was made for another one
+    ///
+    /// For a store whose bucket, prefix or server has another name than before and holds the same objects. A new address
+    /// of the same store needs no adoption: the agent recognizes it by what the store holds. Shows both stores and what
+    /// the configured one holds of the streams that the ledger knows. Changes nothing without `--yes`; afterwards the
+    /// agent compares every stream with the store.
+    #[command(
+        after_help = "Exit codes: 0 shown or adopted, 1 internal, 2 configuration or no ledger, 4 the store does not answer."
+    )]
+    Adopt(Adopt),
+}
+
+/// Use the ledger for another store.
+#[derive(Debug, Args)]
+struct Adopt {
+    #[command(flatten)]
+    config: Config,
+    /// Write it into the ledger
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Save what can be read.
@@ -39,10 +63,108 @@ struct Recover {
 }
 
 impl Ledger {
-    pub(super) fn run(self) -> Result<u8, CommandError> {
-        let Command::Recover(recover) = self.command;
-        recover.run()
+    pub(super) async fn run(self) -> Result<u8, CommandError> {
+        match self.command {
+            Command::Recover(recover) => recover.run(),
+            Command::Adopt(adopt) => adopt.run().await,
+        }
     }
+}
+
+impl Adopt {
+    async fn run(self) -> Result<u8, CommandError> {
+        let (source, settings) = self.config.read()?;
+        let path = &settings.ledger.path;
+        // Reports what is wrong with the ledger, if anything is.
+        drop(LedgerReader::open(path)?);
+        let store = Store::open(&settings.store, Arc::new(SystemClock::new()))
+            .map_err(|error| located(&source, &settings, error.into()))?;
+        let Some(found) = recognize(&settings, &store, true).await? else {
+            let text = format!(
+                "the ledger {} is about the store {} already: there is nothing to adopt\n",
+                path.display(),
+                store.id()
+            );
+            std::io::stdout().write_all(text.as_bytes())?;
+            return Ok(SETTLED);
+        };
+        let mut text = compared(&found, Paint::stdout());
+        let failed = found.count(|finding| matches!(finding, Finding::Failed(_)));
+        let code = if failed > 0 {
+            text.push_str("\nnothing was changed, since the store did not answer: see above\n");
+            STORE
+        } else if self.yes {
+            adopt(path, &found.recorded, &found.configured)?;
+            text.push_str(
+                "\nadopted: the ledger is about the configured store now; start the agent, which compares every stream \
+                 with it\n",
+            );
+            SETTLED
+        } else {
+            text.push_str(
+                "\nnothing was changed: to use the ledger for the configured store, stop the agent and run this with \
+                 `--yes`\n",
+            );
+            SETTLED
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(code)
+    }
+}
+
+/// Both stores, what was compared, and what that means.
+fn compared(found: &Recognition, paint: Paint) -> String {
+    let mut text = format!(
+        "the ledger's store   {}\nthe configured one   {}\n\n",
+        found.recorded, found.configured
+    );
+    if !found.compared.is_empty() {
+        let mut table = Table::new(&["STREAM", "OBJECT", "IN THE CONFIGURED STORE"]);
+        for compared in &found.compared {
+            let finding = &compared.finding;
+            let tone = match (finding.is_proof(), finding.is_contradiction()) {
+                (true, _) => Tone::Good,
+                (_, true) => Tone::Bad,
+                _ => Tone::Doubtful,
+            };
+            table.row(vec![
+                (Tone::Plain, compared.stream.to_string()),
+                (Tone::Plain, compared.key.clone()),
+                (tone, finding.to_string()),
+            ]);
+        }
+        text.push_str(&table.render(paint));
+        text.push('\n');
+    }
+    let (proofs, contradictions) = (
+        found.count(Finding::is_proof),
+        found.count(Finding::is_contradiction),
+    );
+    let (tone, verdict) = match (found.claims, proofs, contradictions) {
+        (0, _, _) => (
+            Tone::Good,
+            "the ledger knows nothing of its store: nothing can be mistaken".to_owned(),
+        ),
+        (_, 0, 0) => (
+            Tone::Doubtful,
+            "nothing shows that the stores hold the same objects".to_owned(),
+        ),
+        (_, _, 0) => (
+            Tone::Good,
+            "the configured store holds what the ledger knows".to_owned(),
+        ),
+        (_, _, contradictions) => (
+            Tone::Bad,
+            format!(
+                "compared streams that are missing or differ: {contradictions} of {}; after an adoption the agent takes \
+                 a stream without its marker for a deleted one, and a missing schema for a lost one",
+                found.compared.len()
+            ),
+        ),
+    };
+    text.push_str(&paint.paint(tone, &verdict));
+    text.push('\n');
+    text
 }
 
 impl Recover {

@@ -216,7 +216,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Check(command) => command.run(&log).await,
         Command::Policy(command) => command.run(&log).await,
         Command::Simulate(command) => command.run(&log).await,
-        Command::Ledger(command) => command.run(),
+        Command::Ledger(command) => command.run().await,
         Command::Version(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),

@@ -83,8 +83,10 @@ impl Sync {
         });
         Ok(match () {
             () if errors > 0 => exit::INTERNAL,
+            // Without a store, nothing is known to be settled, not even that there is nothing to do.
+            () if unprobed => exit::STORE,
             () if tally.settled => exit::SETTLED,
-            () if unprobed || store_down => exit::STORE,
+            () if store_down => exit::STORE,
             () => exit::UNSETTLED,
         })
     }

@@ -77,8 +77,8 @@ pub enum LedgerError {
     /// A database of some other program.
     #[error("{} is an SQLite database but no ledger: change `ledger.path`, or try `tidegate ledger recover` if it once was one", .0.display())]
     NotALedger(PathBuf),
-    /// It tells about another store's objects.
-    #[error("the ledger {} belongs to the store {recorded}, not to {configured}: give each store a `ledger.path` of its own", .path.display())]
+    /// It is about another store's objects.
+    #[error("the ledger {} is about the store {recorded}, not about {configured}: correct the store in the configuration, give this store a `ledger.path` of its own, or see `tidegate ledger adopt`", .path.display())]
     OtherStore {
         /// The ledger.
         path: PathBuf,

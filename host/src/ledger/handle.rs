@@ -12,7 +12,7 @@ use super::record::{
 };
 use super::writer::{Work, Writer};
 use super::writes::{PolicyWrite, WriteId};
-use super::{LedgerOptions, archive, open, policy, sql, streams, volume, writes};
+use super::{LedgerOptions, archive, belongs, open, policy, sql, streams, volume, writes};
 use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
@@ -63,6 +63,7 @@ struct Shared {
     path: PathBuf,
     options: LedgerOptions,
     warnings: Vec<String>,
+    adopted: bool,
     // Before the writer, so that it is dropped before: the last connection folds the `-wal` file in.
     lookups: Lookups,
     writer: Writer,
@@ -79,6 +80,8 @@ impl Ledger {
     pub fn open(path: &Path, options: LedgerOptions, now: Timestamp) -> Result<Self, LedgerError> {
         let (path, lock, connection) = open::open_writer(path, &options, now)?;
         let warnings = volume::warning(open::parent(&path)).into_iter().collect();
+        let adopted = belongs::take_adopted(&connection)
+            .map_err(|source| LedgerError::sqlite(&path, source))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 lookups: Lookups::start(&path, open::open_reader(&path)?.1)?,
@@ -86,6 +89,7 @@ impl Ledger {
                 path,
                 options,
                 warnings,
+                adopted,
             }),
         })
     }
@@ -98,6 +102,12 @@ impl Ledger {
     /// What an operator should know about where the ledger lies.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
+    }
+
+    /// Whether the ledger was given to another store since it was last opened, so that all it knows of its streams is to
+    /// be compared with that store.
+    pub fn was_adopted(&self) -> bool {
+        self.shared.adopted
     }
 
     /// Finishes what was asked before and lets go of the file. Later requests fail with [`LedgerError::Closed`].

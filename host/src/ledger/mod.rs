@@ -41,6 +41,7 @@
 //! ```
 
 mod archive;
+mod belongs;
 mod error;
 mod handle;
 mod history;
@@ -62,6 +63,7 @@ mod writes;
 mod tests;
 
 pub use archive::ARCHIVED_KEPT;
+pub use belongs::adopt;
 pub use error::LedgerError;
 pub use handle::{Ledger, Save};
 pub use open::examine;
@@ -87,7 +89,7 @@ pub enum Durability {
 /// How a ledger is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerOptions {
-    /// Whose objects it is about: the store's URL, without credentials. A ledger of another store is refused.
+    /// Which store it is about: the store's identity, without credentials. A ledger of another store is refused.
     pub store: String,
     /// How many attempts of each stream stay in the history.
     pub attempts_kept: u32,

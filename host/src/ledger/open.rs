@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use url::Url;
 
-use super::error::{Fault, LedgerError};
+use super::belongs;
+use super::error::LedgerError;
 use super::lock::{WriterLock, beside};
 use super::migrate::{self, APPLICATION_ID, STEPS, VERSION};
 use super::{Durability, LedgerOptions};
@@ -51,7 +52,22 @@ pub(super) fn open_writer(
     configure(&connection, options.durability).map_err(sqlite)?;
     let found = version(&connection, &path)?;
     migrate::migrate(&mut connection, &path, STEPS, found)?;
-    claim(&connection, &path, &options.store).map_err(|fault| fault.at(&path))?;
+    belongs::claim(&connection, &path, &options.store).map_err(|fault| fault.at(&path))?;
+    Ok((path, lock, connection))
+}
+
+/// Opens an existing ledger of this version for one change, without an agent beside.
+pub(super) fn open_exclusively(
+    path: &Path,
+) -> Result<(PathBuf, WriterLock, Connection), LedgerError> {
+    // A reader refuses what is no ledger, or not of this version.
+    let (path, _) = open_reader(path)?;
+    refuse_read_only(&path)?;
+    let lock = WriterLock::take(&path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = |source| LedgerError::sqlite(&path, source);
+    let connection = Connection::open_with_flags(&path, flags).map_err(sqlite)?;
+    configure(&connection, Durability::PowerLoss).map_err(sqlite)?;
     Ok((path, lock, connection))
 }
 
@@ -94,7 +110,7 @@ pub fn examine(path: &Path, store: &str) -> Result<bool, LedgerError> {
     refuse_newer(&path, version(&connection, &path)?)?;
     check_content(&connection, &path)?;
     let recorded =
-        recorded_store(&connection).map_err(|source| LedgerError::sqlite(&path, source))?;
+        belongs::recorded(&connection).map_err(|source| LedgerError::sqlite(&path, source))?;
     match recorded {
         Some(recorded) if recorded != store => Err(LedgerError::OtherStore {
             path,
@@ -257,29 +273,4 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
             Durability::Kill => "normal",
         },
     )
-}
-
-/// Notes whose objects a new ledger is about, and refuses one that is about another store's.
-fn claim(connection: &Connection, path: &Path, store: &str) -> Result<(), Fault> {
-    match recorded_store(connection)? {
-        None => {
-            connection.execute("INSERT INTO meta VALUES ('store', ?1)", [store])?;
-            Ok(())
-        }
-        Some(recorded) if recorded == store => Ok(()),
-        Some(recorded) => Err(LedgerError::OtherStore {
-            path: path.to_owned(),
-            recorded,
-            configured: store.to_owned(),
-        }
-        .into()),
-    }
-}
-
-fn recorded_store(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    connection
-        .query_row("SELECT value FROM meta WHERE key = 'store'", [], |row| {
-            row.get(0)
-        })
-        .optional()
 }

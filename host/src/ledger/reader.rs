@@ -168,7 +168,7 @@ impl LedgerReader {
         self.ask(|connection| load_probe(connection, store))
     }
 
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {

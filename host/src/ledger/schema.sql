@@ -3,8 +3,9 @@
 -- for streams without one. Only the agent writes here; reading beside it is safe.
 
 CREATE TABLE meta (
-    key   TEXT PRIMARY KEY NOT NULL, -- store: whose objects this is about; node: the identity last used;
-                                     -- created-at; created-by: the program's version
+    key   TEXT PRIMARY KEY NOT NULL, -- store: which store this is about; node: the identity last used; created-at;
+                                     -- created-by: the program's version; adopted: the store before an adoption,
+                                     -- until the next agent starts
     value TEXT NOT NULL
 ) STRICT;
 

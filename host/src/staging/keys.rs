@@ -78,6 +78,8 @@ pub struct StreamKeys {
     pub base: Option<Path>,
     /// This node's marker; `None` in layouts without markers.
     pub marker: Option<Path>,
+    /// The stream's own marker, which belongs to no node; `None` if it is this node's, or there are no markers.
+    pub stream_marker: Option<Path>,
     /// How schemas of other nodes are named.
     peers: FileName,
     has_markers: bool,
@@ -106,12 +108,20 @@ impl StreamKeys {
                 false => joined(template.folders_of(stream).chain([file.as_str()]), form),
             })
         };
+        let schema = key(stored)?;
+        let marker = layout.marker().map(key).transpose()?;
+        // A key that no store takes is nobody's marker.
+        let stream_marker = match layout.has_markers() {
+            true => bounded(folder.clone().join(parseable::MARKER)).ok(),
+            false => None,
+        };
         Ok(Self {
             root: format!("{root}/"),
             peers_prefix: format!("{folder}/"),
-            schema: key(stored)?,
+            schema,
             base: layout.base(stream).map(key).transpose()?,
-            marker: layout.marker().map(key).transpose()?,
+            stream_marker: stream_marker.filter(|key| Some(key) != marker.as_ref()),
+            marker,
             peers: layout.peers().clone(),
             has_markers: layout.has_markers(),
         })

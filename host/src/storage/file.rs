@@ -6,7 +6,6 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,12 +18,13 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     RenameOptions, RenameTargetMode, Result,
 };
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::sync::Mutex;
 
 use crate::contract::FailureKind;
 
 use super::open::OpenError;
+use super::place::{NO_CLOBBER, NoClobber, Place, make_younger};
 use super::scratch::Scratch;
 
 const NAME: &str = "FileStore";
@@ -32,8 +32,8 @@ const NAME: &str = "FileStore";
 /// Objects as files below a root directory.
 ///
 /// A write stages a file in the [`Scratch`] directory, then, under an operating system's lock that every Tidegate on this
-/// store takes, compares what stands at the target and moves the file into place. Readers see the old object or the new
-/// one; nothing but objects ever stands under the root. Other programs don't take the lock, so they can still overwrite
+/// store takes, compares the target's version and moves the file into place. Readers see the old object or the new one;
+/// nothing but objects is ever written under the root. Other programs don't take the lock, so they can still overwrite
 /// what was compared, as they can in any store.
 #[derive(Debug)]
 pub(super) struct FileStore {
@@ -44,6 +44,7 @@ pub(super) struct FileStore {
     staged: LocalFileSystem,
     /// Taken before the operating system's lock, so that at most one thread of this process waits for that.
     turn: Arc<Mutex<()>>,
+    no_clobber: NoClobber,
 }
 
 /// A file operation that failed.
@@ -56,7 +57,7 @@ pub(super) struct FileTrouble {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Root,
     Stage,
     Lock,
@@ -100,7 +101,7 @@ impl FileTrouble {
     }
 }
 
-fn trouble(step: Step, path: &FilePath) -> impl FnOnce(io::Error) -> Error {
+pub(super) fn trouble(step: Step, path: &FilePath) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Generic {
         store: NAME,
@@ -124,9 +125,9 @@ impl FileStore {
         }
         let scratch = Scratch::open(&canonical, scratch)?;
         let local = |dir: &FilePath| {
-            LocalFileSystem::new_with_prefix(dir).map_err(|error| OpenError::NoDirectory {
+            local(dir).map_err(|source| OpenError::NoDirectory {
                 path: dir.to_owned(),
-                source: io::Error::other(error),
+                source,
             })
         };
         Ok(Self {
@@ -135,11 +136,42 @@ impl FileStore {
             scratch: Arc::new(scratch),
             root: canonical,
             turn: Arc::default(),
+            no_clobber: NO_CLOBBER,
         })
     }
 
     pub(super) fn root(&self) -> &FilePath {
         &self.root
+    }
+
+    /// An empty store in the scratch directory: on the same file system and under the same lock. It is gone when the
+    /// directory is dropped.
+    pub(super) fn sibling(&self) -> io::Result<(Self, TempDir)> {
+        let directory = self.scratch.trial()?;
+        let root = directory.path().to_owned();
+        let store = Self {
+            files: local(&root)?,
+            staged: local(self.scratch.dir())?,
+            scratch: Arc::clone(&self.scratch),
+            root,
+            turn: Arc::clone(&self.turn),
+            no_clobber: self.no_clobber,
+        };
+        Ok((store, directory))
+    }
+
+    /// Whether others can't take the lock while this process holds it.
+    pub(super) async fn lock_excludes(&self) -> Result<bool> {
+        let held = self.lock().await?;
+        let scratch = Arc::clone(&self.scratch);
+        blocking(move || {
+            let excludes = scratch
+                .is_locked()
+                .map_err(trouble(Step::Lock, scratch.dir()));
+            drop(held);
+            excludes
+        })
+        .await
     }
 
     /// The listing, once the root was found: a listing of nothing is no error by itself.
@@ -194,6 +226,10 @@ impl FileStore {
     }
 }
 
+fn local(dir: &FilePath) -> io::Result<LocalFileSystem> {
+    LocalFileSystem::new_with_prefix(dir).map_err(io::Error::other)
+}
+
 /// Fails when the root is gone: an unmounted store must not look like an empty one.
 async fn rooted(root: PathBuf) -> Result<()> {
     blocking(move || match fs::metadata(&root) {
@@ -227,75 +263,6 @@ fn check(mode: &PutMode, location: &Path, standing: Option<&ObjectMeta>) -> Resu
             Err(Error::Precondition { path, source })
         }
     }
-}
-
-/// The ETag holds inode, time and size, and file systems reuse inodes within one tick of their clock: two versions of the
-/// same size written in a row would look alike. So a new version is always younger than the one it replaces.
-fn make_younger(staged: &File, than: &ObjectMeta) -> io::Result<()> {
-    /// What the ETag resolves.
-    const TICK: Duration = Duration::from_micros(1);
-    let old = SystemTime::from(than.last_modified);
-    if staged.metadata()?.modified()? < old + TICK {
-        staged.set_modified(old + TICK)?;
-        staged.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Moves the staged file to its place; creates the directories on the way there, and removes those again on failure.
-fn place(staged: NamedTempFile, target: &FilePath, create: bool, root: &FilePath) -> Result<()> {
-    let parent = target.parent().unwrap_or(root);
-    let missing: Vec<&FilePath> = parent
-        .ancestors()
-        .take_while(|dir| *dir != root && !dir.exists())
-        .collect();
-    let moved = fs::create_dir_all(parent).and_then(|()| {
-        let moved = match create {
-            true => staged.persist_noclobber(target),
-            false => {
-                if let Ok(old) = fs::metadata(target) {
-                    staged.as_file().set_permissions(old.permissions())?;
-                }
-                staged.persist(target)
-            }
-        };
-        moved.map(drop).map_err(|refused| refused.error)
-    });
-    if let Err(error) = moved {
-        for dir in missing {
-            // Fails, rightly, on a directory that someone else has begun to use.
-            let _ = fs::remove_dir(dir);
-        }
-        if create && error.kind() == io::ErrorKind::AlreadyExists {
-            return Err(Error::AlreadyExists {
-                path: target.to_string_lossy().into_owned(),
-                source: Box::new(error),
-            });
-        }
-        return Err(trouble(Step::Place, target)(error));
-    }
-    // A new name lasts when its directory is on the disk, and so do the directories above, where they are new.
-    let new = missing
-        .last()
-        .map_or(parent, |top| top.parent().unwrap_or(root));
-    for dir in parent.ancestors() {
-        sync_dir(dir).map_err(trouble(Step::Sync, dir))?;
-        if dir == new {
-            break;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_dir(dir: &FilePath) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Directories can't be opened and flushed portably.
-#[cfg(not(unix))]
-fn sync_dir(_: &FilePath) -> io::Result<()> {
-    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -343,16 +310,26 @@ impl ObjectStore for FileStore {
             .staged
             .head(&Path::from(name.to_string_lossy().as_ref()))
             .await?;
-        let create = matches!(opts.mode, PutMode::Create);
-        let root = self.root.clone();
-        blocking(move || {
+        let place = Place {
+            target,
+            create: matches!(opts.mode, PutMode::Create),
+            root: self.root.clone(),
+            no_clobber: self.no_clobber,
+        };
+        let lock = blocking(move || {
             // The lock goes with the work: a caller that goes away must not let others in while the file is moved.
-            let _lock = lock;
-            place(staged, &target, create, &root)
+            place.take(staged)?;
+            Ok(lock)
         })
         .await?;
+        let placed = self.standing(location).await;
+        drop(lock);
+        // Some file systems give a moved file another inode, and other programs may have replaced it already: without
+        // a version, the caller reads back.
+        let unmoved = |placed: &ObjectMeta| placed.e_tag == meta.e_tag;
+        let e_tag = placed.ok().flatten().filter(unmoved).and(meta.e_tag);
         Ok(PutResult {
-            e_tag: meta.e_tag,
+            e_tag,
             version: None,
             extensions: Default::default(),
         })
@@ -426,6 +403,8 @@ impl ObjectStore for FileStore {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     fn of(step: Step, errno: i32) -> FileTrouble {
@@ -477,7 +456,7 @@ mod tests {
         let key = Path::from("k");
         store.put(&key, "one".into()).await.unwrap();
         let ahead = SystemTime::from(store.head(&key).await.unwrap().last_modified)
-            + Duration::from_secs(3600);
+            + std::time::Duration::from_secs(3600);
         File::options()
             .write(true)
             .open(store.root().join("k"))
@@ -486,6 +465,31 @@ mod tests {
             .unwrap();
         store.put(&key, "two".into()).await.unwrap();
         let modified = SystemTime::from(store.head(&key).await.unwrap().last_modified);
-        assert_eq!(modified, ahead + Duration::from_micros(1));
+        assert_eq!(modified, ahead + std::time::Duration::from_micros(1));
+    }
+
+    /// As CIFS, FAT and many FUSE file systems answer `renameat2` and `link`.
+    fn refuse(
+        staged: NamedTempFile,
+        _: &FilePath,
+    ) -> std::result::Result<File, tempfile::PersistError> {
+        const EPERM: i32 = 1;
+        Err(tempfile::PersistError {
+            error: io::Error::from_raw_os_error(EPERM),
+            file: staged,
+        })
+    }
+
+    #[tokio::test]
+    async fn conditions_hold_without_hard_links_and_exclusive_renames() {
+        let (_dir, mut store) = store();
+        store.no_clobber = refuse;
+        object_store::integration::put_opts(&store, true).await;
+        let key = Path::from("new/key");
+        let create = |text: &'static str| store.put_opts(&key, text.into(), PutMode::Create.into());
+        create("one").await.unwrap();
+        let again = create("two").await.unwrap_err();
+        assert!(matches!(again, Error::AlreadyExists { .. }), "{again}");
+        assert_eq!(store.get(&key).await.unwrap().bytes().await.unwrap(), "one");
     }
 }

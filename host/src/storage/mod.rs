@@ -4,6 +4,7 @@
 //! condition. It never retries, so that every failure reaches the retry policy and a conditional write can't answer to
 //! its own lost success.
 
+mod adapt;
 mod classify;
 mod counts;
 mod file;
@@ -13,20 +14,24 @@ mod object;
 mod observe;
 mod open;
 mod options;
+mod place;
 mod probe;
 mod redact;
 mod scratch;
 mod settings;
 mod store;
+mod support;
+mod trial;
 mod version;
 
 pub use counts::RequestCounts;
 pub use id::StoreId;
 pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
-pub use probe::{Condition, ConditionalSupport, probe};
+pub use probe::probe;
 pub use settings::{ConditionalWrites, StoreSettings};
 pub use store::Store;
+pub use support::{Condition, ConditionalSupport};
 
 /// A key in the store, relative to the store URL's prefix.
 pub use object_store::path::Path as Key;

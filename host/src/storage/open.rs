@@ -106,8 +106,8 @@ pub(super) struct Opened {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) id: StoreId,
     pub(super) redactor: Redactor,
-    /// Whether conditional writes hold without having to be probed, since it is our own code that compares.
-    pub(super) swaps_itself: bool,
+    /// The store again if it is a directory, where the comparing is our own code.
+    pub(super) files: Option<Arc<FileStore>>,
 }
 
 pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
@@ -143,7 +143,7 @@ pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
                 objects: under(Arc::new(InMemory::new()), prefix),
                 id: StoreId::of(&url, &[]),
                 redactor: Redactor::default(),
-                swaps_itself: false,
+                files: None,
             })
         }
         ObjectStoreScheme::Local => file(settings, &url),
@@ -157,16 +157,16 @@ fn file(settings: &StoreSettings, url: &Url) -> Result<Opened, OpenError> {
         url: url.to_string(),
     })?;
     let scratch = settings.options.get(SCRATCH).map(PathBuf::from);
-    let store = FileStore::open(&root, scratch)?;
+    let store = Arc::new(FileStore::open(&root, scratch)?);
     let id = match Url::from_directory_path(store.root()) {
         Ok(canonical) => StoreId::of(&canonical, &[]),
         Err(()) => StoreId::of(url, &[]),
     };
     Ok(Opened {
-        objects: Arc::new(store),
+        objects: Arc::clone(&store) as Arc<dyn ObjectStore>,
         id,
         redactor: Redactor::default(),
-        swaps_itself: true,
+        files: Some(store),
     })
 }
 
@@ -258,7 +258,7 @@ macro_rules! cloud {
                 objects: under(Arc::new(objects), prefix),
                 id,
                 redactor,
-                swaps_itself: false,
+                files: None,
             })
         }
     };

@@ -1,67 +1,15 @@
-use std::fmt;
-
 use bytes::Bytes;
 use futures::future::join_all;
 use object_store::path::Path;
-use serde::{Deserialize, Serialize};
 
-use crate::contract::{FailureKind, StoreFailure, Version};
+use crate::contract::{FailureKind, ObjectInfo, StoreFailure, Version};
 use crate::stream::NodeId;
 use crate::time::Entropy;
 
 use super::object::Put;
 use super::store::Store;
-
-/// How a store treats one kind of condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Condition {
-    /// It holds, also among writers at once.
-    Honoured,
-    /// It holds for one writer after another, but several writers at once may all succeed.
-    LosesRaces,
-    /// It is accepted and ignored: what stands there is overwritten.
-    Ignored,
-}
-
-/// How a store treats conditional writes, as a probe found it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConditionalSupport {
-    /// "Only where nothing stands."
-    pub create: Condition,
-    /// "Only while this version stands."
-    pub update: Condition,
-}
-
-impl ConditionalSupport {
-    /// All is as it must be.
-    pub const HONOURED: Self = Self {
-        create: Condition::Honoured,
-        update: Condition::Honoured,
-    };
-
-    /// Whether both conditions can be relied on.
-    pub fn honoured(self) -> bool {
-        self == Self::HONOURED
-    }
-}
-
-impl fmt::Display for ConditionalSupport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.honoured() {
-            return f.write_str("honours conditional writes");
-        }
-        let mut found = Vec::new();
-        for (condition, name) in [(self.create, "create"), (self.update, "update")] {
-            match condition {
-                Condition::Honoured => {}
-                Condition::LosesRaces => found.push(format!("loses races of conditional {name}s")),
-                Condition::Ignored => found.push(format!("ignores the condition of {name}")),
-            }
-        }
-        f.write_str(&found.join(" and "))
-    }
-}
+use super::support::{Condition, ConditionalSupport};
+use super::trial::Trial;
 
 /// Writers in each race.
 const WRITERS: usize = 8;
@@ -69,30 +17,40 @@ const WRITERS: usize = 8;
 /// Races of each kind. A store that checks first and writes later loses nearly every one.
 const RACES: usize = 2;
 
-/// Where the probe's objects stand.
+/// Where the probe's objects are.
 const DIRECTORY: &str = ".tidegate/probe";
 
-/// Finds out whether the store honours the conditions of writes: one after another, then in races. Writes a few tiny
-/// objects under `.tidegate/probe/<node>/` and deletes them; some 40 requests. `file://` needs no probe and gets none.
+/// The key of the one object with which a file system is tried.
+const TRIAL: &str = "probe/object";
+
+/// Finds out whether the store honours the conditions of writes: one after another, then in races.
+///
+/// It reads before it writes, since some servers create a bucket that does not exist on the first write. Then it writes a
+/// few tiny objects under `.tidegate/probe/<node>/` and deletes them; some 40 requests. For `file://` it tries the file
+/// system and its lock in the scratch directory, and writes nothing into the store.
 ///
 /// # Errors
 ///
-/// When a request fails otherwise, so that nothing is known.
+/// When a request fails otherwise, so that nothing is known. [`FailureKind::NotFound`] if the bucket does not exist.
 pub async fn probe(
     store: &Store,
     node: &NodeId,
     entropy: &dyn Entropy,
 ) -> Result<ConditionalSupport, StoreFailure> {
-    if store.swaps_itself() {
-        return Ok(ConditionalSupport::HONOURED);
+    if let Some(files) = store.files() {
+        return examine_files(Trial::start(store, files).await?).await;
     }
     let run = entropy.word();
     let canaries = (0..=RACES)
         .map(|number| canary(node, run, number))
         .collect::<Result<Vec<Path>, StoreFailure>>()?;
-    let found = examine(store, &canaries).await;
+    let Some((alone, raced)) = canaries.split_first() else {
+        return Ok(ConditionalSupport::HONOURED);
+    };
+    read_first(store, alone).await?;
+    let found = examine(store, alone, raced).await;
     for canary in &canaries {
-        // Where nothing could be found out, most likely nothing was written either.
+        // If nothing could be found out, most likely nothing was written either.
         if let Err(failure) = store.delete_own(canary).await
             && found.is_ok()
         {
@@ -107,15 +65,29 @@ fn canary(node: &NodeId, run: u64, number: usize) -> Result<Path, StoreFailure> 
     Path::parse(&key).map_err(|error| {
         StoreFailure::new(
             FailureKind::Other,
-            format!("the node's name {node} can't stand in a key: {error}"),
+            format!("the node's name {node} can't be part of a key: {error}"),
         )
     })
 }
 
-async fn examine(store: &Store, canaries: &[Path]) -> Result<ConditionalSupport, StoreFailure> {
-    let Some((alone, raced)) = canaries.split_first() else {
-        return Ok(ConditionalSupport::HONOURED);
-    };
+/// Fails if the bucket does not exist. HEAD can't tell that; GET and LIST can, and a server that is lenient about one of
+/// them may not be about the other.
+async fn read_first(store: &Store, key: &Path) -> Result<(), StoreFailure> {
+    if store.describe_by_get(key).await?.is_some() {
+        return Err(odd(key, "a random key exists already"));
+    }
+    match store.list(&Path::from(DIRECTORY), 1).await {
+        // Credentials may be allowed to list the prefixes of streams alone.
+        Err(failure) if failure.kind != FailureKind::PermissionDenied => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+async fn examine(
+    store: &Store,
+    alone: &Path,
+    raced: &[Path],
+) -> Result<ConditionalSupport, StoreFailure> {
     let mut found = one_by_one(store, alone).await?;
     for canary in raced {
         if found.create == Condition::Honoured && create_race(store, canary).await? > 1 {
@@ -128,37 +100,101 @@ async fn examine(store: &Store, canaries: &[Path]) -> Result<ConditionalSupport,
     Ok(found)
 }
 
-/// Writes against conditions that don't hold, with nobody else writing. Contents differ, since an ETag may be a digest of
-/// the content.
-async fn one_by_one(store: &Store, key: &Path) -> Result<ConditionalSupport, StoreFailure> {
-    let mut found = ConditionalSupport::HONOURED;
-    if !won(store.create(key, body("first", 0)).await)? {
-        return Err(odd(key, "a new key was taken already"));
-    }
-    let first = standing(store, key).await?;
-    if won(store.create(key, body("second", 0)).await)? {
-        found.create = Condition::Ignored;
-    }
-    let current = standing(store, key).await?;
-    if !won(store.update(key, body("third", 0), &current).await)? {
-        return Err(odd(key, "an update of the version just read was refused"));
-    }
-    if won(store.update(key, body("fourth", 0), &first).await)? {
-        found.update = Condition::Ignored;
+/// Races inside of one process say nothing about a lock of the operating system, which keeps other processes out.
+async fn examine_files(trial: Trial) -> Result<ConditionalSupport, StoreFailure> {
+    let mut found = one_by_one(&trial.store, &Path::from(TRIAL)).await?;
+    if !trial.locks {
+        for condition in [&mut found.create, &mut found.update] {
+            if *condition == Condition::Honoured {
+                *condition = Condition::LosesRaces;
+            }
+        }
     }
     Ok(found)
 }
 
+/// Tries each condition where it holds and where it does not, without concurrent writers. Contents differ, since an ETag
+/// may be a digest of the content.
+async fn one_by_one(store: &Store, key: &Path) -> Result<ConditionalSupport, StoreFailure> {
+    let create = try_create(store, key).await?;
+    let (first, head_differs) = version(store, key).await?;
+    let update = try_update(store, key, &first).await?;
+    Ok(ConditionalSupport {
+        create,
+        update,
+        head_differs,
+    })
+}
+
+async fn try_create(store: &Store, key: &Path) -> Result<Condition, StoreFailure> {
+    let unsuitable = match tried(store.plain_create(key, body("first", 0)).await)? {
+        Tried::Won => None,
+        Tried::Lost => Some(Condition::NeverHolds),
+        Tried::Rejected(failure) => {
+            // If a plain write fails too, the condition is not to blame.
+            match store.overwrite_own(key, body("first", 0)).await {
+                Put::Done(_) => {}
+                Put::Refused(_) => return Err(failure),
+                put => won(put).map(drop)?,
+            }
+            tracing::info!(%failure, "the store accepts a write without a condition, but no conditional create");
+            return Ok(Condition::Rejected);
+        }
+    };
+    if let Some(condition) = unsuitable {
+        won(store.overwrite_own(key, body("first", 0)).await)?;
+        return Ok(condition);
+    }
+    Ok(
+        match tried(store.plain_create(key, body("second", 0)).await)? {
+            Tried::Won => Condition::Ignored,
+            Tried::Lost => Condition::Honoured,
+            Tried::Rejected(_) => Condition::Rejected,
+        },
+    )
+}
+
+/// `first` is a version of the object, which exists and can be written to.
+async fn try_update(store: &Store, key: &Path, first: &Version) -> Result<Condition, StoreFailure> {
+    match tried(store.plain_update(key, body("third", 0), first).await)? {
+        Tried::Won => {}
+        Tried::Lost => return Ok(Condition::NeverHolds),
+        Tried::Rejected(failure) => {
+            tracing::info!(%failure, "the store rejects a conditional update");
+            return Ok(Condition::Rejected);
+        }
+    }
+    Ok(
+        match tried(store.plain_update(key, body("fourth", 0), first).await)? {
+            Tried::Won => Condition::Ignored,
+            Tried::Lost => Condition::Honoured,
+            Tried::Rejected(_) => Condition::Rejected,
+        },
+    )
+}
+
+/// The object's version as GET gives it, which is what a write compares; and whether HEAD gives another one.
+async fn version(store: &Store, key: &Path) -> Result<(Version, bool), StoreFailure> {
+    let missing = || odd(key, "the object that was just written does not exist");
+    let of = |info: Option<ObjectInfo>| info.ok_or_else(missing).map(|info| info.version);
+    let got = of(store.describe_by_get(key).await?)?;
+    let described = of(store.plain_head(key).await?)?;
+    let head_differs = got != described;
+    let version = got.ok_or_else(|| odd(key, "the store gives no ETag to compare by"))?;
+    Ok((version, head_differs))
+}
+
 async fn create_race(store: &Store, key: &Path) -> Result<usize, StoreFailure> {
-    winners(join_all((0..WRITERS).map(|writer| store.create(key, body("create", writer)))).await)
+    let writers = (0..WRITERS).map(|writer| store.plain_create(key, body("create", writer)));
+    winners(join_all(writers).await)
 }
 
 async fn update_race(store: &Store, key: &Path) -> Result<usize, StoreFailure> {
-    let version = &standing(store, key).await?;
+    let (version, _) = &version(store, key).await?;
     let writers = (0..WRITERS).map(|writer| {
         // The version makes the contents of this race differ from those of the one before.
         let body = body(version.as_str(), writer);
-        async move { store.update(key, body, version).await }
+        async move { store.plain_update(key, body, version).await }
     });
     winners(join_all(writers).await)
 }
@@ -179,11 +215,19 @@ fn won(put: Put) -> Result<bool, StoreFailure> {
     }
 }
 
-async fn standing(store: &Store, key: &Path) -> Result<Version, StoreFailure> {
-    let info = store.head(key).await?;
-    info.ok_or_else(|| odd(key, "what was just written is not there"))?
-        .version
-        .ok_or_else(|| odd(key, "the store gives no ETag to compare by"))
+/// What became of a conditional write of the probe.
+enum Tried {
+    Won,
+    Lost,
+    /// Refused for a reason that may be the condition: 400, 405, 501, or object_store's own refusal.
+    Rejected(StoreFailure),
+}
+
+fn tried(put: Put) -> Result<Tried, StoreFailure> {
+    match put {
+        Put::Refused(failure) if failure.kind == FailureKind::Other => Ok(Tried::Rejected(failure)),
+        put => won(put).map(|won| if won { Tried::Won } else { Tried::Lost }),
+    }
 }
 
 fn odd(key: &Path, what: &str) -> StoreFailure {
@@ -192,31 +236,4 @@ fn odd(key: &Path, what: &str) -> StoreFailure {
 
 fn body(what: &str, writer: usize) -> Bytes {
     format!("tidegate probe: {what} {writer}\n").into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn findings_read_as_words_and_survive_the_ledger() {
-        let found = ConditionalSupport {
-            create: Condition::Ignored,
-            update: Condition::LosesRaces,
-        };
-        assert_eq!(
-            found.to_string(),
-            "ignores the condition of create and loses races of conditional updates"
-        );
-        assert_eq!(
-            ConditionalSupport::HONOURED.to_string(),
-            "honours conditional writes"
-        );
-        let text = serde_json::to_string(&found).unwrap();
-        assert_eq!(text, r#"{"create":"ignored","update":"loses-races"}"#);
-        assert_eq!(
-            serde_json::from_str::<ConditionalSupport>(&text).unwrap(),
-            found
-        );
-    }
 }

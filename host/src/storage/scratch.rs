@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::open::OpenError;
 
@@ -23,6 +23,9 @@ const USE_LOCK: &str = "use.lock";
 
 /// What the names of temporary files begin with.
 const STAGED: &str = "put-";
+
+/// What the names of directories begin with in which the file system is tried.
+const TRIAL: &str = "probe-";
 
 /// A scratch directory that this process uses.
 #[derive(Debug)]
@@ -74,11 +77,28 @@ impl Scratch {
         &self.dir
     }
 
-    /// Waits for the lock under which files are compared and put into place; dropping the file unlocks.
+    /// Waits for the lock under which files are compared and put into place; dropping the file unlocks. Where the file
+    /// system has no locks, nothing is locked, and [`Scratch::is_locked`] shows it.
     pub(super) fn lock(&self) -> io::Result<File> {
         let file = lock_file(&self.dir, SWAP_LOCK)?;
-        file.lock()?;
-        Ok(file)
+        match file.lock() {
+            Err(error) if !is_without_locks(&error) => Err(error),
+            _ => Ok(file),
+        }
+    }
+
+    /// Whether somebody holds the lock, this process included.
+    pub(super) fn is_locked(&self) -> io::Result<bool> {
+        match lock_file(&self.dir, SWAP_LOCK)?.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) if !is_without_locks(&error) => Err(error),
+            _ => Ok(false),
+        }
+    }
+
+    /// A directory for trying what the file system can do.
+    pub(super) fn trial(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new().prefix(TRIAL).tempdir_in(&self.dir)
     }
 
     /// A temporary file with this content, on the disk when this returns; removed when dropped.
@@ -127,21 +147,32 @@ fn lock_for_use(dir: &Path) -> io::Result<File> {
             file.unlock()?;
         }
         Err(TryLockError::WouldBlock) => {}
+        // Whose leftovers these are can't be known.
+        Err(TryLockError::Error(error)) if is_without_locks(&error) => return Ok(file),
         Err(TryLockError::Error(error)) => return Err(error),
     }
     file.lock_shared()?;
     Ok(file)
 }
 
+/// Whether the file system has no locks, as opposed to a lock that can't be taken.
+fn is_without_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
+}
+
 fn remove_leftovers(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(STAGED.as_bytes())
-        {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(STAGED.as_bytes()) {
             fs::remove_file(entry.path())?;
+        } else if name.starts_with(TRIAL.as_bytes()) {
+            fs::remove_dir_all(entry.path())?;
         }
     }
     Ok(())
@@ -177,12 +208,14 @@ mod tests {
         assert_eq!(first.dir(), root.with_file_name(".tidegate-store"));
         let left = first.dir().join("put-left");
         fs::write(&left, "half").unwrap();
+        let tried = first.trial().unwrap().keep();
+        fs::write(tried.join("object"), "half").unwrap();
 
         let second = Scratch::open(&root, None).unwrap();
         assert!(left.exists(), "it may be the first one's");
         drop((first, second));
         let _third = Scratch::open(&root, None).unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !tried.exists());
     }
 
     #[test]

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::options::is_public;
 use super::redact::{REDACTED, public_url};
 
-/// What to do about a store that accepts conditional writes and ignores their conditions.
+/// What to do about a store that does not honour conditional writes: ignores, rejects or refuses them, or loses races.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionalWrites {
     /// Refuse to run on it.
     #[default]
     Required,
-    /// Warn, write, and read back what stands there afterwards.
+    /// Warn; check by a GET before each write what the store does not check, and read back afterwards.
     BestEffort,
 }
 

@@ -13,8 +13,10 @@ use crate::contract::{FailureKind, ObjectInfo, StoreFailure, Version};
 use crate::planted::{self, Defect};
 use crate::time::Clock;
 
+use super::adapt::{Adaptation, Sending};
 use super::classify::{self, Answer, Trouble};
 use super::counts::{Counter, Kind, RequestCounts};
+use super::file::FileStore;
 use super::id::StoreId;
 use super::limit::Limits;
 use super::object::{
@@ -24,6 +26,7 @@ use super::observe::Watch;
 use super::open::{self, OpenError, Opened};
 use super::redact::Redactor;
 use super::settings::StoreSettings;
+use super::support::ConditionalSupport;
 use super::version;
 
 /// The object store, as the agent uses it. Clones share limits and counts.
@@ -57,7 +60,8 @@ struct Shared {
     limits: Limits,
     timeout: Duration,
     redactor: Redactor,
-    swaps_itself: bool,
+    files: Option<Arc<FileStore>>,
+    adaptation: Adaptation,
 }
 
 impl Store {
@@ -84,7 +88,7 @@ impl Store {
             objects,
             id,
             redactor: Redactor::default(),
-            swaps_itself: false,
+            files: None,
         };
         Self::new(opened, settings, clock)
     }
@@ -97,7 +101,8 @@ impl Store {
             limits: Limits::new(settings),
             timeout: settings.request_timeout,
             redactor: opened.redactor,
-            swaps_itself: opened.swaps_itself,
+            files: opened.files,
+            adaptation: Adaptation::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -123,14 +128,38 @@ impl Store {
         }
     }
 
-    /// Whether the compare-and-swap is our own code, so that there is nothing to probe.
-    pub(super) fn swaps_itself(&self) -> bool {
-        self.shared.swaps_itself
+    /// From now on, this store and its clones work around what a probe found: HEAD is replaced by GET where the two
+    /// give different ETags, and a condition that the store ignores or rejects is checked by a GET before the write.
+    /// Such a write can still lose a race, so the caller reads it back.
+    pub fn adapt(&self, found: ConditionalSupport) {
+        self.shared.adaptation.set(found);
     }
 
-    /// Describes an object; `None` when nothing stands there. On S3 a missing bucket looks like a missing object here,
+    /// The directory, if the store is one.
+    pub(super) fn files(&self) -> Option<&Arc<FileStore>> {
+        self.shared.files.as_ref()
+    }
+
+    /// A store of this name over other objects, with the default limits.
+    pub(super) fn over(&self, objects: Arc<dyn ObjectStore>) -> Self {
+        let settings = StoreSettings {
+            request_timeout: self.shared.timeout,
+            ..StoreSettings::new(self.shared.id.as_str())
+        };
+        let (id, clock) = (self.shared.id.clone(), Arc::clone(&self.shared.clock));
+        Self::with_object_store(objects, id, &settings, clock)
+    }
+
+    /// Describes an object; `None` if it does not exist. On S3 a missing bucket looks like a missing object here,
     /// since an answer to HEAD carries no error code.
     pub async fn head(&self, key: &Path) -> Result<Option<ObjectInfo>, StoreFailure> {
+        match self.shared.adaptation.heads_by_get() {
+            true => self.describe_by_get(key).await,
+            false => self.plain_head(key).await,
+        }
+    }
+
+    pub(super) async fn plain_head(&self, key: &Path) -> Result<Option<ObjectInfo>, StoreFailure> {
         let work = self.shared.objects.head(key);
         match self
             .perform(Kind::Head, || format!("describe {key}"), work)
@@ -139,6 +168,17 @@ impl Store {
             Ok(meta) => Ok(Some(info(&meta))),
             Err(trouble) => none_if_missing(trouble),
         }
+    }
+
+    /// Describes an object as GET does, without reading its content.
+    pub(super) async fn describe_by_get(
+        &self,
+        key: &Path,
+    ) -> Result<Option<ObjectInfo>, StoreFailure> {
+        Ok(match self.get(key, 0).await? {
+            Fetched::Missing => None,
+            Fetched::TooLarge(info) | Fetched::Found(Object { info, .. }) => Some(info),
+        })
     }
 
     /// Reads an object of at most `max_bytes`; more are never held in memory, whatever size the store claims.
@@ -229,15 +269,61 @@ impl Store {
             .map_err(|trouble| trouble.failure)
     }
 
-    /// Writes the whole object where nothing stands.
+    /// Writes the whole object if the key does not exist.
     pub async fn create(&self, key: &Path, bytes: Bytes) -> Put {
-        let size = bytes.len();
+        let mode = match self.shared.adaptation.creates() {
+            Sending::Conditional => return self.plain_create(key, bytes).await,
+            Sending::Checked => PutMode::Create,
+            Sending::CheckedUnconditional => PutMode::Overwrite,
+        };
+        match self.describe_by_get(key).await {
+            Ok(None) => self.write_checked(key, "create", bytes, mode).await,
+            Ok(Some(_)) => Put::Exists,
+            Err(failure) => Put::Refused(failure),
+        }
+    }
+
+    /// Replaces the whole object if it still has `version`.
+    pub async fn update(&self, key: &Path, bytes: Bytes, version: &Version) -> Put {
+        let mode = match self.shared.adaptation.updates() {
+            Sending::Conditional => return self.plain_update(key, bytes, version).await,
+            Sending::Checked => PutMode::Update(version::parts(version)),
+            Sending::CheckedUnconditional => PutMode::Overwrite,
+        };
+        match self.describe_by_get(key).await {
+            Ok(Some(info)) if info.version.as_ref() == Some(version) => {
+                self.write_checked(key, "update", bytes, mode).await
+            }
+            Ok(_) => Put::Stale,
+            Err(failure) => Put::Refused(failure),
+        }
+    }
+
+    /// A write whose condition was checked by a request before it. It is reported without a version, because only
+    /// reading back shows whether it is what the store holds.
+    async fn write_checked(&self, key: &Path, verb: &str, bytes: Bytes, mode: PutMode) -> Put {
+        let put = match mode {
+            PutMode::Create => self.plain_create(key, bytes).await,
+            mode => self.plain_put(key, verb, bytes, mode).await,
+        };
+        match put {
+            Put::Done(info) => Put::Done(ObjectInfo {
+                version: None,
+                ..info
+            }),
+            put => put,
+        }
+    }
+
+    /// Creates by the store's own condition, without the adaptation.
+    pub(super) async fn plain_create(&self, key: &Path, bytes: Bytes) -> Put {
         let mode = match planted::is(Defect::CreatesByOverwriting)
             && !key.as_ref().starts_with(".tidegate")
         {
             true => PutMode::Overwrite,
             false => PutMode::Create,
         };
+        let size = bytes.len();
         match self.put(key, "create", bytes, mode).await {
             Ok(result) => self.done(size, &result),
             Err(Trouble { answer, failure }) => match answer {
@@ -248,11 +334,21 @@ impl Store {
         }
     }
 
-    /// Replaces the whole object if it still has `version`.
-    pub async fn update(&self, key: &Path, bytes: Bytes, version: &Version) -> Put {
-        let size = bytes.len();
+    /// Updates by the store's own condition, without the adaptation.
+    pub(super) async fn plain_update(&self, key: &Path, bytes: Bytes, version: &Version) -> Put {
         let mode = PutMode::Update(version::parts(version));
-        match self.put(key, "update", bytes, mode).await {
+        self.plain_put(key, "update", bytes, mode).await
+    }
+
+    /// Writes the whole object whatever the key holds; for objects of a probe.
+    pub(super) async fn overwrite_own(&self, key: &Path, bytes: Bytes) -> Put {
+        self.plain_put(key, "write", bytes, PutMode::Overwrite)
+            .await
+    }
+
+    async fn plain_put(&self, key: &Path, verb: &str, bytes: Bytes, mode: PutMode) -> Put {
+        let size = bytes.len();
+        match self.put(key, verb, bytes, mode).await {
             Ok(result) => self.done(size, &result),
             Err(Trouble { answer, failure }) => match answer {
                 // Stores that see two such writes at once answer 409 to one of them.

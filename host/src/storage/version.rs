@@ -10,9 +10,17 @@ const ID: &str = "id:";
 /// What unversioned S3 buckets call the version of every object; some answers carry it and some don't.
 const NULL_VERSION: &str = "null";
 
+/// What marks an ETag as weak (RFC 9110, 8.8.3).
+const WEAK: &str = "W/";
+
 /// The token for an object with this ETag and version id; `None` when the store gave neither.
+///
+/// A weak ETag is taken as the strong one with the same text. Proxies that compress mark the store's own ETag as weak, on
+/// GET but not on HEAD or the reverse, and a weak one never satisfies `If-Match`. A store whose own ETags are weak is
+/// found by the probe.
 pub(super) fn token(etag: Option<&str>, id: Option<&str>) -> Option<Version> {
     let id = id.filter(|id| *id != NULL_VERSION);
+    let etag = etag.map(|etag| etag.strip_prefix(WEAK).unwrap_or(etag));
     let text = match (id, etag) {
         (Some(id), Some(etag)) => format!("{ID}{id} {ETAG}{etag}"),
         (Some(id), None) => format!("{ID}{id}"),
@@ -58,5 +66,10 @@ mod tests {
         }
         assert_eq!(token(None, None), None);
         assert_eq!(token(Some("x"), Some("null")), token(Some("x"), None));
+    }
+
+    #[test]
+    fn a_weak_etag_is_the_same_version_as_the_strong_one() {
+        assert_eq!(token(Some("W/\"a\""), None), token(Some("\"a\""), None));
     }
 }

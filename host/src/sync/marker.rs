@@ -26,13 +26,17 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks for this node's marker, else for anybody's.
+    /// Looks for this node's marker, then for others: the one that was last seen and the stream's own by their keys, and
+    /// any node's by a listing. A listing costs more, and may need permissions that a GET does not.
     pub(super) async fn run(&self, heard: &mut Heard<'_>) -> Result<MarkerSeen, StoreFailure> {
-        let Some(own) = &self.keys.marker else {
+        if self.keys.marker.is_none() {
             return Ok(MarkerSeen::NotNeeded);
-        };
-        if let Some(seen) = self.read(own, heard).await? {
-            return Ok(seen);
+        }
+        let known = self.known_keys();
+        for key in &known {
+            if let Some(seen) = self.read(key, heard).await? {
+                return Ok(seen);
+            }
         }
         let prefix = peers_path(self.keys);
         let listed = self.store.list(&prefix, MAX_LISTED).await;
@@ -45,6 +49,7 @@ impl Search<'_> {
         let listing = listed?;
         for object in listing.objects {
             if self.keys.classify(&object.key) == KeyKind::Marker
+                && !known.contains(&object.key)
                 && let Some(seen) = self.read(&object.key, heard).await?
             {
                 return Ok(seen);
@@ -59,6 +64,24 @@ impl Search<'_> {
             ));
         }
         Ok(MarkerSeen::Gone)
+    }
+
+    /// This node's marker, the one that was last seen, the stream's own; each once.
+    fn known_keys(&self) -> Vec<Path> {
+        let seen = self
+            .known
+            .and_then(|marker| Path::parse(&marker.key).ok())
+            // A layout that was changed since names other markers.
+            .filter(|key| self.keys.classify(key) == KeyKind::Marker);
+        let mut keys: Vec<Path> = Vec::new();
+        for key in [
+            self.keys.marker.clone(),
+            seen,
+            self.keys.stream_marker.clone(),
+        ] {
+            keys.extend(key.filter(|key| !keys.contains(key)));
+        }
+        keys
     }
 
     async fn read(

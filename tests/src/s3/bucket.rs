@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
+use http::StatusCode;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -17,10 +18,10 @@ use s3s::dto::{
     ListObjectsV2Input, ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput, Range,
     StreamingBlob, Timestamp,
 };
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::BUCKET;
-use super::faults::{Conditions, Faults};
+use super::faults::{Conditions, ETags, Faults, Kind};
 use super::witness::{Seen, Witness};
 
 /// How many rows a page of a listing holds, as on S3.
@@ -80,6 +81,21 @@ impl Bucket {
                 }
                 PutMode::Overwrite
             }
+            Conditions::Reject(rejection) => {
+                let rejected = match &mode {
+                    PutMode::Overwrite => false,
+                    PutMode::Create => rejection.creates,
+                    PutMode::Update(_) => rejection.updates,
+                };
+                if rejected {
+                    let mut error = S3Error::new(S3ErrorCode::Custom(rejection.code.into()));
+                    error.set_status_code(
+                        StatusCode::from_u16(rejection.status).unwrap_or_default(),
+                    );
+                    return Err(error);
+                }
+                mode
+            }
         };
         let mut seen = self.witness.hold().await;
         let options = mode.clone().into();
@@ -91,7 +107,17 @@ impl Bucket {
             bytes,
             e_tag: put.as_ref().ok().and_then(|put| put.e_tag.clone()),
         });
-        Ok(put.map_err(failed)?.e_tag.map(ETag::Strong))
+        Ok(self.e_tag(Kind::Put, put.map_err(failed)?.e_tag))
+    }
+
+    /// The ETag as answers of this kind write it.
+    fn e_tag(&self, kind: Kind, e_tag: Option<String>) -> Option<ETag> {
+        let e_tag = e_tag?;
+        Some(match self.faults.etags(kind) {
+            ETags::Strong => ETag::Strong(e_tag),
+            ETags::Weak => ETag::Weak(e_tag),
+            ETags::Wrong => ETag::Strong(format!("not-{e_tag}")),
+        })
     }
 
     async fn check(&self, key: &Path, mode: &PutMode) -> S3Result<()> {
@@ -120,7 +146,7 @@ impl S3 for Bucket {
         Ok(S3Response::new(HeadObjectOutput {
             content_length: Some(length(meta.size)),
             last_modified: Some(modified(&meta)),
-            e_tag: meta.e_tag.map(ETag::Strong),
+            e_tag: self.e_tag(Kind::Head, meta.e_tag),
             ..Default::default()
         }))
     }
@@ -147,7 +173,7 @@ impl S3 for Bucket {
             content_range,
             last_modified: Some(modified(&meta)),
             body: Some(StreamingBlob::from(s3s::Body::from(bytes))),
-            e_tag: meta.e_tag.map(ETag::Strong),
+            e_tag: self.e_tag(Kind::Get, meta.e_tag),
             ..Default::default()
         }))
     }
@@ -161,7 +187,11 @@ impl S3 for Bucket {
         let mode = match (input.if_none_match, input.if_match) {
             (Some(_), _) => PutMode::Create,
             (None, Some(condition)) => PutMode::Update(UpdateVersion {
-                e_tag: Some(etags(condition)),
+                e_tag: Some(match condition {
+                    // A weak ETag never satisfies If-Match (RFC 9110, 13.1.1).
+                    ETagCondition::ETag(ETag::Weak(_)) => String::new(),
+                    condition => etags(condition),
+                }),
                 version: None,
             }),
             (None, None) => PutMode::Overwrite,

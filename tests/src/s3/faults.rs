@@ -8,8 +8,6 @@ use s3s::Body;
 use tidegate::storage::RequestCounts;
 use tokio::sync::watch;
 
-use super::BUCKET;
-
 /// What the endpoint does about the conditions of writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Conditions {
@@ -20,6 +18,45 @@ pub enum Conditions {
     Ignore,
     /// They are checked first and written later, so that several writers at once may all succeed.
     LoseRaces,
+    /// Requests with them get an error answer.
+    Reject(Rejection),
+}
+
+/// Which conditional writes are rejected, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Those that want the key not to exist.
+    pub creates: bool,
+    /// Those that want the object to have a version.
+    pub updates: bool,
+    /// The status of the answer.
+    pub status: u16,
+    /// The code in the answer.
+    pub code: &'static str,
+}
+
+impl Rejection {
+    /// Both kinds are rejected by this answer.
+    pub fn of_both(status: u16, code: &'static str) -> Self {
+        Self {
+            creates: true,
+            updates: true,
+            status,
+            code,
+        }
+    }
+}
+
+/// How the endpoint writes an object's ETag into answers of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ETags {
+    /// As a strong one, which `If-Match` takes.
+    #[default]
+    Strong,
+    /// As a weak one, which `If-Match` never takes.
+    Weak,
+    /// As one that belongs to no object.
+    Wrong,
 }
 
 /// What a request is for.
@@ -175,6 +212,7 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct State {
     conditions: Conditions,
+    etags: Vec<(Kind, ETags)>,
     rules: Vec<Rule>,
     counts: RequestCounts,
 }
@@ -201,16 +239,31 @@ impl Faults {
         self.state().conditions
     }
 
+    /// From now on, answers of this kind write ETags so.
+    pub fn set_etags(&self, kind: Kind, etags: ETags) {
+        let mut state = self.state();
+        state.etags.retain(|(known, _)| *known != kind);
+        state.etags.push((kind, etags));
+    }
+
+    /// How answers of this kind write ETags.
+    pub fn etags(&self, kind: Kind) -> ETags {
+        let state = self.state();
+        let set = state.etags.iter().find(|(known, _)| *known == kind);
+        set.map(|(_, etags)| *etags).unwrap_or_default()
+    }
+
     /// Adds a rule behind those there are.
     pub fn add(&self, rule: Rule) {
         self.state().rules.push(rule);
     }
 
-    /// Behaves again: forgets all rules and honours conditions. Requests that hang go on hanging.
+    /// Behaves again: forgets all rules, honours conditions, and gives strong ETags. Requests that hang go on hanging.
     pub fn clear(&self) {
         let mut state = self.state();
         state.rules.clear();
         state.conditions = Conditions::Honour;
+        state.etags.clear();
     }
 
     /// Cuts the connections of all requests that hang.
@@ -272,11 +325,12 @@ impl Faults {
 
 /// What a request is for, and its key or, for a listing, its prefix, percent-decoded.
 fn read<B>(request: &Request<B>) -> (Option<Kind>, String) {
+    // Whatever the bucket: a request for one that does not exist counts too.
     let path = decoded(request.uri().path());
-    let bucket = format!("/{BUCKET}");
     let key = path
-        .strip_prefix(&bucket)
-        .map_or("", |rest| rest.trim_start_matches('/'));
+        .trim_start_matches('/')
+        .split_once('/')
+        .map_or("", |(_, key)| key.trim_start_matches('/'));
     let kind = match (request.method(), key.is_empty()) {
         (&Method::HEAD, false) => Kind::Head,
         (&Method::GET, false) => Kind::Get,

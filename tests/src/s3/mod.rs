@@ -31,7 +31,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use faults::{Conditions, Fault, Faults, Kind, Rule};
+pub use faults::{Conditions, ETags, Fault, Faults, Kind, Rejection, Rule};
 pub use witness::{Seen, Witness};
 
 use bucket::Bucket;

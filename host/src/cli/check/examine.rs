@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::report::Report;
-use crate::agent::{AgentError, check_ledger_place, runtime_settings};
+use crate::agent::{
+    AgentError, Finding, Verdict, check_ledger_place, recognize, recognize_offline,
+    runtime_settings,
+};
 use crate::cli::exit::of_agent;
 use crate::cli::output;
 use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings};
 use crate::contract::Role;
-use crate::ledger;
+use crate::ledger::{self, LedgerError};
 use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime, RuntimeSettings};
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
@@ -94,10 +97,11 @@ pub(super) fn layout(settings: &Settings, node: Option<&NodeId>, report: &mut Re
 }
 
 /// The ledger's place and content.
-pub(super) fn ledger(
+pub(super) async fn ledger(
     source: &Source,
     settings: &Settings,
     store: Option<&Store>,
+    online: bool,
     report: &mut Report,
 ) {
     let path = &settings.ledger.path;
@@ -115,8 +119,57 @@ pub(super) fn ledger(
             "ledger",
             format!("{} is not there yet and will be made", path.display()),
         ),
+        Err(error @ LedgerError::OtherStore { .. }) => {
+            match other_store(settings, store, online, report).await {
+                Ok(true) => {}
+                Ok(false) => refused("ledger", source, settings, error.into(), report),
+                Err(error) => refused("ledger", source, settings, error, report),
+            }
+        }
         Err(error) => refused("ledger", source, settings, error.into(), report),
     }
+}
+
+/// What becomes of a ledger that was made for a store of another name or address. False if that can't be known.
+async fn other_store(
+    settings: &Settings,
+    store: &Store,
+    online: bool,
+    report: &mut Report,
+) -> Result<bool, AgentError> {
+    let found = match online {
+        true => recognize(settings, store, false).await?,
+        false => recognize_offline(settings, store)?,
+    };
+    let Some(recognition) = found else {
+        return Ok(false);
+    };
+    let (path, recorded) = (settings.ledger.path.display(), &recognition.recorded);
+    match recognition.verdict() {
+        Verdict::NothingClaimed => report.ok(
+            "ledger",
+            format!("{path} was made for the store {recorded}, knows nothing of it, and will be used for this one"),
+        ),
+        Verdict::Same => report.ok(
+            "ledger",
+            format!(
+                "{path} is about the store {recorded}, which is this one; compared streams that are the same: {} of {}",
+                recognition.count(Finding::is_proof),
+                recognition.compared.len()
+            ),
+        ),
+        Verdict::Unproven if !online => report.warning(
+            "ledger",
+            format!("{path} is about the store {recorded}: whether this is the same is not known; `--online` compares them"),
+        ),
+        _ => {
+            return match recognition.refusal(settings) {
+                Some(refusal) => Err(refusal),
+                None => Ok(false),
+            };
+        }
+    }
+    Ok(true)
 }
 
 /// Every policy and every chain.

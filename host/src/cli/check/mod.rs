@@ -86,7 +86,7 @@ impl Check {
         ) {
             known::ask(store, node, settings, report).await;
         }
-        examine::ledger(source, settings, store.as_ref(), report);
+        examine::ledger(source, settings, store.as_ref(), self.online, report).await;
         examine::policies(source, settings, report).await;
     }
 }

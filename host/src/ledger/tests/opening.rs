@@ -164,7 +164,7 @@ fn another_stores_ledger_is_refused() {
         at(2_000),
     ));
     assert!(
-        text.contains("belongs to the store s3://logs, not to gs://other"),
+        text.contains("is about the store s3://logs, not about gs://other"),
         "{text}"
     );
 }
