@@ -20,6 +20,7 @@ mod place;
 mod policies;
 mod probe;
 mod run;
+mod scans;
 
 use std::sync::Arc;
 

@@ -11,6 +11,8 @@ use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 
 use super::identity::{Identity, IdentityError};
+use super::watch::{WatchError, Watcher};
+use crate::tasks::Tasks;
 
 /// A node's staging directory. Nothing here writes.
 ///
@@ -49,6 +51,13 @@ pub trait Staging: Debug + Send + Sync {
         offset: u64,
         length: u32,
     ) -> Result<Bytes, FileError>;
+
+    /// Begins to report changes; the next [`scan`](Self::scan) makes it complete. `None` where nothing reports changes,
+    /// so that only scans find them.
+    fn watch(&self, tasks: &dyn Tasks) -> Result<Option<Watcher>, WatchError> {
+        let _ = tasks;
+        Ok(None)
+    }
 
     /// Until when on the monotonic clock nothing changes here, where somebody knows the future. A real directory may
     /// change at any moment.

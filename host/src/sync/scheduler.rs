@@ -1,7 +1,7 @@
 //! Says when which stream is attended to, and runs the attempts side by side.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,19 +184,18 @@ impl Scheduler {
         Ok(summary)
     }
 
-    /// Looks at one stream's staging, after a hint.
-    pub async fn scan_stream(&mut self, id: &StreamId) {
-        let (staging, node, stream) = (
-            Arc::clone(&self.core.staging),
-            self.core.node.clone(),
-            id.clone(),
-        );
-        let looked = self
-            .core
-            .tasks
-            .block(move || staging.look(&node, &stream))
-            .await;
-        if let Ok(Some(staged)) = looked {
+    /// Looks at these streams' staging, after a hint.
+    pub async fn scan_streams(&mut self, streams: BTreeSet<StreamId>) {
+        if streams.is_empty() {
+            return;
+        }
+        let (staging, node) = (Arc::clone(&self.core.staging), self.core.node.clone());
+        let looked = self.core.tasks.block(move || {
+            let streams = streams.iter();
+            let found = streams.filter_map(|stream| staging.look(&node, stream));
+            found.collect::<Vec<_>>()
+        });
+        for staged in looked.await.unwrap_or_default() {
             self.saw(&staged, Duration::ZERO);
         }
     }
