@@ -1,5 +1,6 @@
 //! The seam: what the rest of Tidegate asks of a staging directory, real or simulated.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
@@ -120,6 +121,8 @@ pub struct ScanSummary {
     pub truncated: bool,
     /// Tenants' directories that could not be listed, with the cause, at most [`MAX_EXAMPLES`].
     pub unreadable: Vec<String>,
+    /// The names of all these tenants: nothing is known about their streams.
+    pub unlisted: BTreeSet<String>,
 }
 
 /// How many names of a kind a scan's summary shows.

@@ -103,10 +103,12 @@ impl Scan<'_> {
             self.path.pop();
             if let Err(error) = listed
                 && error.kind() != io::ErrorKind::NotFound
-                && self.summary.unreadable.len() < MAX_EXAMPLES
             {
-                let tenant = tenant.escape_debug();
-                self.summary.unreadable.push(format!("{tenant}: {error}"));
+                if self.summary.unreadable.len() < MAX_EXAMPLES {
+                    let tenant = tenant.escape_debug();
+                    self.summary.unreadable.push(format!("{tenant}: {error}"));
+                }
+                self.summary.unlisted.insert(tenant);
             }
         }
         Ok(())

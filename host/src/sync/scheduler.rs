@@ -175,8 +175,12 @@ impl Scheduler {
             // Loading the configuration again is how an operator asks for all of them.
             self.queue_within(id, Work::Look(Trigger::Requested), window);
         }
-        if !summary.truncated && summary.unreadable.is_empty() {
-            for id in self.tracker.end_scan() {
+        if !summary.truncated {
+            let unlisted = |id: &StreamId| {
+                let tenant = id.tenant.as_deref();
+                tenant.is_some_and(|tenant| summary.unlisted.contains(tenant))
+            };
+            for id in self.tracker.end_scan(unlisted) {
                 self.queue(id, Work::StagingGone);
             }
         }

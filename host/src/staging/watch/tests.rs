@@ -332,7 +332,7 @@ fn an_unreadable_tenant_costs_only_its_own_streams() {
             .scan(&node, &mut |staged| found.push(staged.stream))
             .unwrap();
         assert_eq!(found, [StreamId::with_tenant("open", "a")]);
-        assert_eq!(summary.unreadable.len(), 1);
+        assert_eq!(summary.unlisted, BTreeSet::from(["closed".to_owned()]));
         assert_eq!(watched.causes(), [(Cause::Permission, 1)]);
         assert_eq!(watched.unreported(), of(&[]), "a scan sees no more");
         chmod(watched.path("closed"), 0o700);
