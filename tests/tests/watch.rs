@@ -31,7 +31,7 @@ fn changes_are_published_without_scans() -> Result<()> {
     place.stage("new", &schema(&[("a", "Utf8")]))?;
     agent.logs(&["new", "→ synced"])?;
     place.stage("app", "{\"fields\": [")?;
-    agent.logs(&["app", "synced →"])?;
+    agent.logs(&["app", "staged schema"])?;
     Ok(())
 }
 
@@ -70,6 +70,6 @@ fn streams_that_are_not_watched_are_scanned() -> Result<()> {
     );
     agent.logs(&["app", "→ synced"])?;
     place.stage("app", "{\"fields\": [")?;
-    agent.logs(&["app", "synced →"])?;
+    agent.logs(&["app", "staged schema"])?;
     Ok(())
 }
