@@ -94,6 +94,18 @@ impl Place {
     /// Runs a command as a user who may not read and write everything: as this one or, where this is the superuser, as
     /// nobody, to whom all of the place is given.
     pub fn run_unprivileged(&self, arguments: &[&str]) -> Result<Ran> {
+        let mut command = self.unprivileged()?;
+        let output = command.args(arguments).current_dir(self.dir()).output()?;
+        Ok(output.into())
+    }
+
+    /// Starts a command as such a user, and lets it go on.
+    pub fn start_unprivileged(&self, arguments: &[&str]) -> Result<Started> {
+        let mut command = self.unprivileged()?;
+        Started::new(command.args(arguments).current_dir(self.dir()))
+    }
+
+    fn unprivileged(&self) -> Result<Command> {
         let mut command = command()?;
         if fs::metadata("/proc/self")?.uid() == SUPERUSER {
             give_away(self.dir())?;
@@ -110,8 +122,7 @@ impl Place {
             command = Command::new(own);
             command.env_clear().uid(NOBODY).gid(NOBODY);
         }
-        let output = command.args(arguments).current_dir(self.dir()).output()?;
-        Ok(output.into())
+        Ok(command)
     }
 
     /// Starts a command in it, and lets it go on.

@@ -21,6 +21,7 @@ mod policies;
 mod probe;
 mod recognize;
 mod run;
+mod scans;
 
 use std::sync::Arc;
 

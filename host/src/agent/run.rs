@@ -9,11 +9,11 @@ use futures::FutureExt;
 
 use super::peers::compare_all;
 use super::probe::{check_store, unprobed, verdict};
+use super::scans::Scans;
 use super::{Agent, AgentError};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
 use crate::policy::{GuardStatus, Policy, Standing};
-use crate::staging::{Hints, Watcher, watch};
 use crate::stream::StreamId;
 use crate::sync::{Tally, Writes};
 use crate::tasks::Task;
@@ -69,14 +69,14 @@ impl Agent {
             let streams = self.scheduler.look_at_all(Trigger::Requested, |_, _| true);
             tracing::info!(streams, "all streams are compared with the new store");
         }
-        let mut watcher = self.watch().await;
+        let mut scans = Scans::new(self.settings.watch, clock.monotonic());
         let mut duties = self.first_duties();
         let mut scanned = false;
         loop {
             let now = clock.monotonic();
             if duties.scan <= now {
-                scanned |= self.scan().await;
-                duties.scan = self.next_scan();
+                scanned |= self.look_at_staging(&mut scans).await;
+                duties.scan = self.next_look(&scans);
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
@@ -102,7 +102,11 @@ impl Agent {
                 () = self.scheduler.next() => {}
                 () = sleep => {}
                 streams = compared(&mut self.comparing) => self.scheduler.compare_nodes(streams),
-                hints = hints(&mut watcher) => self.heed(hints, &mut duties).await,
+                hints = scans.hints() => {
+                    if let Some(at) = self.take_hints(hints, &mut scans).await {
+                        duties.scan = duties.scan.min(at);
+                    }
+                }
             }
         }
         self.stop().await;
@@ -245,7 +249,7 @@ impl Agent {
         }
     }
 
-    async fn scan(&mut self) -> bool {
+    pub(super) async fn scan(&mut self) -> bool {
         match self.scheduler.scan().await {
             Ok(summary) => {
                 report_scan(&summary);
@@ -259,36 +263,12 @@ impl Agent {
     }
 
     /// The next scan comes after the interval, or several of them where nothing can have changed before.
-    fn next_scan(&self) -> Duration {
+    pub(super) fn next_scan(&self) -> Duration {
         let (now, interval) = (self.core.clock.monotonic(), self.settings.scan_interval);
         let quiet = self.core.staging.quiet_until().unwrap_or_default();
         let idle = quiet.saturating_sub(now).as_nanos() / interval.as_nanos().max(1);
         let idle = interval.saturating_mul(u32::try_from(idle).unwrap_or(u32::MAX));
         now.saturating_add(idle).saturating_add(interval)
-    }
-
-    async fn heed(&mut self, hints: Hints, duties: &mut Duties) {
-        if hints.rescan {
-            duties.scan = self.core.clock.monotonic();
-        }
-        for stream in &hints.streams {
-            self.scheduler.scan_stream(stream).await;
-        }
-    }
-
-    async fn watch(&mut self) -> Option<Watcher> {
-        if !self.settings.watch {
-            return None;
-        }
-        let settings = self.settings.staging.clone();
-        match tokio::task::spawn_blocking(move || watch(&settings)).await {
-            Ok(Ok(watcher)) => Some(watcher),
-            Ok(Err(error)) => {
-                tracing::warn!("{:#}", anyhow::Error::from(error));
-                None
-            }
-            Err(_) => None,
-        }
     }
 
     async fn stop(&mut self) {
@@ -371,13 +351,6 @@ async fn compared(comparing: &mut Option<Task<Vec<StreamId>>>) -> Vec<StreamId> 
             // A comparison that panicked found nothing; the next round compares again.
             streams.unwrap_or_default()
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn hints(watcher: &mut Option<Watcher>) -> Hints {
-    match watcher {
-        Some(watcher) => watcher.changed().await,
         None => std::future::pending().await,
     }
 }

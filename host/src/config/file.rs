@@ -69,8 +69,10 @@ tables! {
         pub tenants: Option<bool>,
         pub watch: Option<bool>,
         pub scan_interval: Option<Length>,
+        pub rescan_interval: Option<Length>,
         pub max_schema_size: Option<Size>,
         pub max_streams: Option<u32>,
+        pub max_watches: Option<u32>,
     }
 
     /// `[layouts.NAME]`

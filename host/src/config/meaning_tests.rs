@@ -48,6 +48,9 @@ fn a_minimal_file_is_enough() {
         ConditionalWrites::Required
     );
     assert!(!with("[sync]\nwrite = false").write);
+    assert_eq!(settings.scan_interval, Duration::from_secs(5));
+    assert_eq!(settings.rescan_interval, Duration::from_secs(600));
+    assert_eq!(settings.staging.max_watches, 1_000_000);
 }
 
 #[test]
@@ -143,6 +146,10 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
     for (text, told) in [
         (
             "[staging]\ndir = \"s\"\nscan_interval = \"0s\"\n",
+            "more than nothing",
+        ),
+        (
+            "[staging]\ndir = \"s\"\nrescan_interval = \"0s\"\n",
             "more than nothing",
         ),
         ("[staging]\ndir = \"s\"\nmax_streams = 0\n", "at least 1"),

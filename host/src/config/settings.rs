@@ -24,10 +24,12 @@ use crate::trust::Trust;
 pub struct Settings {
     /// The node's staging directory.
     pub staging: StagingSettings,
-    /// Whether the system is asked to tell about changes between scans.
+    /// Whether the system is asked to report changes between scans.
     pub watch: bool,
-    /// How often the staging directory is scanned.
+    /// How often everything in the staging directory is scanned whose changes are not reported.
     pub scan_interval: Duration,
+    /// How often the whole directory is scanned where changes are reported, in case a report was lost.
+    pub rescan_interval: Duration,
     /// The store.
     pub store: StoreSettings,
     /// The agent's memory.
@@ -159,6 +161,11 @@ impl Settings {
             file.staging.scan_interval,
             5,
         ));
+        let rescan_interval = found.keep(reader.positive(
+            &["staging", "rescan_interval"],
+            file.staging.rescan_interval,
+            600,
+        ));
         let verify = found.keep(reader.verify(&file));
         let runtime = found.keep(reader.runtime(&file));
         let log = found.keep(reader.log(&file));
@@ -202,7 +209,7 @@ impl Settings {
         let parts = (
             staging,
             store,
-            scan_interval,
+            scan_interval.zip(rescan_interval),
             verify,
             runtime,
             log,
@@ -210,11 +217,11 @@ impl Settings {
             rules,
             found.into_problems(),
         );
-        let (staging, store, scan_interval, verify, runtime, log, streams, rules) = match parts {
+        let (staging, store, intervals, verify, runtime, log, streams, rules) = match parts {
             (
                 Some(staging),
                 Some(store),
-                Some(scan_interval),
+                Some(intervals),
                 Some(verify),
                 Some(runtime),
                 Some(log),
@@ -222,24 +229,19 @@ impl Settings {
                 Some(rules),
                 None,
             ) => (
-                staging,
-                store,
-                scan_interval,
-                verify,
-                runtime,
-                log,
-                streams,
-                rules,
+                staging, store, intervals, verify, runtime, log, streams, rules,
             ),
             (.., Some(problems)) => return Err(problems),
             // Nothing is missing without a problem.
             (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
         };
         let sync = file.sync.as_ref();
+        let (scan_interval, rescan_interval) = intervals;
         Ok(Self {
             staging,
             watch: file.staging.watch.unwrap_or(true),
             scan_interval,
+            rescan_interval,
             store,
             ledger: reader.ledger(&file),
             runtime,
@@ -337,6 +339,9 @@ impl Reader<'_> {
             Some(streams) => usize::try_from(streams).unwrap_or(usize::MAX),
             None => settings.max_streams,
         };
+        settings.max_watches = staging.max_watches.map_or(settings.max_watches, |watches| {
+            usize::try_from(watches).unwrap_or(usize::MAX)
+        });
         let id = file.node.as_ref().and_then(|node| node.id.as_deref());
         match (id, settings.layout.mode()) {
             (Some(id), _) if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) => {

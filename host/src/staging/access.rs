@@ -1,5 +1,6 @@
 //! The seam: what the rest of Tidegate asks of a staging directory, real or simulated.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use crate::stream::{NodeId, StreamId};
 use crate::time::Timestamp;
 
 use super::identity::{Identity, IdentityError};
+use super::watch::{WatchError, Watcher};
+use crate::tasks::Tasks;
 
 /// A node's staging directory. Nothing here writes.
 ///
@@ -49,6 +52,13 @@ pub trait Staging: Debug + Send + Sync {
         offset: u64,
         length: u32,
     ) -> Result<Bytes, FileError>;
+
+    /// Begins to report changes; the next [`scan`](Self::scan) makes it complete. `None` where nothing reports changes,
+    /// so that only scans find them.
+    fn watch(&self, tasks: &dyn Tasks) -> Result<Option<Watcher>, WatchError> {
+        let _ = tasks;
+        Ok(None)
+    }
 
     /// Until when on the monotonic clock nothing changes here, where somebody knows the future. A real directory may
     /// change at any moment.
@@ -111,6 +121,8 @@ pub struct ScanSummary {
     pub truncated: bool,
     /// Tenants' directories that could not be listed, with the cause, at most [`MAX_EXAMPLES`].
     pub unreadable: Vec<String>,
+    /// The names of all these tenants: nothing is known about their streams.
+    pub unlisted: BTreeSet<String>,
 }
 
 /// How many names of a kind a scan's summary shows.

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 
@@ -13,7 +14,9 @@ use super::access::{
 };
 use super::identity::{self, Identity, IdentityError};
 use super::keys::is_segment;
+use super::watch::{self, WatchError, Watcher, Watches};
 use super::{StagingSettings, read, scan};
+use crate::tasks::Tasks;
 
 /// A staging directory on this machine's file system. It is only ever read.
 ///
@@ -30,6 +33,8 @@ use super::{StagingSettings, read, scan};
 #[derive(Debug)]
 pub struct StagingDir {
     settings: StagingSettings,
+    /// The watches that scans place, for as long as the watcher exists.
+    watches: Mutex<Weak<Watches>>,
     /// Holds the advisory lock as long as it is open.
     _lock: Option<File>,
 }
@@ -58,6 +63,7 @@ impl StagingDir {
         }
         Ok(Self {
             settings,
+            watches: Mutex::default(),
             _lock: Some(handle),
         })
     }
@@ -71,6 +77,7 @@ impl StagingDir {
         opened(&settings)?;
         Ok(Self {
             settings,
+            watches: Mutex::default(),
             _lock: None,
         })
     }
@@ -78,6 +85,11 @@ impl StagingDir {
     /// The settings it was opened with.
     pub fn settings(&self) -> &StagingSettings {
         &self.settings
+    }
+
+    fn watches(&self) -> Option<Arc<Watches>> {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.upgrade()
     }
 
     /// The stream's directory; `None` for names that lead elsewhere, and for a tenant where there are none or the
@@ -119,12 +131,25 @@ impl Staging for StagingDir {
         node: &NodeId,
         each: &mut dyn FnMut(Staged),
     ) -> Result<ScanSummary, StagingError> {
-        scan::scan(&self.settings, node, each)
+        scan::scan(&self.settings, self.watches().as_deref(), node, each)
     }
 
     fn look(&self, node: &NodeId, stream: &StreamId) -> Option<Staged> {
         let folder = self.folder(stream)?;
-        scan::look(&self.settings, node, folder, stream.clone())
+        let watches = self.watches();
+        scan::look(
+            &self.settings,
+            watches.as_deref(),
+            node,
+            folder,
+            stream.clone(),
+        )
+    }
+
+    fn watch(&self, tasks: &dyn Tasks) -> Result<Option<Watcher>, WatchError> {
+        let (watcher, watches) = watch::watch(&self.settings, tasks)?;
+        *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&watches);
+        Ok(Some(watcher))
     }
 
     fn read_schema(&self, node: &NodeId, stream: &StreamId) -> Result<StagedFile, ReadError> {

@@ -169,17 +169,21 @@ fn identity_files(dir: &Path) -> Result<Vec<String>, IdentityError> {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        let id = name
-            .strip_prefix(INGESTOR)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .and_then(|rest| rest.strip_suffix(".json"));
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if id.is_some_and(|id| !id.is_empty()) && !is_dir {
+        if is_identity_file(name.as_bytes()) && !is_dir {
             files.push(name);
         }
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// Whether this is the name of a node's identity file.
+pub(super) fn is_identity_file(name: &[u8]) -> bool {
+    name.strip_prefix(INGESTOR.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(b".json"))
+        .is_some_and(|id| !id.is_empty())
 }
 
 /// The two values that are needed. The file also holds an administrator's token, which is never kept.

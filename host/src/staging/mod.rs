@@ -27,7 +27,7 @@ pub(crate) use layout::FileKind;
 pub use layout::Layout;
 pub use parseable::{Marker, MarkerError, ParseableMode};
 pub use template::{TemplateError, TemplateLayout};
-pub use watch::{Hints, MAX_HINTS, WatchError, Watcher, watch};
+pub use watch::{Cause, Hints, MAX_HINTS, Unreported, Unwatched, WatchError, Watcher};
 
 use crate::stream::NodeId;
 
@@ -39,6 +39,9 @@ pub const DEFAULT_MAX_STREAMS: usize = 1_000_000;
 
 /// How many entries of one stream's directory a scan looks at, unless the operator says otherwise.
 pub const DEFAULT_MAX_ENTRIES: usize = 10_000;
+
+/// How many directories are watched, unless the operator says otherwise. The system has a limit of its own.
+pub const DEFAULT_MAX_WATCHES: usize = 1_000_000;
 
 /// What the operator says about the staging directory.
 #[derive(Clone, Debug)]
@@ -58,6 +61,8 @@ pub struct StagingSettings {
     pub max_streams: usize,
     /// How many entries of one stream's directory a scan looks at; data files behind it aren't counted.
     pub max_entries: usize,
+    /// How many directories are watched; changes in the others are found by scans.
+    pub max_watches: usize,
 }
 
 impl StagingSettings {
@@ -71,6 +76,7 @@ impl StagingSettings {
             max_schema_size: DEFAULT_MAX_SCHEMA_SIZE,
             max_streams: DEFAULT_MAX_STREAMS,
             max_entries: DEFAULT_MAX_ENTRIES,
+            max_watches: DEFAULT_MAX_WATCHES,
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What is staged, without reading a file: one listing for each stream, and one stat where a schema stands.
+//! What is staged, without reading a file: one listing for each stream, and one stat where a schema is staged.
+//!
+//! This walk defines which directories hold streams, and it places the watches on them.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, ReadDir};
@@ -11,15 +13,18 @@ use super::StagingSettings;
 use super::access::{MAX_EXAMPLES, MAX_FOREIGN, ScanSummary, SchemaStat, Staged, StagingError};
 use super::layout::FileKind;
 use super::read::stat_schema;
+use super::watch::{Place, Watches};
 
 pub(super) fn scan(
     settings: &StagingSettings,
+    watches: Option<&Watches>,
     node: &NodeId,
     each: &mut dyn FnMut(Staged),
 ) -> Result<ScanSummary, StagingError> {
     let mut scan = Scan {
         looker: Looker {
             settings,
+            watches,
             own: settings.layout.staged_name(node),
         },
         path: settings.dir.clone(),
@@ -30,17 +35,25 @@ pub(super) fn scan(
         dir: settings.dir.clone(),
         source,
     };
+    if let Some(watches) = watches {
+        watches.begin_scan();
+        watches.place_root();
+    }
     let root = fs::read_dir(&settings.dir).map_err(failed)?;
     if settings.tenants {
         scan.tenants(root).map_err(failed)?;
     } else {
         scan.streams(root, None).map_err(failed)?;
     }
+    if let Some(watches) = watches {
+        watches.end_scan(scan.summary.streams);
+    }
     Ok(scan.summary)
 }
 
 pub(super) fn look(
     settings: &StagingSettings,
+    watches: Option<&Watches>,
     node: &NodeId,
     mut folder: PathBuf,
     stream: StreamId,
@@ -48,6 +61,7 @@ pub(super) fn look(
     let is_dir = fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
     let looker = Looker {
         settings,
+        watches,
         own: settings.layout.staged_name(node),
     };
     (is_dir && is_stream_name(&stream.name)).then_some(())?;
@@ -70,20 +84,31 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn tenants(&mut self, root: ReadDir) -> io::Result<()> {
+        let mut tenants = Vec::new();
+        // All tenants are watched before any stream: without their watches, everything must be scanned.
         for entry in root {
             let Some(tenant) = self.name(&entry?) else {
                 continue;
             };
+            self.path.push(&tenant);
+            self.looker
+                .place(&self.path, || Place::Tenant(tenant.as_str().into()));
+            self.path.pop();
+            tenants.push(tenant);
+        }
+        for tenant in tenants {
             self.path.push(&tenant);
             let listed =
                 fs::read_dir(&self.path).and_then(|streams| self.streams(streams, Some(&tenant)));
             self.path.pop();
             if let Err(error) = listed
                 && error.kind() != io::ErrorKind::NotFound
-                && self.summary.unreadable.len() < MAX_EXAMPLES
             {
-                let tenant = tenant.escape_debug();
-                self.summary.unreadable.push(format!("{tenant}: {error}"));
+                if self.summary.unreadable.len() < MAX_EXAMPLES {
+                    let tenant = tenant.escape_debug();
+                    self.summary.unreadable.push(format!("{tenant}: {error}"));
+                }
+                self.summary.unlisted.insert(tenant);
             }
         }
         Ok(())
@@ -139,6 +164,7 @@ impl Scan<'_> {
 /// Looks at one stream's directory.
 struct Looker<'a> {
     settings: &'a StagingSettings,
+    watches: Option<&'a Watches>,
     /// The name of this node's schema.
     own: String,
 }
@@ -146,6 +172,8 @@ struct Looker<'a> {
 /// What the listing of a stream's directory says.
 struct Listing {
     has_own: bool,
+    /// Whether the schema is a symbolic link.
+    is_link: bool,
     data_files: u32,
     foreign: Vec<String>,
     /// How many more entries are looked at.
@@ -153,25 +181,40 @@ struct Listing {
 }
 
 impl Looker<'_> {
+    fn place(&self, folder: &Path, place: impl FnOnce() -> Place) {
+        if let Some(watches) = self.watches {
+            watches.place(place(), folder);
+        }
+    }
+
     fn look(&self, folder: &mut PathBuf, stream: StreamId) -> Option<Staged> {
         let mut listing = Listing {
             has_own: false,
+            is_link: false,
             data_files: 0,
             foreign: Vec::new(),
             left: self.settings.max_entries,
         };
-        let schema = match self.list(folder, &mut listing) {
+        self.place(folder, || Place::Stream(stream.clone()));
+        let schema = match self.list(folder, &stream, &mut listing) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => SchemaStat::Unreadable(error.to_string()),
-            // Behind the bound the schema may stand all the same.
+            // The schema may be among the entries after the bound.
             Ok(()) if listing.has_own || listing.left == 0 => {
                 folder.push(&self.own);
                 let schema = stat_schema(folder, self.settings.max_schema_size);
+                if !listing.has_own {
+                    listing.is_link =
+                        fs::symlink_metadata(&*folder).is_ok_and(|found| found.is_symlink());
+                }
                 folder.pop();
                 schema
             }
             Ok(()) => SchemaStat::Missing,
         };
+        if let (true, Some(watches)) = (listing.is_link, self.watches) {
+            watches.found_link(&stream);
+        }
         listing.foreign.sort_unstable();
         Some(Staged {
             stream,
@@ -181,7 +224,12 @@ impl Looker<'_> {
         })
     }
 
-    fn list(&self, folder: &mut PathBuf, listing: &mut Listing) -> io::Result<()> {
+    fn list(
+        &self,
+        folder: &mut PathBuf,
+        stream: &StreamId,
+        listing: &mut Listing,
+    ) -> io::Result<()> {
         for entry in fs::read_dir(&*folder)? {
             let entry = entry?;
             let Some(left) = listing.left.checked_sub(1) else {
@@ -193,10 +241,15 @@ impl Looker<'_> {
                 continue;
             };
             match self.settings.layout.file_kind(&self.own, name) {
-                FileKind::OwnSchema => listing.has_own = true,
+                FileKind::OwnSchema => {
+                    listing.has_own = true;
+                    listing.is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                }
                 FileKind::Data => listing.data_files = listing.data_files.saturating_add(1),
-                FileKind::Processing => {
+                // Links are left alone here too.
+                FileKind::Processing if entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
                     folder.push(name);
+                    self.place(folder, || Place::Processing(stream.clone()));
                     self.count_processing(folder, listing);
                     folder.pop();
                 }
@@ -205,7 +258,7 @@ impl Looker<'_> {
                         listing.foreign.push(name.to_owned());
                     }
                 }
-                FileKind::Other => {}
+                FileKind::Processing | FileKind::Other => {}
             }
         }
         Ok(())
@@ -268,7 +321,7 @@ mod tests {
                 let name = staged.stream.to_string();
                 assert!(found.insert(name, staged).is_none(), "reported once");
             };
-            let summary = scan(&self.settings, &NodeId::new("n1"), &mut each).unwrap();
+            let summary = scan(&self.settings, None, &NodeId::new("n1"), &mut each).unwrap();
             (found, summary)
         }
 
@@ -297,6 +350,7 @@ mod tests {
         let mut found = BTreeMap::new();
         let summary = scan(
             &case.settings,
+            None,
             &NodeId::new("95659b0612138de"),
             &mut |staged| {
                 found.insert(
@@ -382,13 +436,13 @@ mod tests {
         for name in ["link", ".parseable", "gone", "ingestor.n1.json"] {
             let folder = case.dir.path().join(name);
             assert_eq!(
-                look(&case.settings, &node, folder, StreamId::new(name)),
+                look(&case.settings, None, &node, folder, StreamId::new(name)),
                 None,
                 "{name}"
             );
         }
         let folder = case.dir.path().join("real");
-        let seen = look(&case.settings, &node, folder, StreamId::new("real"));
+        let seen = look(&case.settings, None, &node, folder, StreamId::new("real"));
         assert_eq!(seen.as_ref(), found.get("real"));
     }
 
@@ -443,7 +497,7 @@ mod tests {
     fn a_directory_that_went_away_is_an_error() {
         let mut case = Case::new();
         case.settings.dir = case.dir.path().join("gone");
-        let result = scan(&case.settings, &NodeId::new("n1"), &mut |_| {});
+        let result = scan(&case.settings, None, &NodeId::new("n1"), &mut |_| {});
         assert!(matches!(result, Err(StagingError::List { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! Says when which stream is attended to, and runs the attempts side by side.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,8 +175,12 @@ impl Scheduler {
             // Loading the configuration again is how an operator asks for all of them.
             self.queue_within(id, Work::Look(Trigger::Requested), window);
         }
-        if !summary.truncated && summary.unreadable.is_empty() {
-            for id in self.tracker.end_scan() {
+        if !summary.truncated {
+            let unlisted = |id: &StreamId| {
+                let tenant = id.tenant.as_deref();
+                tenant.is_some_and(|tenant| summary.unlisted.contains(tenant))
+            };
+            for id in self.tracker.end_scan(unlisted) {
                 self.queue(id, Work::StagingGone);
             }
         }
@@ -184,19 +188,18 @@ impl Scheduler {
         Ok(summary)
     }
 
-    /// Looks at one stream's staging, after a hint.
-    pub async fn scan_stream(&mut self, id: &StreamId) {
-        let (staging, node, stream) = (
-            Arc::clone(&self.core.staging),
-            self.core.node.clone(),
-            id.clone(),
-        );
-        let looked = self
-            .core
-            .tasks
-            .block(move || staging.look(&node, &stream))
-            .await;
-        if let Ok(Some(staged)) = looked {
+    /// Looks at these streams' staging, after a hint.
+    pub async fn scan_streams(&mut self, streams: BTreeSet<StreamId>) {
+        if streams.is_empty() {
+            return;
+        }
+        let (staging, node) = (Arc::clone(&self.core.staging), self.core.node.clone());
+        let looked = self.core.tasks.block(move || {
+            let streams = streams.iter();
+            let found = streams.filter_map(|stream| staging.look(&node, stream));
+            found.collect::<Vec<_>>()
+        });
+        for staged in looked.await.unwrap_or_default() {
             self.saw(&staged, Duration::ZERO);
         }
     }

@@ -144,13 +144,13 @@ impl Tracker {
         }
     }
 
-    /// Ends a scan: the streams that it saw before and not this time.
-    pub(super) fn end_scan(&mut self) -> Vec<StreamId> {
+    /// Ends a scan. Returns the streams that an earlier one saw and this one did not, except those that it could not
+    /// see.
+    pub(super) fn end_scan(&mut self, unlisted: impl Fn(&StreamId) -> bool) -> Vec<StreamId> {
         let generation = self.generation;
-        let vanished = self
-            .entries
-            .iter_mut()
-            .filter(|(_, entry)| entry.generation != 0 && entry.generation != generation);
+        let vanished = self.entries.iter_mut().filter(|(id, entry)| {
+            entry.generation != 0 && entry.generation != generation && !unlisted(id)
+        });
         let mut vanished: Vec<_> = vanished
             .map(|(id, entry)| {
                 entry.generation = 0;
@@ -290,11 +290,25 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.begin_scan();
         tracker.saw(&staged("a", SchemaStat::Missing, 0), at(1));
-        assert!(tracker.end_scan().is_empty());
+        assert!(tracker.end_scan(|_| false).is_empty());
         tracker.begin_scan();
-        assert_eq!(tracker.end_scan(), [StreamId::new("a")]);
+        assert_eq!(tracker.end_scan(|_| false), [StreamId::new("a")]);
         tracker.begin_scan();
-        assert!(tracker.end_scan().is_empty());
+        assert!(tracker.end_scan(|_| false).is_empty());
+    }
+
+    #[test]
+    fn streams_that_a_scan_could_not_see_have_not_vanished() {
+        let mut tracker = Tracker::default();
+        tracker.begin_scan();
+        for name in ["a", "b"] {
+            tracker.saw(&staged(name, SchemaStat::Missing, 0), at(1));
+        }
+        tracker.begin_scan();
+        let vanished = tracker.end_scan(|id| &*id.name == "a");
+        assert_eq!(vanished, [StreamId::new("b")]);
+        tracker.begin_scan();
+        assert_eq!(tracker.end_scan(|_| false), [StreamId::new("a")]);
     }
 
     #[test]
