@@ -41,7 +41,7 @@ pub(crate) use tests::remembering;
 
 pub use crate::contract::Description;
 pub use builtin::builtin_names;
-pub(crate) use cause::shown;
+pub(crate) use cause::{joined, shown};
 pub use cause::{CallFailure, Cause};
 pub use chain::{Asked, Chain, WrongRole};
 pub use engine::Allocation;

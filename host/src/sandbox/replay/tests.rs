@@ -356,12 +356,14 @@ async fn what_the_machine_did_is_not_compared() {
             decision.verdict = Err(CallFailure {
                 cause: Cause::Deadline { waiting: false },
                 message: String::new(),
+                said: None,
             });
         }
         if decision.facts.attempts == 2 {
             decision.verdict = Err(CallFailure {
                 cause: Cause::PoolExhausted,
                 message: String::new(),
+                said: None,
             });
         }
     };
