@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tidegate_tests::command::{Ran, tidegate};
+use tidegate_tests::command::{Ran, command, tidegate};
 use tidegate_tests::guests::guests;
 
 fn root() -> PathBuf {
@@ -315,5 +315,37 @@ fn a_policy_that_logs_without_end_fills_no_report() -> Result<()> {
     );
     assert!(ran.stdout.contains(" earlier lines"), "{}", ran.stdout);
     assert!(ran.stdout.lines().count() < 100, "{}", ran.stdout);
+    Ok(())
+}
+
+#[test]
+fn what_was_compiled_is_kept_in_the_users_cache() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    let test = |home: &Path| -> Result<Ran> {
+        let mut command = command()?;
+        command
+            .env("HOME", home)
+            .args(["policy", "test", "good.toml"]);
+        Ok(command.current_dir(dir.path()).output()?.into())
+    };
+    let compiled = dir.path().join(".cache/tidegate/compiled");
+    let ran = test(dir.path())?;
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let kept = fs::read_dir(&compiled)?.count();
+    assert!(kept >= 3, "{kept}");
+
+    // A cache that can't be used costs a warning.
+    fs::set_permissions(
+        &compiled,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )?;
+    let ran = test(dir.path())?;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the compile cache can't be used"),
+        "{}",
+        ran.stderr
+    );
     Ok(())
 }

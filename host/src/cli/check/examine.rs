@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::report::Report;
-use crate::agent::{AgentError, check_ledger_place, runtime_settings};
+use crate::agent::{AgentError, check_ledger_place, runtime_settings, with_compile_cache};
 use crate::cli::exit::of_agent;
 use crate::cli::output;
 use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings};
 use crate::contract::Role;
 use crate::ledger;
-use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime, RuntimeSettings};
+use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime};
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
@@ -121,11 +121,8 @@ pub(super) fn ledger(
 
 /// Every policy and every chain.
 pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut Report) {
-    // The compile cache is left alone: a check makes no files.
-    let runtime = Runtime::new(RuntimeSettings {
-        cache: None,
-        ..runtime_settings(settings, Arc::new(SystemClock::new()))
-    });
+    let runtime = runtime_settings(settings, Arc::new(SystemClock::new()));
+    let runtime = Runtime::new(with_compile_cache(runtime, settings));
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return refused("policies", source, settings, error.into(), report),

@@ -22,6 +22,7 @@ fn standard(component: ComponentSource) -> Bench {
             settings: serde_json::json!({}),
         },
         length: LENGTH,
+        cache: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn by_scenarios(component: ComponentSource, text: &str, name: Option<&str>) -> B
             name: name.map(str::to_owned),
         },
         length: LENGTH,
+        cache: None,
     }
 }
 
@@ -120,15 +122,13 @@ async fn what_fails_is_measured_and_told() {
             .failure
             .as_ref()
             .unwrap()
-            .contains("unreachable")
-    );
             .failure
             .message
+            .contains("unreachable")
+    );
     assert_eq!((fallback.policy.failed, retry.policy.failed), (0, 0));
 }
 
-#[tokio::test]
-async fn memory_over_the_default_limit_is_measured_and_told() {
 #[tokio::test]
 async fn a_decision_that_fails_is_told_with_what_the_policy_logged() {
     let check = "(call $log (i32.const 2) (i32.const 2048) (i32.const 7))
@@ -148,6 +148,8 @@ async fn a_decision_that_fails_is_told_with_what_the_policy_logged() {
     assert_eq!(log, ["looking", "no luck"]);
 }
 
+#[tokio::test]
+async fn memory_over_the_default_limit_is_measured_and_told() {
     let report = measured(standard(bytes(&Guest {
         memory: "(memory (export \"memory\") 1600)",
         ..Guest::default()
