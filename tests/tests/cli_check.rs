@@ -77,7 +77,8 @@ fn a_usable_configuration_is_told_thing_by_thing_and_nothing_is_changed() {
         .filter(|name| name != ".tidegate-store")
         .collect();
     left.sort();
-    assert_eq!(left, ["staging", "store", "tidegate.toml"]);
+    // Compiled policies are kept next to where the ledger will be.
+    assert_eq!(left, ["cache", "staging", "store", "tidegate.toml"]);
 }
 
 #[test]

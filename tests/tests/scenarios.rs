@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tidegate_tests::command::{Ran, tidegate};
+use tidegate_tests::command::{Ran, command, tidegate};
+use tidegate_tests::guests::guests;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -254,5 +255,97 @@ fn the_published_json_schema_is_the_programs() -> Result<()> {
         fs::write(&file, &schema)?;
     }
     assert_eq!(fs::read_to_string(&file)?, schema);
+    Ok(())
+}
+
+/// A scenario in which the hostile guest judges existence and fails by this act.
+fn hostile(act: &str) -> String {
+    let component = guests().join("hostile.wasm");
+    format!(
+        "{GOOD}[[expect]]\nrole = \"existence\"\nverdicts = [\"present\"]\n[config.sync]\nexistence = [\"mine\"]\n\
+         [config.policies.mine]\ncomponent = {component:?}\n\
+         settings = {{ act = {act:?}, role = \"existence\", message = \"no luck\\u001b[31m\" }}\n"
+    )
+}
+
+#[test]
+fn a_policy_that_fails_is_told_in_every_kind_of_report() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("error.toml"), hostile("error"))?;
+    let said = "guest-error: no luck\\u{1b}[31m";
+    let ran = policy(dir.path(), &["test", ".", "--junit", "report.xml"])?;
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let in_timeline = format!("mine failed in existence: {said}");
+    let counted = "  mine failed ";
+    let junit = fs::read_to_string(dir.path().join("report.xml"))?;
+    for report in [&ran.stdout, &junit] {
+        for told in [in_timeline.as_str(), counted, said] {
+            assert!(report.contains(told), "{told} in {report}");
+        }
+    }
+    assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
+
+    let ran = policy(dir.path(), &["test", ".", "--json"])?;
+    let report: Value = serde_json::from_str(&ran.stdout)?;
+    let [calls] = report["scenarios"][0]["failed_calls"]
+        .as_array()
+        .context("failed_calls")?
+        .as_slice()
+    else {
+        anyhow::bail!("one kind of failed calls: {}", ran.stdout);
+    };
+    assert_eq!(calls["policy"], "mine");
+    assert_eq!(calls["role"], "existence");
+    assert_eq!(calls["cause"], "guest-error");
+    assert!(calls["calls"].as_u64() >= Some(1), "{calls}");
+    assert_eq!(calls["message"], said);
+    Ok(())
+}
+
+#[test]
+fn a_policy_that_logs_without_end_fills_no_report() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("loop.toml"), hostile("log-forever"))?;
+    let ran = policy(dir.path(), &["test", "."])?;
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("mine failed in existence: out-of-fuel"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains(" earlier lines"), "{}", ran.stdout);
+    assert!(ran.stdout.lines().count() < 100, "{}", ran.stdout);
+    Ok(())
+}
+
+#[test]
+fn what_was_compiled_is_kept_in_the_users_cache() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    let test = |home: &Path| -> Result<Ran> {
+        let mut command = command()?;
+        command
+            .env("HOME", home)
+            .args(["policy", "test", "good.toml"]);
+        Ok(command.current_dir(dir.path()).output()?.into())
+    };
+    let compiled = dir.path().join(".cache/tidegate/compiled");
+    let ran = test(dir.path())?;
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let kept = fs::read_dir(&compiled)?.count();
+    assert!(kept >= 3, "{kept}");
+
+    // A cache that can't be used costs a warning.
+    fs::set_permissions(
+        &compiled,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )?;
+    let ran = test(dir.path())?;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the compile cache can't be used"),
+        "{}",
+        ran.stderr
+    );
     Ok(())
 }

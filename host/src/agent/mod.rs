@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod compile_cache;
 mod error;
 mod open;
 mod peers;
@@ -25,6 +26,7 @@ mod scans;
 
 use std::sync::Arc;
 
+pub use compile_cache::{user_compile_cache, with_compile_cache, with_user_compile_cache};
 pub use error::AgentError;
 pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_place, node_directory_of};

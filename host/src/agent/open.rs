@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::compile_cache::with_compile_cache;
 use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies, runtime_settings};
 use super::probe::{check_store, unprobed, verdict};
@@ -118,7 +119,8 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     let loaded = match policies {
         Some(loaded) => loaded,
         None => {
-            let runtime = Runtime::new(runtime_settings(settings, Arc::clone(&clock)))?;
+            let runtime = runtime_settings(settings, Arc::clone(&clock));
+            let runtime = Runtime::new(with_compile_cache(runtime, settings))?;
             load_policies(runtime, settings).await?
         }
     };

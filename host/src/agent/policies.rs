@@ -46,12 +46,13 @@ impl Loaded {
     }
 }
 
-/// How the configuration sets up what runs policies.
+/// How the configuration sets up what runs policies. Without `runtime.cache` nothing is kept: see
+/// [`with_compile_cache`](super::with_compile_cache).
 pub fn runtime_settings(settings: &Settings, clock: Arc<dyn Clock>) -> RuntimeSettings {
     RuntimeSettings {
         slots: settings.runtime.slots,
         idle: settings.runtime.idle,
-        cache: settings.runtime.cache.clone(),
+        cache: settings.runtime.compile_cache(),
         clock,
         ..RuntimeSettings::default()
     }

@@ -9,6 +9,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::CommandError;
 use crate::config::LogSettings;
 
+/// For commands that run simulated agents, whose logs would bury the command's own output.
+pub(super) const SIMULATED: &str = "off,tidegate::policy::cache=warn";
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {

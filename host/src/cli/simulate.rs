@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use super::output::{Paint, Table, Tone};
 use super::place::located;
 use super::{CommandError, Config, SETTLED, log};
+use crate::agent::with_user_compile_cache;
 use crate::config::{CONFIG_MAX, ConfigError, Settings, Source};
 use crate::sandbox::fleet::report::{PRICES, Report};
 use crate::sandbox::fleet::{Fleet, FleetError, MAX_LENGTH, MAX_STREAMS, Scenario};
@@ -57,7 +58,7 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        log.start(None, "off")?;
+        log.start(None, log::SIMULATED)?;
         let fleet = self.fleet()?;
         let contenders = self.contenders()?;
         // Whether the report can be written is known before hours of simulated time are spent on it.
@@ -215,7 +216,7 @@ impl Contender {
         let name = source.path().file_name().unwrap_or_default();
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
-            settings,
+            settings: with_user_compile_cache(settings),
             source,
         })
     }

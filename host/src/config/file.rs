@@ -110,6 +110,7 @@ tables! {
         pub slots: Option<u16>,
         pub idle: Option<u16>,
         pub cache: Option<PathBuf>,
+        pub cache_max: Option<Size>,
     }
 
     /// `[registry]`

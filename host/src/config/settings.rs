@@ -12,7 +12,7 @@ use super::source::{Problem, Source};
 use super::streams::{self, RuleSettings, StreamSettings};
 use super::{ConfigError, policies, registry, store};
 use crate::ledger::{Durability, LedgerOptions};
-use crate::policy::PolicySettings;
+use crate::policy::{CompileCache, PolicySettings};
 use crate::registry::RegistrySettings;
 use crate::staging::{Layout, ParseableMode, StagingSettings, TemplateLayout};
 use crate::storage::StoreSettings;
@@ -90,8 +90,21 @@ pub struct RuntimePart {
     pub slots: u16,
     /// Instances that wait for their next decision.
     pub idle: u16,
-    /// Where compiled policies are kept.
+    /// Where compiled policies are kept, if not at the default place.
     pub cache: Option<PathBuf>,
+    /// The most bytes of them; 0 keeps none.
+    pub cache_max: u64,
+}
+
+impl RuntimePart {
+    /// The compile cache that the configuration names.
+    pub fn compile_cache(&self) -> Option<CompileCache> {
+        let directory = self.cache.clone().filter(|_| self.cache_max > 0)?;
+        Some(CompileCache {
+            directory,
+            max_size: self.cache_max,
+        })
+    }
 }
 
 /// `[verify]`
@@ -477,6 +490,9 @@ impl Reader<'_> {
             cache: runtime
                 .and_then(|runtime| runtime.cache.as_deref())
                 .map(|path| self.path(path)),
+            cache_max: runtime
+                .and_then(|runtime| runtime.cache_max)
+                .map_or(CompileCache::MAX_SIZE, |size| size.0),
         })
     }
 }

@@ -5,37 +5,75 @@
 //! only read from a directory of the same user that no one else can enter, and never taken from an operator; what they
 //! load is always a `.wasm`, and a file here is but a copy of what the compiler made of it.
 //!
-//! A file is [`MAGIC`], the SHA-256 of all that follows it and of what the code was compiled from, then the code. The
-//! digest finds damage; the directory's mode and the files' owner keep forgers away.
+//! A file is the code, then how long compiling took, the SHA-256 of both and of what the code was compiled from, and
+//! [`MAGIC`]. The digest finds damage; the directory's mode and the files' owner keep forgers away. The code comes first
+//! so that the file can be mapped: then a process holds the pages that it executes, and shares them with others.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::engine::compatibility;
 use crate::digest::Digest;
 
-const MAGIC: &[u8; 8] = b"tidgcwa1";
+const MAGIC: &[u8; 8] = b"tidgcwa2";
+/// Bytes of a file after the code: the time in microseconds, the digest, [`MAGIC`].
+const TRAILER: u64 = 8 + 32 + 8;
 const SUFFIX: &str = ".cwasm";
-/// Files that are kept; the oldest go first, and cost one compilation when they are needed again.
-const MAX_FILES: usize = 64;
 /// The largest file that is read. Python's interpreter compiles to about 60 MB.
 const MAX_FILE: u64 = 512 << 20;
+/// Bytes that are read at once while a file is compared with its digest.
+const CHUNK: usize = 64 << 10;
 /// Only this user may enter the directory or read its files.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 /// Permission bits of group and others.
 const SHARED: u32 = 0o077;
 
+/// Where compiled components are kept, and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileCache {
+    /// A directory of this user's own. It is made, with mode 0700, if it does not exist.
+    pub directory: PathBuf,
+    /// The most bytes of all files together. The least recently used go first, and cost one compilation when they are
+    /// needed again.
+    pub max_size: u64,
+}
+
+impl CompileCache {
+    /// The default of [`max_size`](Self::max_size): some 15 policies that carry a language runtime.
+    pub const MAX_SIZE: u64 = 1 << 30;
+
+    /// A directory with the default bound.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            max_size: Self::MAX_SIZE,
+        }
+    }
+}
+
 /// A private directory of compiled components.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     directory: PathBuf,
+    max_size: u64,
     owner: u32,
+}
+
+/// A component as the compiler made it.
+#[derive(Clone)]
+pub(super) struct Built {
+    pub(super) component: Component,
+    /// How long compiling took, now or when it was put into the cache.
+    pub(super) took: Duration,
 }
 
 impl Cache {
@@ -44,7 +82,8 @@ impl Cache {
     /// # Errors
     ///
     /// When the directory can't be made or written, belongs to another user, or is open to others.
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    pub(super) fn open(wanted: &CompileCache) -> io::Result<Self> {
+        let directory = wanted.directory.as_path();
         DirBuilder::new()
             .recursive(true)
             .mode(PRIVATE_DIRECTORY)
@@ -63,24 +102,44 @@ impl Cache {
         }
         Ok(Self {
             directory: directory.to_owned(),
+            max_size: wanted.max_size,
             owner,
         })
     }
 
+    /// As [`open`](Self::open); a directory that can't be used costs a warning, and compiling at each start.
+    pub(super) fn open_or_warn(wanted: &CompileCache) -> Option<Self> {
+        let opened = Self::open(wanted).inspect_err(|error| {
+            tracing::warn!(
+                %error,
+                directory = %wanted.directory.display(),
+                "the compile cache can't be used, so every policy is compiled at each start: make the directory \
+                 writable for this user alone, or name another one (`runtime.cache`)"
+            );
+        });
+        opened.ok()
+    }
+
     /// The compiled form of the component with this digest, if there is one that this engine can take. A file that is
     /// damaged, forged or left by another version is as good as none.
-    pub(super) fn load(&self, engine: &Engine, source: &Digest) -> Option<Component> {
+    pub(super) fn load(&self, engine: &Engine, source: &Digest) -> Option<Built> {
         let path = self.path(engine, source);
-        let code = match self.read(&path, source) {
-            Ok(code) => code?,
+        let took = match self.verify(&path, source) {
+            Ok(took) => took?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "ignoring a compiled policy in the cache");
                 return None;
             }
         };
-        match deserialize(engine, &code) {
-            Ok(component) => Some(component),
+        // A volume that is mounted with `noexec` lets no file be mapped as code, yet memory holds code all the same.
+        let component = deserialize_file(engine, &path).or_else(|_| {
+            let content = fs::read(&path)?;
+            let code = content.len().saturating_sub(TRAILER as usize);
+            deserialize(engine, content.get(..code).unwrap_or_default())
+        });
+        match component {
+            Ok(component) => Some(Built { component, took }),
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "the compiled policy in the cache does not fit");
                 None
@@ -88,26 +147,54 @@ impl Cache {
         }
     }
 
-    /// Keeps the compiled form. The caller has its component already, so a failure costs the next start some time and
-    /// nothing else.
+    /// Keeps the compiled form, and gives the one that is kept: mapped from its file, it takes less memory. A failure
+    /// costs a warning, and the next start some time.
+    pub(super) fn keep(&self, engine: &Engine, source: &Digest, built: Built) -> Built {
+        match self.store(engine, source, &built) {
+            Ok(()) => self.load(engine, source).unwrap_or(built),
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    directory = %self.directory.display(),
+                    "can't keep a compiled policy in the cache: the next start compiles it again"
+                );
+                built
+            }
+        }
+    }
+
     pub(super) fn store(
         &self,
         engine: &Engine,
         source: &Digest,
-        component: &Component,
+        built: &Built,
     ) -> wasmtime::Result<()> {
-        let code = component.serialize()?;
+        let code = built.component.serialize()?;
+        let size = (code.len() as u64).saturating_add(TRAILER);
+        let most = self.max_size.min(MAX_FILE);
+        if size > most {
+            let message =
+                format!("it has {size} bytes, and {most} are the most (`runtime.cache_max`)");
+            return Err(io::Error::other(message).into());
+        }
+        let took = u64::try_from(built.took.as_micros()).unwrap_or(u64::MAX);
+        let took = took.to_le_bytes();
+        let mut seal = Seal::new(source);
+        seal.add(&code);
+        seal.add(&took);
         // Written beside its name and then renamed, so that no reader ever sees half of it. What a crash leaves behind
         // has the same suffix, and so goes with the oldest.
         let mut file = tempfile::Builder::new()
             .suffix(SUFFIX)
             .permissions(Permissions::from_mode(PRIVATE_FILE))
             .tempfile_in(&self.directory)?;
-        file.write_all(MAGIC)?;
-        file.write_all(seal(source, &code).as_bytes())?;
         file.write_all(&code)?;
-        file.persist(self.path(engine, source))?;
-        self.prune()?;
+        file.write_all(&took)?;
+        file.write_all(seal.finish().as_bytes())?;
+        file.write_all(MAGIC)?;
+        let path = self.path(engine, source);
+        file.persist(&path)?;
+        self.prune(&path)?;
         Ok(())
     }
 
@@ -116,56 +203,128 @@ impl Cache {
             .join(format!("{source}-{:016x}{SUFFIX}", compatibility(engine)))
     }
 
-    /// The file's code; `None` when the file is not what this cache wrote for that component.
-    fn read(&self, path: &Path, source: &Digest) -> io::Result<Option<Vec<u8>>> {
+    /// Compares the file with its digest and notes that it is used. Gives how long compiling it took; `None` when the
+    /// file is not what this cache wrote for that component.
+    fn verify(&self, path: &Path, source: &Digest) -> io::Result<Option<Duration>> {
         // A link is not followed: it could lead out of the private directory.
         if !fs::symlink_metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
-        let file = File::open(path)?;
+        let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.uid() != self.owner || metadata.mode() & SHARED != 0 {
             return Err(io::Error::other(
                 "it belongs to another user or is open to others",
             ));
         }
-        let mut content = Vec::new();
-        (&file).take(MAX_FILE).read_to_end(&mut content)?;
-        let code = content
-            .strip_prefix(MAGIC)
-            .and_then(|rest| rest.split_first_chunk::<32>())
-            .filter(|(digest, code)| *digest == seal(source, code).as_bytes())
-            .map(|(_, code)| code.to_owned());
-        if code.is_none() {
-            tracing::warn!(path = %path.display(), "ignoring a damaged file among the compiled policies");
+        let took = match metadata.len() {
+            size if size <= MAX_FILE => sealed(&mut file, size, source)?,
+            _ => None,
+        };
+        match took {
+            Some(_) => touch(&file),
+            None => {
+                tracing::warn!(path = %path.display(), "ignoring a damaged file among the compiled policies");
+            }
         }
-        Ok(code)
+        Ok(took)
     }
 
-    /// Removes the oldest files over [`MAX_FILES`].
-    fn prune(&self) -> io::Result<()> {
+    /// Removes the least recently used files over the bound, and never the newest.
+    fn prune(&self, newest: &Path) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
-            if entry
-                .file_name()
-                .as_encoded_bytes()
-                .ends_with(SUFFIX.as_bytes())
-            {
-                files.push((entry.metadata()?.modified()?, entry.path()));
+            let name = entry.file_name();
+            if name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()) {
+                // Another process may have removed it meanwhile.
+                let Ok(metadata) = entry.metadata() else {
+                    continue;
+                };
+                let path = entry.path();
+                files.push((path == newest, metadata.modified()?, metadata.len(), path));
             }
         }
         files.sort();
-        let surplus = files.len().saturating_sub(MAX_FILES);
-        for (_, path) in files.into_iter().take(surplus) {
-            fs::remove_file(path)?;
+        let mut kept: u64 = 0;
+        for (_, _, size, path) in files.into_iter().rev() {
+            kept = kept.saturating_add(size);
+            if kept > self.max_size {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
         }
         Ok(())
     }
 }
 
-fn seal(source: &Digest, code: &[u8]) -> Digest {
-    Digest::of(&[&MAGIC[..], source.as_bytes(), code].concat())
+/// How long compiling took, if the file has what its digest says.
+fn sealed(file: &mut File, size: u64, source: &Digest) -> io::Result<Option<Duration>> {
+    let Some(code) = size.checked_sub(TRAILER) else {
+        return Ok(None);
+    };
+    let mut seal = Seal::new(source);
+    let mut chunk = vec![0; CHUNK];
+    let mut left = code;
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let part = chunk.get_mut(..wanted).unwrap_or_default();
+        file.read_exact(part)?;
+        seal.add(part);
+        left -= wanted as u64;
+    }
+    let (mut took, mut digest, mut magic) = ([0; 8], [0; 32], [0; 8]);
+    file.read_exact(&mut took)?;
+    file.read_exact(&mut digest)?;
+    file.read_exact(&mut magic)?;
+    seal.add(&took);
+    let is_whole = magic == *MAGIC && digest == *seal.finish().as_bytes();
+    Ok(is_whole.then(|| Duration::from_micros(u64::from_le_bytes(took))))
+}
+
+/// The digest of a file's content and of what it was compiled from.
+struct Seal(Sha256);
+
+impl Seal {
+    fn new(source: &Digest) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(MAGIC);
+        hash.update(source.as_bytes());
+        Self(hash)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(self) -> Digest {
+        self.0.into()
+    }
+}
+
+/// Notes that the file is used now. A cache that can only be read works too.
+fn touch(file: &File) {
+    let at = |nanoseconds| Timespec {
+        tv_sec: 0,
+        tv_nsec: nanoseconds,
+    };
+    let now = Timestamps {
+        last_access: at(UTIME_OMIT),
+        last_modification: at(UTIME_NOW),
+    };
+    let _ = futimens(file, &now);
+}
+
+#[allow(
+    unsafe_code,
+    reason = "Wasmtime can't check native code; the cache's directory, owner, mode and digest vouch for it"
+)]
+fn deserialize_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: as for `deserialize`. The file is never changed while it is mapped: this cache writes each file beside its
+    // name and renames it, and a file that is removed stays mapped.
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[allow(

@@ -164,7 +164,7 @@ impl Loaded {
             } else {
                 Vec::new()
             },
-            verdict,
+            verdict: verdict.map_err(|failure| failure.with_said(left.said)),
             usage: Usage {
                 fuel,
                 elapsed,

@@ -87,16 +87,19 @@ impl fmt::Display for Cause {
 ///
 /// The host's functions also end a call with it: inside Wasmtime it travels as the error of the trap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{cause}: {message}")]
+#[error("{cause}: {}", self.details())]
 pub struct CallFailure {
     /// What went wrong.
     pub cause: Cause,
-    /// The details, for people. Holds no control characters.
+    /// The details as the host knows them. Holds no control characters.
     pub message: String,
+    /// The error that the policy itself logged last, such as the text of a panic or an exception; `None` if it logged
+    /// none. Holds no control characters, and at most 1 KiB.
+    pub said: Option<String>,
 }
 
 /// The most bytes of a guest's own words that a message repeats.
-const MAX_WORDS: usize = 1024;
+pub(super) const MAX_WORDS: usize = 1024;
 
 /// What Wasmtime says when one call hands over more than `set_hostcall_fuel` allows; the error has no public type.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
@@ -106,12 +109,30 @@ impl CallFailure {
         Self {
             cause,
             message: message.into(),
+            said: None,
+        }
+    }
+
+    /// The same failure with the error that the policy logged last. An error that the policy returned is its own
+    /// message already.
+    pub(super) fn with_said(self, said: Option<String>) -> Self {
+        match self.cause {
+            Cause::GuestError => self,
+            _ => Self { said, ..self },
+        }
+    }
+
+    /// The details without the cause: the host's, then the policy's own.
+    pub fn details(&self) -> String {
+        match &self.said {
+            Some(said) => format!("{}; the policy logged: {said}", self.message),
+            None => self.message.clone(),
         }
     }
 
     /// An error that the guest returned.
     pub(super) fn guest_error(words: &str) -> Self {
-        Self::new(Cause::GuestError, shown(words))
+        Self::new(Cause::GuestError, shown(&joined(words.lines())))
     }
 
     /// What an error of Wasmtime's means for a call.
@@ -140,6 +161,21 @@ impl CallFailure {
         };
         Self::new(cause, message)
     }
+}
+
+/// The lines of an error as one line, without empty ones.
+pub(crate) fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
+        match text.chars().next_back() {
+            None => {}
+            // A heading, such as the place of a panic.
+            Some(':') => text.push(' '),
+            Some(_) => text.push_str(" | "),
+        }
+        text.push_str(line);
+    }
+    text
 }
 
 /// A guest's words, cut to [`MAX_WORDS`] and with control characters escaped, so that they can't disturb a terminal.
@@ -191,6 +227,20 @@ mod tests {
         let cut = shown(&long);
         assert_eq!(cut.chars().count(), MAX_WORDS / 2 + 1);
         assert!(cut.ends_with("é…"));
+    }
+
+    #[test]
+    fn an_error_of_several_lines_is_one_line() {
+        let joined = |text: &str| joined(text.lines());
+        assert_eq!(
+            joined("panicked at src/lib.rs:8:9:\nno luck\n"),
+            "panicked at src/lib.rs:8:9: no luck"
+        );
+        assert_eq!(
+            joined("Error: no luck\r\n\n  decide@src/logic.js:9:35"),
+            "Error: no luck | decide@src/logic.js:9:35"
+        );
+        assert_eq!(joined("\n \n"), "");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Runtime {
         component: Arc<[u8]>,
         inspection: &mut Inspection,
     ) -> Result<(), LoadProblem> {
-        let component = self.compile(component, None).await?.component;
+        let component = self.compile(component, None).await?.built.component;
         let names = Names::of(&self.0.engine, &component);
         inspection.versions = names.versions();
         inspection.imports = names.imports(self.0.spoken, false);

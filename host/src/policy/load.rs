@@ -99,6 +99,7 @@ pub(super) struct Loaded {
     imports: Vec<Import>,
     pub(super) plan: Plan,
     sha256: Digest,
+    compile_time: Duration,
     pinned: Option<Reference>,
     voucher: Voucher,
     description: Description,
@@ -143,6 +144,11 @@ impl Policy {
     /// The digest of its component.
     pub fn sha256(&self) -> Digest {
         self.loaded.sha256
+    }
+
+    /// How long compiling its component took, now or when it was put into the compile cache.
+    pub fn compile_time(&self) -> Duration {
+        self.loaded.compile_time
     }
 
     /// The reference that means its component for ever, where it came from a registry.
@@ -244,12 +250,13 @@ impl Runtime {
             voucher,
         } = obtain(settings).await?;
         let compiled = self.compile(component, settings.sha256).await?;
-        let names = Names::of(&self.0.engine, &compiled.component);
+        let Compiled { digest, built } = compiled;
+        let names = Names::of(&self.0.engine, &built.component);
         let may_write = !grants.write.is_empty();
         let fit = names.check(self.0.spoken, may_write)?;
         let plan = Plan::link(
             Arc::clone(&self.0),
-            &compiled.component,
+            &built.component,
             &fit,
             &settings.settings,
             &settings.limits,
@@ -265,7 +272,8 @@ impl Runtime {
                 roles: fit.roles,
                 imports: names.imports(self.0.spoken, may_write),
                 plan,
-                sha256: compiled.digest,
+                sha256: digest,
+                compile_time: built.took,
                 pinned,
                 voucher,
                 description,

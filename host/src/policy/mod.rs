@@ -41,8 +41,9 @@ pub(crate) use tests::remembering;
 
 pub use crate::contract::Description;
 pub use builtin::builtin_names;
-pub(crate) use cause::shown;
+pub use cache::CompileCache;
 pub use cause::{CallFailure, Cause};
+pub(crate) use cause::{joined, shown};
 pub use chain::{Asked, Chain, WrongRole};
 pub use engine::Allocation;
 pub use grants::{GrantValues, Grants};

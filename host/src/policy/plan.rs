@@ -105,16 +105,21 @@ impl Plan {
                 self.perform(&mut seat, &mut rehearsal.description),
             )
             .await;
+        let left = seat.data().finish();
         rehearsal.usage = Usage {
             fuel: self.limits.fuel.saturating_sub(seat.fuel_left()),
             elapsed: timed.elapsed,
             running: timed.running,
-            ..seat.data().finish().usage
+            ..left.usage
         };
-        rehearsal.outcome = match timed.output {
+        let outcome = match timed.output {
             Some(output) => output,
             None => Err(failed("`describe` or `configure`", self.late(&timed))),
         };
+        rehearsal.outcome = outcome.map_err(|problem| match problem {
+            LoadProblem::Failed { during, source } => failed(during, source.with_said(left.said)),
+            problem => problem,
+        });
         rehearsal
     }
 

@@ -1,14 +1,13 @@
 //! What all policies of a process share: the engine, the linkers, the slots, the compile cache.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use super::cache::Cache;
+use super::cache::{Cache, CompileCache};
 use super::engine::{self, Allocation, Ticker};
 use super::host::{self, Call};
 use super::slots::Slots;
@@ -26,9 +25,8 @@ pub struct RuntimeSettings {
     /// How often a long computation yields, and its deadline is looked at. `None` never interrupts: for the sandbox,
     /// where fuel alone bounds computation and virtual time does not pass during it.
     pub yield_every: Option<Duration>,
-    /// Where compiled components are kept: a directory of this user's own, made with mode 0700. `None` compiles at each
-    /// start.
-    pub cache: Option<PathBuf>,
+    /// Where compiled components are kept. `None` compiles at each start.
+    pub cache: Option<CompileCache>,
     /// What deadlines and quarantines are measured by.
     pub clock: Arc<dyn Clock>,
 }
@@ -110,13 +108,7 @@ impl Runtime {
             .map(|tick| Ticker::start(engine.clone(), tick))
             .transpose()
             .map_err(RuntimeError::Ticker)?;
-        let cache = settings.cache.and_then(|directory| {
-            Cache::open(&directory)
-                .inspect_err(|error| {
-                    tracing::warn!(%error, directory = %directory.display(), "no compile cache: each start compiles every policy");
-                })
-                .ok()
-        });
+        let cache = settings.cache.as_ref().and_then(Cache::open_or_warn);
         Ok(Self(Arc::new(Shared {
             linker: host::linker(&engine, spoken, false).map_err(failed)?,
             writing_linker: host::linker(&engine, spoken, true).map_err(failed)?,
@@ -139,6 +131,11 @@ impl Runtime {
     /// The versions of the contract that policies may be built for, the oldest first.
     pub fn contracts(&self) -> &'static [ContractVersion] {
         self.0.spoken
+    }
+
+    /// Whether compiled components are kept.
+    pub fn keeps_compiled(&self) -> bool {
+        self.0.cache.is_some()
     }
 
     /// Where instances come from.

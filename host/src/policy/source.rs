@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::cache::Cache;
+use super::cache::{Built, Cache};
 use super::load_error::LoadProblem;
 use crate::digest::Digest;
 use crate::registry::{Reference, RegistrySettings};
+use crate::time::{Clock as _, SystemClock};
 
 pub use crate::registry::MAX_COMPONENT;
 
@@ -48,29 +49,29 @@ impl fmt::Debug for ComponentSource {
 /// A component that was read, pinned and compiled.
 pub(super) struct Compiled {
     pub(super) digest: Digest,
-    pub(super) component: Component,
+    pub(super) built: Built,
 }
 
 /// Components that a runtime has compiled, so that policies of the same component share its code.
 #[derive(Default)]
-pub(super) struct Known(Mutex<BTreeMap<Digest, Component>>);
+pub(super) struct Known(Mutex<BTreeMap<Digest, Built>>);
 
 /// Components that are kept for further policies; more than these are compiled for each.
 const MAX_KNOWN: usize = 64;
 
 impl Known {
-    fn get(&self, digest: &Digest) -> Option<Component> {
+    fn get(&self, digest: &Digest) -> Option<Built> {
         self.all().get(digest).cloned()
     }
 
-    fn add(&self, digest: Digest, component: &Component) {
+    fn add(&self, digest: Digest, built: &Built) {
         let mut all = self.all();
         if all.len() < MAX_KNOWN {
-            all.insert(digest, component.clone());
+            all.insert(digest, built.clone());
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Digest, Component>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Digest, Built>> {
         // An entry is added as a whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,22 +94,35 @@ pub(super) fn compile(
         });
     }
     check_header(bytes)?;
-    if let Some(component) = known.get(&digest) {
-        return Ok(Compiled { digest, component });
+    if let Some(built) = known.get(&digest) {
+        return Ok(Compiled { digest, built });
     }
-    if let Some(component) = cache.and_then(|cache| cache.load(engine, &digest)) {
-        known.add(digest, &component);
-        return Ok(Compiled { digest, component });
+    let built = match cache.and_then(|cache| cache.load(engine, &digest)) {
+        Some(built) => built,
+        None => {
+            // The machine's own time, also for policies of a simulated world: compiling is not part of that.
+            let clock = SystemClock::new();
+            let component =
+                build(engine, bytes).map_err(|error| LoadProblem::Compile(error.into()))?;
+            let took = clock.monotonic();
+            let built = Built { component, took };
+            match cache {
+                Some(cache) => cache.keep(engine, &digest, built),
+                None => built,
+            }
+        }
+    };
+    known.add(digest, &built);
+    Ok(Compiled { digest, built })
+}
+
+/// Compiles on threads that end with the compilation. The memory that a thread allocated from goes back to the system when it
+/// ends, and an agent compiles at its start and then lives for months.
+fn build(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(threads) => threads.install(|| Component::from_binary(engine, bytes)),
+        Err(_) => Component::from_binary(engine, bytes),
     }
-    let component = Component::from_binary(engine, bytes)
-        .map_err(|error| LoadProblem::Compile(error.into()))?;
-    known.add(digest, &component);
-    if let Some(cache) = cache
-        && let Err(error) = cache.store(engine, &digest, &component)
-    {
-        tracing::warn!(%error, "can't keep a compiled policy in the cache: the next start compiles it again");
-    }
-    Ok(Compiled { digest, component })
 }
 
 /// A WebAssembly binary begins with a magic number, a version and a layer: 0 for core modules, 1 for components.

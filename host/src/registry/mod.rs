@@ -27,5 +27,5 @@ pub use pull::{Fetched, Origin, fetch};
 pub use push::{Pushed, push};
 pub use reference::{Reference, ReferenceError, SCHEME};
 pub use settings::RegistrySettings;
-pub use shelf::{Kept, kept};
+pub use shelf::{Kept, kept, user_cache};
 pub use tags::{MAX_TAGS, Tag, Tags, tags};

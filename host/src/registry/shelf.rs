@@ -149,16 +149,17 @@ fn warn(error: &RegistryError) {
     tracing::warn!("{error}{cause}; what is pulled is not kept");
 }
 
-/// Where components are kept: as the settings say, else in the user's cache (XDG Base Directory Specification).
+/// Where components are kept: as the settings say, else in the user's cache.
 fn directory(settings: &RegistrySettings) -> Option<PathBuf> {
+    settings.cache.clone().or_else(|| user_cache("components"))
+}
+
+/// A directory of Tidegate's in the user's cache (XDG Base Directory Specification); `None` for a user without a home.
+pub fn user_cache(name: &str) -> Option<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(std::env::var_os(name)?);
         path.is_absolute().then_some(path)
     };
-    let user = || {
-        absolute("XDG_CACHE_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".cache")))
-            .map(|cache| cache.join("tidegate/components"))
-    };
-    settings.cache.clone().or_else(user)
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    Some(cache?.join("tidegate").join(name))
 }

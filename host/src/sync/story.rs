@@ -85,6 +85,9 @@ pub struct Call {
     pub verdict: String,
     /// Whether the call failed.
     pub failed: bool,
+    /// The name of the cause of a call that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// Fuel it used.
     pub fuel: u64,
     /// Microseconds it took, host calls included.
@@ -221,6 +224,11 @@ impl Call {
                 Err(failure) => failure.to_string(),
             },
             failed: report.verdict.is_err(),
+            cause: report
+                .verdict
+                .as_ref()
+                .err()
+                .map(|failure| failure.cause.name().to_owned()),
             fuel: report.usage.fuel,
             elapsed_us: micros(report.usage.elapsed),
             peak_memory: report.usage.peak_memory,

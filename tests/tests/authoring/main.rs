@@ -8,5 +8,6 @@
 
 mod desk;
 mod examples;
+mod failing;
 mod guide;
 mod readmes;

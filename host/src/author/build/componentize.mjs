@@ -37,8 +37,9 @@ try {
     sourcePath: entry,
     witPath: wit,
     worldName: world,
-    // What a policy has besides the contract is nothing: without these, nothing of WASI is left to import.
-    disableFeatures: ['random', 'stdio', 'clocks', 'http', 'fetch-event'],
+    // What a policy has besides the contract is nothing. `stdio` stays, so that an author can print and the engine can say
+    // why it ends: the host seals what it imports of WASI, and logs what is printed.
+    disableFeatures: ['random', 'clocks', 'http', 'fetch-event'],
   });
   writeFileSync(out, component);
 } catch (error) {

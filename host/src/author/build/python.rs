@@ -31,7 +31,8 @@ pub(super) fn make(project: &Path) -> Result<Made, BuildError> {
         .arg("--wit-path")
         .arg(&contract.dir)
         .args(["--world", contract.world_name()])
-        .args(["componentize", "--stub-wasi"])
+        // Without `--stub-wasi`, which traps before the text of an exception is printed: the host seals WASI.
+        .arg("componentize")
         .args(["--python-path", SOURCES])
         .arg("--output")
         .arg(&component)

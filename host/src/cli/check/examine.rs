@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::report::Report;
 use crate::agent::{
     AgentError, Finding, Verdict, check_ledger_place, recognize, recognize_offline,
-    runtime_settings,
+    runtime_settings, with_compile_cache,
 };
 use crate::cli::exit::of_agent;
 use crate::cli::output;
@@ -14,7 +14,7 @@ use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings};
 use crate::contract::Role;
 use crate::ledger::{self, LedgerError};
-use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime, RuntimeSettings};
+use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime};
 use crate::staging::{Identity, Staging, StagingDir};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
@@ -174,11 +174,8 @@ async fn other_store(
 
 /// Every policy and every chain.
 pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut Report) {
-    // The compile cache is left alone: a check makes no files.
-    let runtime = Runtime::new(RuntimeSettings {
-        cache: None,
-        ..runtime_settings(settings, Arc::new(SystemClock::new()))
-    });
+    let runtime = runtime_settings(settings, Arc::new(SystemClock::new()));
+    let runtime = Runtime::new(with_compile_cache(runtime, settings));
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return refused("policies", source, settings, error.into(), report),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::output::Paint;
 use super::super::{CommandError, SETTLED, log};
 use super::inspect::{Report, for_people};
-use crate::agent::AgentError;
+use crate::agent::{AgentError, user_compile_cache};
 use crate::author::Language;
 use crate::author::build::build;
 use crate::policy::{Runtime, RuntimeSettings};
@@ -48,6 +48,7 @@ impl Build {
         let runtime = Runtime::new(RuntimeSettings {
             slots: 1,
             idle: 0,
+            cache: user_compile_cache(),
             ..RuntimeSettings::default()
         })
         .map_err(AgentError::from)?;

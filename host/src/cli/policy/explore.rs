@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::super::place::located;
 use super::super::{CommandError, environment, exit, log};
+use crate::agent::with_user_compile_cache;
 use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
 use crate::sandbox::explore::{Finding, Search, Shrunk, shrink, to_scenario};
@@ -77,8 +78,7 @@ struct Found {
 
 impl Explore {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        // The agents of simulated worlds have much to say that nobody asked about.
-        log.start(None, "off")?;
+        log.start(None, log::SIMULATED)?;
         let seeds = self.seed..self.seed.checked_add(self.seeds).ok_or_else(|| {
             CommandError::Usage("these are more seeds than there are behind `--seed`".to_owned())
         })?;
@@ -94,6 +94,7 @@ impl Explore {
         }
         .simulated();
         let settings = Settings::from_source(&source, &environment).map_err(ConfigError::from)?;
+        let settings = with_user_compile_cache(settings);
         let ground = Blueprint::load(settings.clone(), None)
             .await
             .map_err(|error| located(&source, &settings, error))?;

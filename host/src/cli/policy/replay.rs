@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::agent::user_compile_cache;
 use crate::cli::component::component;
 use crate::cli::output::{Paint, Tone};
 use crate::cli::{CommandError, DIFFERENT, SETTLED, log};
@@ -69,7 +70,10 @@ impl Replay {
         let sources = sources(&self.recording).map_err(ReplayError::from)?;
         let replacements = self.policies.into_iter().map(|stand| stand.0).collect();
         let bar = bar(&sources);
-        let replayed = replay(sources, replacements, |progress| tell(&bar, progress)).await;
+        let replayed = replay(sources, replacements, user_compile_cache(), |progress| {
+            tell(&bar, progress)
+        })
+        .await;
         bar.finish_and_clear();
         let report = replayed?;
         let text = match self.json {

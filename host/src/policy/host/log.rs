@@ -9,6 +9,9 @@ impl Log for Call {
         if let Stage::Describe = self.stage {
             return Err(forbidden("log.write", &self.stage).into());
         }
+        if level == LogLevel::Error {
+            self.last_error.log(message);
+        }
         self.log(level, message);
         Ok(())
     }
@@ -46,7 +49,10 @@ impl Call {
             Output::Stdout => LogLevel::Info,
             Output::Stderr => LogLevel::Warn,
         };
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.log(level, &String::from_utf8_lossy(line));
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        if output == Output::Stderr {
+            self.last_error.print(&line);
+        }
+        self.log(level, &line);
     }
 }

@@ -4,6 +4,7 @@
 //! it, and leaves through [`Call::leave`], which notes what came of it.
 
 mod budget;
+mod last_error;
 mod log;
 mod reader;
 mod staging;
@@ -17,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use self::budget::Budget;
+use self::last_error::LastError;
 use super::cause::{CallFailure, Cause, shown};
 use super::grants::{GrantSet, GrantValues, Granted, LayoutKeys};
 use super::limits::{Limits, Meter};
@@ -60,6 +62,7 @@ pub(super) struct Call {
     in_host: Duration,
     notes: Vec<HostCallNote>,
     logs: Vec<LogLine>,
+    last_error: LastError,
     overlay: Overlay,
     /// What WASI is made of.
     pub(super) seal: Seal,
@@ -78,6 +81,7 @@ impl Call {
             in_host: Duration::ZERO,
             notes: Vec::new(),
             logs: Vec::new(),
+            last_error: LastError::default(),
             overlay: Overlay::default(),
             seal: Seal::default(),
         }
@@ -125,6 +129,7 @@ impl Call {
             host_calls: std::mem::take(&mut self.notes),
             state: std::mem::take(&mut self.overlay).into_swaps(),
             logs: std::mem::take(&mut self.logs),
+            said: self.last_error.take(),
         }
     }
 
@@ -183,6 +188,8 @@ pub(super) struct Leftovers {
     pub(super) host_calls: Vec<HostCallNote>,
     pub(super) state: Vec<StateSwap>,
     pub(super) logs: Vec<LogLine>,
+    /// The error that the policy reported last.
+    pub(super) said: Option<String>,
 }
 
 fn forbidden(function: &str, stage: &Stage) -> CallFailure {

@@ -9,7 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::*;
-use crate::policy::cache::Cache;
+use crate::policy::cache::{Built, Cache};
 
 struct Kept {
     directory: tempfile::TempDir,
@@ -23,11 +23,10 @@ impl Kept {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (engine, _) = crate::policy::engine::build(1).unwrap();
-        let cache = Cache::open(&directory.path().join("policies")).unwrap();
+        let cache = Cache::open(&CompileCache::new(directory.path().join("policies"))).unwrap();
         let source = Guest::default().component();
         let digest = Digest::of(&source);
-        let component = Component::from_binary(&engine, &source).unwrap();
-        cache.store(&engine, &digest, &component).unwrap();
+        cache.store(&engine, &digest, &built(&engine)).unwrap();
         Self {
             directory,
             engine,
@@ -44,6 +43,15 @@ impl Kept {
         let directory = self.directory.path().join("policies");
         let [file] = files(&directory).try_into().unwrap();
         file
+    }
+}
+
+/// A component as if compiling it had taken 7 seconds.
+fn built(engine: &Engine) -> Built {
+    let source = Guest::default().component();
+    Built {
+        component: Component::from_binary(engine, &source).unwrap(),
+        took: seconds(7),
     }
 }
 
@@ -67,6 +75,13 @@ fn what_is_kept_is_found_and_private() {
 }
 
 #[test]
+fn how_long_compiling_took_is_kept() {
+    let kept = Kept::new();
+    let loaded = kept.cache.load(&kept.engine, &kept.digest).unwrap();
+    assert_eq!(loaded.took, seconds(7));
+}
+
+#[test]
 fn a_damaged_file_is_ignored() {
     let kept = Kept::new();
     let good = fs::read(kept.file()).unwrap();
@@ -76,7 +91,7 @@ fn a_damaged_file_is_ignored() {
         fs::write(kept.file(), &bad).unwrap();
         assert!(!kept.hit(), "byte {position}");
     }
-    for length in [0, 8, 39, good.len() - 1] {
+    for length in [0, 8, 47, 48, good.len() - 1] {
         fs::write(kept.file(), &good[..length]).unwrap();
         assert!(!kept.hit(), "{length} bytes");
     }
@@ -121,7 +136,7 @@ fn a_directory_that_others_may_enter_is_refused() {
     let open = directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
-    let error = Cache::open(&open).unwrap_err();
+    let error = Cache::open(&CompileCache::new(&open)).unwrap_err();
     assert!(
         error.to_string().contains("no one else can enter"),
         "{error}"
@@ -129,19 +144,76 @@ fn a_directory_that_others_may_enter_is_refused() {
     let link = directory.path().join("link");
     fs::set_permissions(&open, Permissions::from_mode(0o700)).unwrap();
     symlink(&open, &link).unwrap();
-    assert!(Cache::open(&link).is_err());
+    assert!(Cache::open(&CompileCache::new(&link)).is_err());
+}
+
+/// A cache with room for `count` files of the guest's size, and the digests of what it holds.
+fn filled(directory: &Path, engine: &Engine, count: u64, stored: u8) -> (Cache, Vec<Digest>) {
+    let built = built(engine);
+    let sample = Cache::open(&CompileCache::new(directory.join("sample"))).unwrap();
+    sample
+        .store(engine, &Digest::of(b"sample"), &built)
+        .unwrap();
+    let [file]: [PathBuf; 1] = files(&directory.join("sample")).try_into().unwrap();
+    let size = fs::metadata(file).unwrap().len();
+    let cache = Cache::open(&CompileCache {
+        directory: directory.join("policies"),
+        max_size: count * size,
+    })
+    .unwrap();
+    let digests: Vec<_> = (0..stored).map(|index| Digest::of(&[index])).collect();
+    for digest in &digests {
+        cache.store(engine, digest, &built).unwrap();
+    }
+    (cache, digests)
 }
 
 #[test]
-fn the_cache_does_not_grow_for_ever() {
-    let kept = Kept::new();
-    let source = Guest::default().component();
-    let component = Component::from_binary(&kept.engine, &source).unwrap();
-    for index in 0..70u8 {
-        let digest = Digest::of(&[index]);
-        kept.cache.store(&kept.engine, &digest, &component).unwrap();
+fn the_cache_keeps_no_more_bytes_than_its_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = crate::policy::engine::build(1).unwrap();
+    let (cache, digests) = filled(directory.path(), &engine, 3, 10);
+    assert_eq!(files(&directory.path().join("policies")).len(), 3);
+    assert!(cache.load(&engine, &digests[9]).is_some());
+    assert!(cache.load(&engine, &digests[0]).is_none());
+}
+
+#[test]
+fn the_least_recently_used_files_go_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = crate::policy::engine::build(1).unwrap();
+    let (cache, digests) = filled(directory.path(), &engine, 3, 3);
+    for file in files(&directory.path().join("policies")) {
+        let long_ago = std::time::UNIX_EPOCH + seconds(1);
+        fs::File::open(file)
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
     }
-    assert_eq!(files(&kept.directory.path().join("policies")).len(), 64);
+    assert!(cache.load(&engine, &digests[0]).is_some());
+    assert!(cache.load(&engine, &digests[2]).is_some());
+    cache
+        .store(&engine, &Digest::of(b"new"), &built(&engine))
+        .unwrap();
+    assert!(cache.load(&engine, &digests[0]).is_some());
+    assert!(cache.load(&engine, &digests[1]).is_none());
+}
+
+#[test]
+fn a_file_larger_than_the_bound_is_not_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = crate::policy::engine::build(1).unwrap();
+    let cache = CompileCache {
+        directory: directory.path().join("policies"),
+        max_size: 1000,
+    };
+    let cache = Cache::open(&cache).unwrap();
+    let digest = Digest::of(b"large");
+    let error = cache.store(&engine, &digest, &built(&engine)).unwrap_err();
+    assert!(error.to_string().contains("runtime.cache_max"), "{error}");
+    // The component is used all the same.
+    cache.keep(&engine, &digest, built(&engine));
+    assert!(files(&directory.path().join("policies")).is_empty());
 }
 
 #[tokio::test]
@@ -151,7 +223,7 @@ async fn a_runtime_loads_with_a_cache_that_is_warm_tampered_or_unusable() {
     let load = async || {
         let runtime = Runtime::new(RuntimeSettings {
             slots: 1,
-            cache: Some(cache.clone()),
+            cache: Some(CompileCache::new(&cache)),
             ..RuntimeSettings::default()
         })
         .unwrap();
@@ -164,7 +236,9 @@ async fn a_runtime_loads_with_a_cache_that_is_warm_tampered_or_unusable() {
     load().await;
     fs::write(&file, b"forged").unwrap();
     load().await;
-    assert_eq!(fs::read(&file).unwrap(), good, "compiled anew and kept");
+    let again = fs::read(&file).unwrap();
+    let code = good.len() - 48;
+    assert_eq!(again[..code], good[..code], "compiled again and kept");
     fs::set_permissions(&cache, Permissions::from_mode(0o777)).unwrap();
     load().await;
 }

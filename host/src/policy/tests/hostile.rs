@@ -37,7 +37,7 @@ async fn acting(runtime: &Runtime, act: &str) -> CallReport {
 async fn every_act_has_its_cause() {
     let cache = tempfile::tempdir().unwrap();
     let runtime = Runtime::new(RuntimeSettings {
-        cache: Some(cache.path().into()),
+        cache: Some(CompileCache::new(cache.path())),
         clock: Arc::new(StillClock::default()),
         yield_every: None,
         ..RuntimeSettings::default()

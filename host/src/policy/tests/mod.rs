@@ -5,6 +5,7 @@ mod budgets;
 mod builtin;
 mod cache;
 mod chain;
+mod failures;
 pub(crate) mod guest;
 mod hostile;
 mod imports;

@@ -245,6 +245,21 @@ async fn what_is_printed_becomes_log_lines() {
 }
 
 #[tokio::test]
+async fn an_exception_on_standard_error_is_part_of_the_failure() {
+    let text = "Traceback (most recent call last):\n  in check\n\nValueError: no luck\n";
+    let print = format!(
+        "(call $write (call $stderr) (i32.const 2048) (i32.const {}) (i32.const 3072)) unreachable",
+        text.len()
+    );
+    let failure = failure(&guest(&[STDERR, WRITE], &print).with_text(text)).await;
+    assert_eq!(failure.cause, Cause::Trap);
+    assert_eq!(
+        failure.said.as_deref(),
+        Some("Traceback (most recent call last): in check | ValueError: no luck")
+    );
+}
+
+#[tokio::test]
 async fn printed_lines_share_the_bound_of_the_log() {
     let line = "(call $write (call $stdout) (i32.const 2048) (i32.const 1000) (i32.const 3072))";
     let text = format!("{}\n", "x".repeat(999));

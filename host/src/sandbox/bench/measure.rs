@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::{Fuel, Measured, Run, quantile};
+use super::report::{FailedDecision, Fuel, Measured, Run, quantile};
 use super::task::Task;
 use super::world::QuietWorld;
 use crate::policy::{CallReport, Instances, Policy, Slots};
@@ -25,7 +25,7 @@ struct Series {
     /// Of each task, as it was used last.
     fuel: Vec<u64>,
     peak_memory: u64,
-    failures: Vec<Option<String>>,
+    failures: Vec<Option<FailedDecision>>,
 }
 
 /// A task for one kind of instances, with everything in place.
@@ -122,7 +122,10 @@ impl Series {
         }
         self.peak_memory = self.peak_memory.max(report.usage.peak_memory);
         if let (Some(slot), Err(failure)) = (self.failures.get_mut(task), &report.verdict) {
-            slot.get_or_insert_with(|| failure.to_string());
+            slot.get_or_insert_with(|| FailedDecision {
+                failure: failure.clone(),
+                log: report.logs.clone(),
+            });
         }
     }
 

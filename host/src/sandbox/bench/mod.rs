@@ -14,5 +14,5 @@ mod tests;
 mod world;
 
 pub use error::BenchError;
-pub use report::{Fuel, Loading, Measured, Report, RoleReport, Run};
+pub use report::{FailedDecision, Fuel, Loading, Measured, Report, RoleReport, Run};
 pub use run::{Bench, Progress, Under, bench};

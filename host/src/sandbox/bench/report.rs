@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::contract::Role;
 use crate::digest::Digest;
+use crate::policy::{CallFailure, LogLine};
 
 /// What a policy costs.
 #[derive(Clone, Debug)]
@@ -62,7 +63,16 @@ pub struct Measured {
     /// How many of the decisions failed.
     pub failed: usize,
     /// Why the first of them did.
-    pub failure: Option<String>,
+    pub failure: Option<FailedDecision>,
+}
+
+/// A decision that a policy failed to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDecision {
+    /// The cause, with what the policy itself said about it.
+    pub failure: CallFailure,
+    /// What the policy logged in that decision.
+    pub log: Vec<LogLine>,
 }
 
 /// What decisions cost with one kind of instances.

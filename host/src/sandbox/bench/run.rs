@@ -8,11 +8,11 @@ use super::error::BenchError;
 use super::measure::measure;
 use super::report::{Loading, Report, RoleReport};
 use super::standard;
-use super::subject::{beyond_defaults, bundled, empty_cache, loading, roomy, roomy_runtime};
+use super::subject::{beyond_defaults, bundled, kept_or_empty, loading, roomy, roomy_runtime};
 use super::task::{Task, thinned};
 use crate::contract::Role;
 use crate::digest::Digest;
-use crate::policy::{ComponentSource, Policy, Runtime};
+use crate::policy::{CompileCache, ComponentSource, Policy, Runtime};
 use crate::sandbox::scenario::Scenario;
 use crate::time::Clock;
 
@@ -28,6 +28,8 @@ pub struct Bench {
     pub under: Under,
     /// For how long decisions are made, all roles together. Compiling and playing come on top.
     pub length: Duration,
+    /// Where compiled components are kept. With `None`, what is measured is compiled each time.
+    pub cache: Option<CompileCache>,
 }
 
 /// By which decisions a policy is measured.
@@ -77,16 +79,16 @@ pub async fn bench(
         source,
     })?;
     let digest = Digest::of(&bytes);
-    let (_dir, cache) = empty_cache()?;
+    let (_dir, cache) = kept_or_empty(bench.cache, &clock)?;
     let (settings, loading, runtime, tasks) = match bench.under {
         Under::Standard { settings } => {
             let settings = roomy("measured", component, settings);
             let loading = loading(&settings, &clock, &cache).await?;
-            let runtime = roomy_runtime(&clock, Some(&cache))?;
+            let runtime = roomy_runtime(&clock, &cache)?;
             (settings, loading, runtime, None)
         }
         Under::Scenarios { scenarios, name } => {
-            let runtime = roomy_runtime(&clock, None)?;
+            let runtime = roomy_runtime(&clock, &cache)?;
             let all = scenarios.len();
             let mut played = 0;
             let told = || {
@@ -111,7 +113,7 @@ pub async fn bench(
     let length = bench.length / u32::try_from(by_role.len()).unwrap_or(1).max(1);
     let mut roles = Vec::new();
     for (role, tasks) in by_role {
-        let (beside, bundled, bundled_loading) = beside(role, &runtime, &clock).await?;
+        let (beside, bundled, bundled_loading) = beside(role, &runtime, &clock, &cache).await?;
         let told = |part| progress(Progress::Measuring(role, part));
         let pair = measure(&tasks, &bundled, &clock, length, told).await;
         roles.push(RoleReport {
@@ -141,12 +143,12 @@ async fn beside(
     role: Role,
     runtime: &Runtime,
     clock: &Arc<dyn Clock>,
+    cache: &CompileCache,
 ) -> Result<(&'static str, Policy, Loading), BenchError> {
     let name = bundled(role);
     let component = ComponentSource::Builtin(name.to_owned());
     let settings = roomy(name, component, serde_json::json!({}));
-    let (_dir, cache) = empty_cache()?;
-    let loading = loading(&settings, clock, &cache).await?;
+    let loading = loading(&settings, clock, cache).await?;
     Ok((name, runtime.load(&settings).await?, loading))
 }
 

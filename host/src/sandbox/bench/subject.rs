@@ -1,6 +1,5 @@
 //! Policies as they are loaded for measuring, and what loading them costs.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -9,8 +8,8 @@ use super::error::BenchError;
 use super::report::Loading;
 use crate::contract::Role;
 use crate::policy::{
-    ComponentSource, Grants, Limits, LoadError, MAX_INSTANCES, MAX_MEMORY, PolicySettings, Runtime,
-    RuntimeSettings,
+    CompileCache, ComponentSource, Grants, Limits, LoadError, MAX_INSTANCES, MAX_MEMORY,
+    PolicySettings, Runtime, RuntimeSettings,
 };
 use crate::time::Clock;
 
@@ -35,14 +34,14 @@ pub(super) fn bundled(role: Role) -> &'static str {
 /// What runs policies, to their end and without interruptions: fuel bounds them.
 fn runtime(
     clock: &Arc<dyn Clock>,
-    cache: Option<&Path>,
+    cache: &CompileCache,
     (slots, idle): (u16, u16),
 ) -> Result<Runtime, BenchError> {
     Ok(Runtime::new(RuntimeSettings {
         slots,
         idle,
         yield_every: None,
-        cache: cache.map(Path::to_owned),
+        cache: Some(cache.clone()),
         clock: Arc::clone(clock),
     })?)
 }
@@ -50,7 +49,7 @@ fn runtime(
 /// What everything is measured in, side by side.
 pub(super) fn roomy_runtime(
     clock: &Arc<dyn Clock>,
-    cache: Option<&Path>,
+    cache: &CompileCache,
 ) -> Result<Runtime, BenchError> {
     runtime(clock, cache, (SLOTS, IDLE))
 }
@@ -80,35 +79,38 @@ pub(super) fn roomy(
     }
 }
 
-/// A compile cache in a directory that goes with the first of the two. The cache makes its own: nobody else may enter it.
-pub(super) fn empty_cache() -> Result<(TempDir, PathBuf), BenchError> {
+/// The compile cache if it can be used, else an empty one in a directory that goes with the first of the two. The cache makes its own: no
+/// other user may enter it.
+pub(super) fn kept_or_empty(
+    cache: Option<CompileCache>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Option<TempDir>, CompileCache), BenchError> {
+    if let Some(cache) = cache
+        && runtime(clock, &cache, (1, 0))?.keeps_compiled()
+    {
+        return Ok((None, cache));
+    }
     let dir = tempfile::tempdir().map_err(BenchError::Cache)?;
-    let cache = dir.path().join("compiled");
-    Ok((dir, cache))
+    let cache = CompileCache::new(dir.path().join("compiled"));
+    Ok((Some(dir), cache))
 }
 
-/// Loads the policy with an empty compile cache in this directory, and again from it: what two processes one after the
-/// other would wait for.
+/// Loads the policy, so that its compiled form is in the cache, and again from there: what two processes one after the
+/// other would wait for. Compiling is not repeated: how long it took is kept with the compiled form.
 pub(super) async fn loading(
     settings: &PolicySettings,
     clock: &Arc<dyn Clock>,
-    cache: &Path,
+    cache: &CompileCache,
 ) -> Result<Loading, BenchError> {
-    let timed = || async {
-        let runtime = runtime(clock, Some(cache), (1, 0))?;
-        let start = clock.monotonic();
-        runtime.load(settings).await?;
-        Ok::<_, BenchError>(clock.monotonic().saturating_sub(start))
-    };
-    let compile = timed().await?;
-    // A cache that can't be used is left out silently, and the second time would tell the first one again.
-    let kept = std::fs::read_dir(cache).map_err(BenchError::Cache)?.count();
-    if kept == 0 {
-        let error = std::io::Error::other("nothing was kept there");
-        return Err(BenchError::Cache(error));
-    }
-    let load = timed().await?;
-    Ok(Loading { compile, load })
+    runtime(clock, cache, (1, 0))?.load(settings).await?;
+    let runtime = runtime(clock, cache, (1, 0))?;
+    let start = clock.monotonic();
+    let policy = runtime.load(settings).await?;
+    let load = clock.monotonic().saturating_sub(start);
+    Ok(Loading {
+        compile: policy.compile_time().saturating_add(load),
+        load,
+    })
 }
 
 /// Why the policy can't be used under the limits that operators begin with, in words.

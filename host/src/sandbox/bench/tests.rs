@@ -8,7 +8,7 @@ use super::*;
 use crate::config::Source;
 use crate::contract::Role;
 use crate::policy::ComponentSource;
-use crate::policy::tests::guest::Guest;
+use crate::policy::tests::guest::{Guest, LOG};
 use crate::policy::tests::world::StillClock;
 use crate::sandbox::scenario::Scenario;
 
@@ -22,6 +22,7 @@ fn standard(component: ComponentSource) -> Bench {
             settings: serde_json::json!({}),
         },
         length: LENGTH,
+        cache: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn by_scenarios(component: ComponentSource, text: &str, name: Option<&str>) -> B
             name: name.map(str::to_owned),
         },
         length: LENGTH,
+        cache: None,
     }
 }
 
@@ -120,9 +122,30 @@ async fn what_fails_is_measured_and_told() {
             .failure
             .as_ref()
             .unwrap()
+            .failure
+            .message
             .contains("unreachable")
     );
     assert_eq!((fallback.policy.failed, retry.policy.failed), (0, 0));
+}
+
+#[tokio::test]
+async fn a_decision_that_fails_is_told_with_what_the_policy_logged() {
+    let check = "(call $log (i32.const 2) (i32.const 2048) (i32.const 7))
+         (call $log (i32.const 4) (i32.const 2055) (i32.const 7)) unreachable";
+    let guest = Guest::checking(check)
+        .importing(&[LOG])
+        .with_text("lookingno luck");
+    let report = measured(standard(bytes(&guest))).await.unwrap();
+    let failed = report.roles[0].policy.failure.as_ref().unwrap();
+    let shown = failed.failure.to_string();
+    assert!(shown.ends_with("; the policy logged: no luck"), "{shown}");
+    let log: Vec<_> = failed
+        .log
+        .iter()
+        .map(|line| line.message.as_str())
+        .collect();
+    assert_eq!(log, ["looking", "no luck"]);
 }
 
 #[tokio::test]

@@ -208,7 +208,7 @@ impl From<Result<Verdict, crate::policy::CallFailure>> for Outcome {
             Ok(verdict) => Outcome::Verdict(verdict),
             Err(failure) => Outcome::Failed {
                 cause: failure.cause.name().to_owned(),
-                message: failure.message,
+                message: failure.details(),
             },
         }
     }

@@ -14,7 +14,7 @@ use super::components::{Components, Replacement};
 use super::error::ReplayError;
 use super::report::{Count, Replaced, Report};
 use super::world::RecordedWorld;
-use crate::policy::{Policy, Runtime, RuntimeSettings};
+use crate::policy::{CompileCache, Policy, Runtime, RuntimeSettings};
 use crate::sandbox::record::read::{self, Recorded, Source};
 use crate::sandbox::record::{BadRecording, StateLine, Trailer};
 
@@ -36,7 +36,8 @@ enum Found {
     End(Source, Option<Trailer>),
 }
 
-/// Makes every decision of these files again, and compares. Touches nothing but the files and the components.
+/// Makes every decision of these files again, and compares. Touches nothing but the files, the components and the compile
+/// cache.
 ///
 /// # Errors
 ///
@@ -44,6 +45,7 @@ enum Found {
 pub async fn replay(
     sources: Vec<Source>,
     replacements: Vec<Replacement>,
+    cache: Option<CompileCache>,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, ReplayError> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -53,7 +55,7 @@ pub async fn replay(
         slots: u16::try_from(at_once + 1).unwrap_or(u16::MAX),
         idle: 0,
         yield_every: None,
-        cache: None,
+        cache,
         clock: Arc::new(Stopped),
     })?;
     let engine = format!("{:016x}", runtime.engine_hash());

@@ -115,7 +115,7 @@ impl Recorded {
 
     async fn replay(&self, replacements: Vec<Replacement>) -> Result<Report, ReplayError> {
         let sources = read::sources(&self.path()).unwrap();
-        replay(sources, replacements, |_| {}).await
+        replay(sources, replacements, None, |_| {}).await
     }
 
     /// Made again by the same component.
@@ -356,12 +356,14 @@ async fn what_the_machine_did_is_not_compared() {
             decision.verdict = Err(CallFailure {
                 cause: Cause::Deadline { waiting: false },
                 message: String::new(),
+                said: None,
             });
         }
         if decision.facts.attempts == 2 {
             decision.verdict = Err(CallFailure {
                 cause: Cause::PoolExhausted,
                 message: String::new(),
+                said: None,
             });
         }
     };
@@ -522,6 +524,6 @@ async fn progress_goes_on_to_the_end() {
             .unwrap()
             .push((progress.decisions, progress.read))
     };
-    replay(sources, Vec::new(), tell).await.unwrap();
+    replay(sources, Vec::new(), None, tell).await.unwrap();
     assert_eq!(told.into_inner().unwrap().last(), Some(&(2, size)));
 }

@@ -2,6 +2,7 @@
 
 mod content;
 mod expectation;
+mod failed;
 pub mod file;
 mod history;
 mod judge;
@@ -25,6 +26,7 @@ pub fn json_schema() -> String {
 }
 
 pub use expectation::{Bounds, Expectation, Expected, ExpectedContent, Properties, Scope, When};
+pub use failed::FailedCalls;
 pub use file::{File, RequestOutcome};
 pub use judge::{Decision, Failure, decisions, judge};
 pub use model::{Deed, Scenario, Step};

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub settings: Arc<Settings>,
     /// How the store behaves, and what goes wrong with it.
     pub store: StoreBehaviour,
+    /// The lines of the scenario's file in which the store's faults begin.
+    pub fault_lines: Vec<usize>,
     /// The nodes with an agent, at least one.
     pub nodes: Vec<String>,
     /// The streams that anything happens to, by the names that scenarios write.

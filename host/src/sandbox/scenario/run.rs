@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::failed::{FailedCalls, expects_failed_calls, failed_calls};
 use super::judge::{Decision, Failure, decisions, judge};
 use super::model::Scenario;
 use super::play::{Played, play};
@@ -24,6 +25,11 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// Where verdicts depend on what an instance remembers.
     pub hidden_state: Option<String>,
+    /// The calls of policies that failed, of the run that the failures are from.
+    pub failed_calls: Vec<FailedCalls>,
+    /// Whether an expectation is about failing calls.
+    #[serde(skip)]
+    pub expects_failed_calls: bool,
     /// Questions that policies were asked, with fresh instances.
     pub decisions: u64,
     /// Fuel that they used.
@@ -38,6 +44,14 @@ impl Report {
     /// Whether everything is as expected.
     pub fn passed(&self) -> bool {
         self.failures.is_empty() && self.hidden_state.is_none()
+    }
+
+    /// The failed calls that a reader wants to see: all if the scenario failed, else those that no expectation is about.
+    pub fn notable_calls(&self) -> &[FailedCalls] {
+        match self.passed() && self.expects_failed_calls {
+            true => &[],
+            false => &self.failed_calls,
+        }
     }
 }
 
@@ -57,10 +71,14 @@ pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
     let fresh = play(scenario, policies, Some(Instances::Fresh));
     let reused = play(scenario, policies, Some(Instances::Reuse));
     let mut failures = judge(scenario, policies, &fresh);
+    let mut judged = &fresh;
     if failures.is_empty() {
         failures = judge(scenario, policies, &reused);
         for failure in &mut failures {
             failure.came.push_str(" (with reused instances)");
+        }
+        if !failures.is_empty() {
+            judged = &reused;
         }
     }
     let used = decisions(&fresh.entries).flat_map(|decision| decision.calls);
@@ -73,6 +91,8 @@ pub fn run(scenario: &Scenario, policies: &Loaded) -> Report {
         title: scenario.title.clone(),
         failures,
         hidden_state: hidden_state(&fresh, &reused),
+        failed_calls: failed_calls(&judged.entries),
+        expects_failed_calls: expects_failed_calls(scenario),
         decisions: decisions(&fresh.entries).count() as u64,
         fuel: used.clone().map(|call| call.fuel).sum(),
         most: most(used),
@@ -101,8 +121,8 @@ fn hidden_state(fresh: &Played, reused: &Played) -> Option<String> {
             (Some(one), Some(other)) if same(&one, &other) => continue,
             (Some(one), Some(other)) => Some(format!(
                 "a fresh instance answers `{}`, a reused one `{}`, at {} about the {} of {} on {}",
-                one.verdict,
-                other.verdict,
+                one.in_words(),
+                other.in_words(),
                 clock(one.at),
                 one.role,
                 one.stream,

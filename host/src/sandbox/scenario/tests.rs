@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::agent::{Loaded, load_policies};
 use crate::config::{ConfigError, Source};
+use crate::policy::tests::guest::{Guest, LOG};
 use crate::policy::tests::wasi::clock_watcher;
 use crate::policy::{ComponentSource, Runtime, RuntimeSettings, remembering};
 use crate::sandbox::{Executor, VirtualClock};
@@ -512,4 +513,134 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
             .to_string()
             .contains("a scenario takes 366 days at most")
     );
+}
+
+/// A policy that logs a line, then an error of two lines, and traps.
+fn panicking() -> Guest {
+    let check = "(call $log (i32.const 2) (i32.const 2048) (i32.const 7))
+         (call $log (i32.const 4) (i32.const 2055) (i32.const 35))
+         unreachable";
+    Guest::checking(check)
+        .importing(&[LOG])
+        .with_text("lookingpanicked at src/lib.rs:8:9:\nno luck")
+}
+
+/// The report of a world in which this policy judges existence.
+async fn report_of(guest: &Guest, expect: &str) -> Report {
+    let text = format!(
+        "title = \"x\"\nuntil = \"10m\"\n[config.staging]\nlayout = \"plain\"\n[config.sync]\nexistence = [\"mine\"]\n\
+         [config.policies.mine]\ncomponent = \"builtin:presence\"\n[[timeline]]\nat = \"1m\"\ndo = \"stage\"\n\
+         stream = \"app\"\nfields = {{ id = \"Int64\" }}\n{expect}"
+    );
+    let mut scenario = read(&text).unwrap();
+    let settings = Arc::make_mut(&mut scenario.settings);
+    let mine = settings.policies.get_mut("mine").unwrap();
+    mine.component = ComponentSource::Bytes(guest.component().into());
+    run(&scenario, &loaded(&scenario).await)
+}
+
+const SAID: &str = "the policy logged: panicked at src/lib.rs:8:9: no luck";
+
+#[tokio::test]
+async fn a_policy_that_fails_is_shown_with_its_own_words_in_failures_and_timeline() {
+    let expect = "[[expect]]\nrole = \"existence\"\nverdicts = [\"present\"]\n\
+                  [[expect]]\nfailed_calls = { max = 0 }\n";
+    let report = report_of(&panicking(), expect).await;
+    let [verdicts, failed] = report.failures.as_slice() else {
+        panic!("{:#?}", report.failures);
+    };
+    assert!(
+        verdicts.came.contains("none; mine failed: trap: ") && verdicts.came.contains(SAID),
+        "{}",
+        verdicts.came
+    );
+    assert!(
+        failed.came.contains("the first of mine: trap: ") && failed.came.contains(SAID),
+        "{}",
+        failed.came
+    );
+    let timeline = verdicts.timeline.join("\n");
+    assert!(
+        timeline.contains("mine failed in existence: trap: "),
+        "{timeline}"
+    );
+    assert!(timeline.contains(SAID), "{timeline}");
+    assert!(timeline.contains("mine logged: looking"), "{timeline}");
+    // What the failure says is not said again.
+    assert!(!timeline.contains("mine logged: panicked"), "{timeline}");
+}
+
+#[tokio::test]
+async fn the_calls_that_failed_are_counted_with_the_first_of_them() {
+    let report = report_of(&panicking(), "").await;
+    assert_eq!(report.failures, []);
+    let [calls, ..] = report.failed_calls.as_slice() else {
+        panic!("{:#?}", report.failed_calls);
+    };
+    assert_eq!(
+        (
+            calls.policy.as_str(),
+            calls.cause.as_str(),
+            calls.stream.as_str()
+        ),
+        ("mine", "trap", "app")
+    );
+    assert!(calls.message.contains(SAID), "{}", calls.message);
+    assert_eq!(calls.log, ["looking"]);
+    // Nothing expects them, so a scenario that passes shows them too.
+    assert_eq!(report.notable_calls(), report.failed_calls);
+    let expected = report_of(&panicking(), "[[expect]]\nfailed_calls = { min = 1 }\n").await;
+    assert_eq!(expected.notable_calls(), []);
+    assert_eq!(expected.failed_calls, report.failed_calls);
+}
+
+#[tokio::test]
+async fn a_loop_is_shown_with_what_the_policy_logged_before_it() {
+    let guest = Guest::checking(
+        "(call $log (i32.const 4) (i32.const 2048) (i32.const 7)) (loop $on (br $on)) unreachable",
+    );
+    let guest = guest.importing(&[LOG]).with_text("endless");
+    let report = report_of(&guest, "").await;
+    let [calls, ..] = report.failed_calls.as_slice() else {
+        panic!("no call failed");
+    };
+    assert_eq!(calls.cause, "out-of-fuel");
+    assert!(
+        calls.message.ends_with("the policy logged: endless"),
+        "{}",
+        calls.message
+    );
+}
+
+#[tokio::test]
+async fn a_fault_that_also_meets_the_probe_is_named_in_failures() {
+    let world = |keys: &str| {
+        format!(
+            "title = \"x\"\nuntil = \"10m\"\n[config.staging]\nlayout = \"plain\"\n[[faults]]\n{keys}\
+             operations = [\"create\"]\nuntil = \"5m\"\neffect = \"fail\"\nkind = \"unavailable\"\n[[timeline]]\n\
+             at = \"0s\"\ndo = \"stage\"\nstream = \"app\"\nfields = {{ id = \"Int64\" }}\n\
+             [[expect]]\nstream = \"app\"\nphase = \"synced\"\nby = \"1m\"\n"
+        )
+    };
+    let notes = async |keys: &str| {
+        let report = report(&world(keys)).await;
+        let [failure] = report.failures.as_slice() else {
+            panic!("{:#?}", report.failures);
+        };
+        failure.notes.clone()
+    };
+    let [note]: [String; 1] = notes("").await.try_into().unwrap();
+    assert!(
+        note.starts_with(
+            "the fault in line 5 has no `keys`, so it also meets the agent's probe of the store under `.tidegate/`"
+        ),
+        "{note}"
+    );
+    let [note]: [String; 1] = notes("keys = \"**\"\n").await.try_into().unwrap();
+    assert!(
+        note.starts_with("the `keys` of the fault in line 5, `**`, also match"),
+        "{note}"
+    );
+    assert_eq!(notes("keys = \"app/**\"\n").await, [] as [&str; 0]);
+    assert_eq!(notes("keys = \".tidegate/**\"\n").await, [] as [&str; 0]);
 }

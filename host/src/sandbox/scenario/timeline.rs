@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::policy::{joined, shown};
 use crate::sandbox::{Entry, Event};
 use crate::stream::StreamId;
 use crate::sync::{self, Level};
@@ -14,6 +15,9 @@ const BEHIND: usize = 6;
 /// Of what the world did still earlier, the last that is shown: what is wrong at the end of a world may have begun long
 /// before.
 const DEEDS: usize = 16;
+
+/// Log lines of one call that are shown.
+const LOG_LINES: usize = 16;
 
 /// So many lines are not left out: saying that they are takes one as well.
 const GAP: usize = 2;
@@ -60,6 +64,8 @@ pub fn around(entries: &[Entry], focus: &Focus, moment: Duration) -> Vec<String>
             let mark = if at + 1 == behind { '>' } else { ' ' };
             let text = in_words(&entry.event);
             lines.push(format!("{mark} {} {text}", clock(entry.at)));
+            let below = details(&entry.event).into_iter();
+            lines.extend(below.map(|detail| format!("    {detail}")));
         }
         next = at + 1;
     }
@@ -123,6 +129,51 @@ pub fn in_words(event: &Event) -> String {
         Event::Defect { node, text, .. } => format!("! {node}: {text}"),
         Event::Ended { node, reason } => format!("! the agent of {node} ended: {reason}"),
     }
+}
+
+/// What policies did in an attempt besides deciding: why their calls failed, and what they logged.
+fn details(event: &Event) -> Vec<String> {
+    let Event::Attempt { outcome, .. } = event else {
+        return Vec::new();
+    };
+    let asked = outcome.story.steps.iter().filter_map(|step| match step {
+        sync::Event::Asked { role, calls, .. } => Some((role, calls)),
+        _ => None,
+    });
+    let mut lines = Vec::new();
+    for (role, calls) in asked {
+        for call in calls {
+            let name = &call.policy;
+            if call.failed {
+                lines.push(format!("{name} failed in {role}: {}", call.verdict));
+            }
+            let logged = log_lines(call);
+            lines.extend(
+                logged
+                    .into_iter()
+                    .map(|line| format!("{name} logged: {line}")),
+            );
+        }
+    }
+    lines
+}
+
+/// The log lines of a call, the last [`LOG_LINES`] of them. A line that the call's failure repeats is left out.
+pub(super) fn log_lines(call: &sync::Call) -> Vec<String> {
+    // Line ends are escaped in log lines.
+    let repeated = |line: &str| call.failed && call.verdict.ends_with(&joined(line.split("\\n")));
+    let lines: Vec<_> = call
+        .log
+        .iter()
+        .map(|line| shown(line))
+        .filter(|line| !repeated(line))
+        .collect();
+    let left_out = lines.len().saturating_sub(LOG_LINES);
+    let count = (left_out > 0).then(|| format!("… {left_out} earlier lines"));
+    count
+        .into_iter()
+        .chain(lines.into_iter().skip(left_out))
+        .collect()
 }
 
 fn step(step: &sync::Event) -> Option<String> {

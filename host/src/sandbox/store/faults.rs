@@ -142,16 +142,22 @@ pub(super) struct Course {
     pub(super) unconditional: bool,
     pub(super) raced: Option<Bytes>,
     pub(super) clobbered: Option<Bytes>,
+    /// The rules that applied, by their numbers.
+    pub(super) met: Vec<usize>,
 }
 
 impl Course {
     /// The first rule that ends a request decides how; slowness, ignored conditions and other writers add to it.
     pub(super) fn chart(rules: &mut [Rule], request: &Arrival<'_>, dice: &Dice) -> Self {
         let mut course = Self::default();
-        for rule in rules {
+        for (number, rule) in rules.iter_mut().enumerate() {
             let ended =
                 course.failure.is_some() || course.hangs || course.answer_lost || course.cut;
-            match rule.meet(request, dice) {
+            let effect = rule.meet(request, dice);
+            if effect.is_some() {
+                course.met.push(number);
+            }
+            match effect {
                 None => {}
                 Some(Effect::Slow(latency)) => {
                     course.delay = course.delay.saturating_add(latency.draw(dice));

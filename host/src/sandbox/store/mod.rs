@@ -165,6 +165,7 @@ impl SimulatedStore {
                 before,
                 after: Some(bytes),
             }),
+            faults: Vec::new(),
         });
     }
 
@@ -186,6 +187,7 @@ impl SimulatedStore {
                     before,
                     after: None,
                 }),
+                faults: Vec::new(),
             });
         }
         keys.len()
@@ -210,6 +212,7 @@ impl SimulatedStore {
                 before,
                 after: None,
             }),
+            faults: Vec::new(),
         });
     }
 
@@ -344,6 +347,7 @@ impl Port {
         let now = self.store.executor.now();
         let mut state = self.store.state();
         let sent = course.sent;
+        let faults = course.met.clone();
         let told = |outcome, change| Request {
             at: now,
             sent,
@@ -352,6 +356,7 @@ impl Port {
             key: key.to_string(),
             outcome,
             change,
+            faults: faults.clone(),
         };
         if course.hangs {
             state.tell(told(Outcome::Unanswered, None));

@@ -128,6 +128,8 @@ pub struct Request {
     pub outcome: Outcome,
     /// What changed, where something did.
     pub change: Option<Change>,
+    /// The faults that it met, by their numbers in the order of the store's.
+    pub faults: Vec<usize>,
 }
 
 /// What a write changed.

@@ -20,14 +20,24 @@ export const lifecycle = {
 
   configure(text) {
     const parsed = parse(text);
-    // What is thrown is the contract's error, as long as it is no `Error`: that is a trap.
+    // What is thrown is the contract's error: here, a list of problems.
     if (parsed.problems.length > 0) throw parsed.problems;
     settings = parsed.settings;
   },
 };
 
+// What is thrown is the contract's error. The runtime can't turn an `Error` into one, and traps without its text: so its
+// text is thrown.
+function reporting(call) {
+  return (...args) => {
+    try {
+      return call(...args);
+    } catch (error) {
+      throw error instanceof Error ? `${error}\n${error.stack}` : error;
+    }
+  };
+}
+
 export const retry = {
-  decide(facts, failure) {
-    return decideWith(settings, facts, failure);
-  },
+  decide: reporting((facts, failure) => decideWith(settings, facts, failure)),
 };

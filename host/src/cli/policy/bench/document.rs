@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::super::CommandError;
 use crate::contract::Role;
 use crate::digest::Digest;
+use crate::policy::LogLine;
 use crate::sandbox::bench::{Loading, Measured, Report, RoleReport, Run};
 
 /// The version of the JSON output.
@@ -55,7 +56,9 @@ struct Of<'a> {
     fresh: Shown,
     reused: Shown,
     failed: usize,
-    failure: Option<&'a str>,
+    failure: Option<String>,
+    failure_cause: Option<&'static str>,
+    failure_log: Vec<&'a LogLine>,
 }
 
 #[derive(Serialize)]
@@ -129,11 +132,14 @@ fn of_role<'a>(report: &Report, role: &'a RoleReport) -> OfRole<'a> {
 }
 
 fn of(measured: &Measured) -> Of<'_> {
+    let failure = measured.failure.as_ref();
     Of {
         fresh: shown(&measured.fresh),
         reused: shown(&measured.reused),
         failed: measured.failed,
-        failure: measured.failure.as_deref(),
+        failure: failure.map(|decision| decision.failure.to_string()),
+        failure_cause: failure.map(|decision| decision.failure.cause.name()),
+        failure_log: failure.map_or_else(Vec::new, |decision| decision.log.iter().collect()),
     }
 }
 

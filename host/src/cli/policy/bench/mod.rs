@@ -15,6 +15,7 @@ use super::super::component::component;
 use super::super::output::Paint;
 use super::super::{CommandError, SETTLED, UNSETTLED, log};
 use super::test::read_scenarios;
+use crate::agent::user_compile_cache;
 use crate::sandbox::bench::{Bench as Wanted, Progress, Report, Under, bench};
 use crate::time::SystemClock;
 
@@ -52,8 +53,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        // The agents of simulated worlds have much to say that nobody asked about.
-        log.start(None, "off")?;
+        log.start(None, log::SIMULATED)?;
         if self.time > LONGEST {
             return Err(CommandError::Usage(
                 "`--time` is at most 1h: more tells nothing new".to_owned(),
@@ -72,6 +72,7 @@ impl Bench {
             component: component(&self.component)
                 .map_err(|error| CommandError::Usage(error.to_string()))?,
             under,
+            cache: user_compile_cache(),
             length: self.time,
         };
         let bar = ProgressBar::new(STEPS);

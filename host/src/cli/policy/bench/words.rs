@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use super::document::ratio;
 use crate::cli::output::{Paint, Table, Tone};
+use crate::policy::{LogLine, shown};
 use crate::sandbox::bench::{Measured, Report, RoleReport};
+
+/// Log lines of a failed decision that are shown.
+const LOG_LINES: usize = 16;
 
 /// A table for each role, the bundled policy beside it, and what else is to be known.
 pub(super) fn for_people(report: &Report, paint: Paint) -> String {
@@ -32,11 +36,15 @@ pub(super) fn for_people(report: &Report, paint: Paint) -> String {
         ] {
             if let Some(failure) = &measured.failure {
                 let line = format!(
-                    "{name} failed in {} of {}: {failure}",
+                    "{name} failed in {} of {}: {}",
                     measured.failed,
-                    counted(role.decisions, "decision")
+                    counted(role.decisions, "decision"),
+                    failure.failure
                 );
                 let _ = writeln!(text, "\n{}", paint.paint(Tone::Bad, &line));
+                for line in last_lines(&failure.log) {
+                    let _ = writeln!(text, "{}", paint.paint(Tone::Faint, &line));
+                }
             }
         }
     }
@@ -181,6 +189,15 @@ fn bytes(count: u64) -> String {
         Some((unit, name)) => format!("{} {name}", short(count as f64 / unit as f64)),
         None => format!("{count} bytes"),
     }
+}
+
+/// The last log lines, and how many come before them.
+fn last_lines(log: &[LogLine]) -> Vec<String> {
+    let left_out = log.len().saturating_sub(LOG_LINES);
+    let count = (left_out > 0).then(|| format!("  … {left_out} earlier log lines"));
+    let lines = log.iter().skip(left_out);
+    let lines = lines.map(|line| format!("  logged: {}", shown(&line.message)));
+    count.into_iter().chain(lines).collect()
 }
 
 fn counted(count: usize, noun: &str) -> String {

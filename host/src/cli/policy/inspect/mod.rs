@@ -13,6 +13,7 @@ pub(super) use self::words::for_people;
 use super::super::component::component;
 use super::super::output::{self, Paint};
 use super::super::{CommandError, SETTLED, USAGE, log};
+use crate::agent::user_compile_cache;
 use crate::policy::{Runtime, RuntimeSettings};
 
 /// Tell what a component is, or why it would not load.
@@ -37,6 +38,7 @@ impl Inspect {
         let settings = RuntimeSettings {
             slots: 1,
             idle: 0,
+            cache: user_compile_cache(),
             ..RuntimeSettings::default()
         };
         let runtime = Runtime::new(settings).map_err(crate::agent::AgentError::from)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::super::{CommandError, SETTLED, log};
 use super::{Registry, in_kib};
-use crate::agent::AgentError;
+use crate::agent::{AgentError, user_compile_cache};
 use crate::digest::Digest;
 use crate::policy::{
     ComponentSource, Description, Grants, LoadProblem, Policy, PolicySettings, Runtime,
@@ -99,6 +99,7 @@ impl Push {
         let runtime = Runtime::new(RuntimeSettings {
             slots: 1,
             idle: 0,
+            cache: user_compile_cache(),
             ..RuntimeSettings::default()
         })
         .map_err(AgentError::from)?;

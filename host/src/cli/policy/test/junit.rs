@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 
 use super::super::super::CommandError;
 use super::super::super::output::Paint;
-use super::show::described;
+use super::show::{described, failed_calls};
 use crate::sandbox::scenario::Report;
 
 /// Writes the report as a whole or not at all.
@@ -40,6 +40,7 @@ fn junit(reports: &[(PathBuf, Report)]) -> Junit {
                     .map(|failure| described(failure, &file, Paint::plain()))
                     .collect();
                 text.extend(report.hidden_state.iter().map(String::as_str));
+                text.push_str(&failed_calls(report, Paint::plain()));
                 let message = report
                     .failures
                     .first()
@@ -53,6 +54,9 @@ fn junit(reports: &[(PathBuf, Report)]) -> Junit {
         };
         let mut case = TestCase::new(&report.name, status);
         case.set_classname(file);
+        if report.passed() && !report.notable_calls().is_empty() {
+            case.set_system_out(failed_calls(report, Paint::plain()));
+        }
         suite.add_test_case(case);
     }
     let mut junit = Junit::new("tidegate policy test");

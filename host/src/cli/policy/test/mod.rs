@@ -16,7 +16,7 @@ use super::super::component::component;
 use super::super::output::Paint;
 use super::super::place::located;
 use super::super::{CommandError, exit, log};
-use crate::agent::{Loaded, load_policies};
+use crate::agent::{Loaded, load_policies, user_compile_cache};
 use crate::config::ConfigError;
 use crate::policy::{ComponentSource, Runtime, RuntimeSettings};
 use crate::sandbox::scenario::{Report, Scenario, run};
@@ -60,15 +60,14 @@ fn replacement(text: &str) -> Result<(String, ComponentSource), String> {
 
 impl Test {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
-        // The agents of simulated worlds have much to say that nobody asked about.
-        log.start(None, "off")?;
+        log.start(None, log::SIMULATED)?;
         let mut scenarios = self.scenarios()?;
         self.replace(&mut scenarios)?;
         let runtime = Runtime::new(RuntimeSettings {
             slots: SLOTS,
             idle: IDLE,
             yield_every: None,
-            cache: None,
+            cache: user_compile_cache(),
             clock: Arc::new(VirtualClock::new(Executor::new(None))),
         })
         .map_err(|error| CommandError::Other(error.into()))?;

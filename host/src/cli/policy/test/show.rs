@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::super::CommandError;
 use super::super::super::output::{Paint, Tone};
-use crate::sandbox::scenario::{Failure, Report};
+use crate::sandbox::scenario::{FailedCalls, Failure, Report};
 
 /// The version of the JSON output.
 const VERSION: u32 = 1;
@@ -74,6 +74,7 @@ pub(super) fn text(reports: &[(PathBuf, Report)], paint: Paint) -> Result<(), Co
                 "  verdicts depend on what an instance remembers: {difference}\n"
             ));
         }
+        text.push_str(&failed_calls(report, paint));
     }
     let passed = reports.iter().filter(|(_, report)| report.passed()).count();
     let failed = reports.len() - passed;
@@ -98,8 +99,19 @@ pub(super) fn described(failure: &Failure, file: &str, paint: Paint) -> String {
         "  {place}expected {}\n    but {}\n",
         failure.expected, failure.came
     );
+    for note in &failure.notes {
+        text.push_str(&format!("    note: {note}\n"));
+    }
     for line in &failure.timeline {
         text.push_str(&format!("      {}\n", paint.paint(Tone::Faint, line)));
     }
     text
+}
+
+/// The calls of policies that failed, where a reader should know of them.
+pub(super) fn failed_calls(report: &Report, paint: Paint) -> String {
+    let lines = report.notable_calls().iter().flat_map(FailedCalls::lines);
+    lines
+        .map(|line| format!("  {}\n", paint.paint(Tone::Doubtful, &line)))
+        .collect()
 }

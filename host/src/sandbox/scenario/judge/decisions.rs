@@ -33,6 +33,22 @@ pub struct Decision<'a> {
     pub calls: &'a [sync::Call],
 }
 
+impl Decision<'_> {
+    /// Why a policy did not decide: the first call that failed.
+    pub fn failure(&self) -> Option<String> {
+        let call = self.calls.iter().find(|call| call.failed)?;
+        Some(format!("{} failed: {}", call.policy, call.verdict))
+    }
+
+    /// The verdict; where it is the host's default because a call failed, with the reason.
+    pub fn in_words(&self) -> String {
+        match self.failure().filter(|_| self.by.is_none()) {
+            Some(failure) => format!("{} ({failure})", self.verdict),
+            None => self.verdict.to_owned(),
+        }
+    }
+}
+
 /// Every decision, in order.
 pub fn decisions(entries: &[Entry]) -> impl Iterator<Item = Decision<'_>> + Clone {
     entries.iter().flat_map(|entry| {
@@ -98,6 +114,13 @@ impl Judge<'_> {
             .decided(scope)
             .map(|decision| (decision.at, decision.kind))
             .collect();
+        // A policy whose calls fail decides nothing: this says why its verdicts are missing.
+        let failure = self.concerning(scope).find_map(|decision| {
+            let failed = decision.calls.iter().any(|call| {
+                call.failed && scope.policy.as_ref().is_none_or(|of| call.policy == *of)
+            });
+            decision.failure().filter(|_| failed)
+        });
         let mut left = names.iter();
         let mut next = left.next();
         for (_, kind) in &came {
@@ -127,7 +150,10 @@ impl Judge<'_> {
                 true => format!("these verdicts among others: {}", names.join(", ")),
                 false => format!("these verdicts: {}", in_a_row(names)),
             },
-            came: in_a_row(&kinds),
+            came: match failure {
+                Some(failure) => format!("{}; {failure}", in_a_row(&kinds)),
+                None => in_a_row(&kinds),
+            },
         })
     }
 

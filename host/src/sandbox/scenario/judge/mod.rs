@@ -3,6 +3,7 @@
 mod decisions;
 mod delays;
 mod phases;
+mod probes;
 mod properties;
 mod store;
 mod warnings;
@@ -17,6 +18,7 @@ use super::properties::Property;
 use super::timeline::{self, Focus, clock};
 use crate::agent::Loaded;
 use crate::sandbox::Entry;
+use crate::sync::Call;
 
 pub(super) use decisions::NO_VERDICT;
 pub use decisions::{Decision, decisions};
@@ -30,6 +32,8 @@ pub struct Failure {
     pub expected: String,
     /// What came.
     pub came: String,
+    /// What may explain it and does not show in the timeline.
+    pub notes: Vec<String>,
     /// What happened around it.
     pub timeline: Vec<String>,
 }
@@ -122,14 +126,7 @@ impl Judge<'_> {
                 memory,
                 host_calls,
             } => self.budget(scope, *fuel, *memory, *host_calls),
-            Expected::FailedCalls(count) => {
-                let moments: Vec<_> = self
-                    .calls(scope)
-                    .filter(|(_, call)| call.failed)
-                    .map(|(at, _)| at)
-                    .collect();
-                self.count(*count, "calls of policies that fail", &moments)
-            }
+            Expected::FailedCalls(count) => self.failed_calls(scope, *count),
             Expected::Ends(words) => self.ends(scope, words),
             Expected::Properties(which) => return self.properties(expectation, which),
         }?;
@@ -158,8 +155,23 @@ impl Judge<'_> {
             line,
             expected,
             came,
+            notes: self.probes(scope.node.as_deref(), at),
             timeline: timeline::around(self.entries, &focus, at),
         }
+    }
+
+    fn failed_calls(&self, scope: &Scope, count: Bounds) -> Option<Miss> {
+        let failed: Vec<_> = self.calls(scope).filter(|(_, call)| call.failed).collect();
+        let moments: Vec<_> = failed.iter().map(|(at, _)| *at).collect();
+        let mut miss = self.count(count, "calls of policies that fail", &moments)?;
+        if let Some((_, first)) = failed.first() {
+            let Call {
+                policy, verdict, ..
+            } = first;
+            miss.came
+                .push_str(&format!(", the first of {policy}: {verdict}"));
+        }
+        Some(miss)
     }
 
     /// Whether as many things happened as expected.

@@ -47,6 +47,7 @@ impl Judge<'_> {
             line: Some(expectation.line),
             expected: expected(first.property),
             came: format!("{} at {}{others}", first.in_words(), clock(first.at)),
+            notes: self.probes(focus.node.as_deref(), first.at),
             timeline: timeline::around(self.entries, &focus, first.at),
         })
     }

@@ -16,7 +16,7 @@ use crate::sandbox::store::{Operation, Outcome, Request};
 use crate::schema::Schema;
 
 /// Where the agents' probes put their objects.
-const PROBES: &str = ".tidegate/";
+pub(super) const PROBES: &str = ".tidegate/";
 
 impl Judge<'_> {
     fn requests<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = &'s Request> {

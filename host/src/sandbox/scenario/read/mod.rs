@@ -135,11 +135,17 @@ impl<'a> Reader<'a> {
             source: configuration,
             settings,
             store,
+            fault_lines: self.fault_lines(),
             nodes: self.nodes.iter().map(|node| node.name.clone()).collect(),
             streams,
             steps: self.with_starts(steps, until),
             expectations,
         })
+    }
+
+    fn fault_lines(&self) -> Vec<usize> {
+        let line = |at: usize| self.source.problem(&["faults", &at.to_string()], "").line;
+        (0..self.file.faults.len()).map(line).collect()
     }
 
     fn length(&self) -> Result<Duration, Problem> {

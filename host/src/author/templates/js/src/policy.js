@@ -19,26 +19,38 @@ export const lifecycle = {
 
   configure(text) {
     const { values, problems } = settings.read(JSON.parse(text));
-    // What is thrown is the contract's error, unless it is an `Error`: that is a trap.
+    // What is thrown is the contract's error: here, a list of problems.
     if (problems.length > 0) throw problems;
     current = values;
   },
 };
 
+// What is thrown is the contract's error. The runtime can't turn an `Error` into one, and traps without its text: so its
+// text is thrown.
+function reporting(call) {
+  return (...args) => {
+    try {
+      return call(...args);
+    } catch (error) {
+      throw error instanceof Error ? `${error}\n${error.stack}` : error;
+    }
+  };
+}
+
 // @if existence
 export const existence = {
-  check: (facts) => logic.check(current, facts),
+  check: reporting((facts) => logic.check(current, facts)),
 };
 
 // @end
 // @if fallback
 export const fallback = {
-  choose: (facts, reason) => logic.choose(current, facts, reason),
+  choose: reporting((facts, reason) => logic.choose(current, facts, reason)),
 };
 
 // @end
 // @if retry
 export const retry = {
-  decide: (facts, failure) => logic.decide(current, facts, failure),
+  decide: reporting((facts, failure) => logic.decide(current, facts, failure)),
 };
 // @end

@@ -1,0 +1,127 @@
+//! Where the agent keeps compiled policies if the configuration does not say.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::place::node_directory_of;
+use crate::config::{RuntimePart, Settings};
+use crate::policy::{CompileCache, RuntimeSettings};
+use crate::registry::user_cache;
+
+/// The default directory, next to the ledger.
+const NEXT_TO_LEDGER: &str = "cache";
+
+/// The directory below the user's cache, for users who do not own the ledger's directory and for commands without a
+/// configuration.
+const OF_USER: &str = "compiled";
+
+/// The same settings with the default compile cache, unless the configuration names one or turns it off.
+#[must_use]
+pub fn with_compile_cache(runtime: RuntimeSettings, settings: &Settings) -> RuntimeSettings {
+    let max_size = settings.runtime.cache_max;
+    let default = || default_directory(settings).filter(|_| max_size > 0);
+    RuntimeSettings {
+        cache: runtime.cache.or_else(|| {
+            default().map(|directory| CompileCache {
+                directory,
+                max_size,
+            })
+        }),
+        ..runtime
+    }
+}
+
+/// The compile cache in the user's own cache directory; `None` for a user without one.
+pub fn user_compile_cache() -> Option<CompileCache> {
+    user_cache(OF_USER).map(CompileCache::new)
+}
+
+/// The settings for a simulated world. Its ledger is never made, so that nothing can be kept next to it.
+#[must_use]
+pub fn with_user_compile_cache(settings: Settings) -> Settings {
+    let cache = settings.runtime.cache.or_else(|| user_cache(OF_USER));
+    Settings {
+        runtime: RuntimePart {
+            cache,
+            ..settings.runtime
+        },
+        ..settings
+    }
+}
+
+/// Next to the ledger if this user owns that directory. A cache that `check` made there as another user would keep the
+/// agent from having its own.
+fn default_directory(settings: &Settings) -> Option<PathBuf> {
+    let beside = match settings.ledger.path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let directory = beside.join(NEXT_TO_LEDGER);
+    match owns(beside) && node_directory_of(&directory, settings).is_none() {
+        true => Some(directory),
+        false => user_cache(OF_USER),
+    }
+}
+
+/// Whether this user owns the directory and may write there.
+fn owns(directory: &Path) -> bool {
+    let own = tempfile::tempfile_in(directory).and_then(|file| file.metadata());
+    match (own, fs::metadata(directory)) {
+        (Ok(own), Ok(found)) => own.uid() == found.uid(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::runtime_settings;
+    use super::*;
+    use crate::config::Source;
+    use crate::time::SystemClock;
+
+    fn cache(root: &Path, ledger: &str, lines: &str) -> Option<CompileCache> {
+        let text = format!(
+            "[staging]\ndir = \"staging\"\n[store]\nurl = \"memory:///\"\n[ledger]\npath = {ledger:?}\n{lines}"
+        );
+        let source = Source::new(root.join("tidegate.toml"), text);
+        let settings = Settings::from_source(&source, &|_| None).unwrap();
+        let runtime = runtime_settings(&settings, Arc::new(SystemClock::new()));
+        with_compile_cache(runtime, &settings).cache
+    }
+
+    #[test]
+    fn compiled_policies_are_kept_next_to_the_ledger() {
+        let root = tempfile::tempdir().unwrap();
+        let kept = cache(root.path(), "ledger.db", "").unwrap();
+        assert_eq!(kept, CompileCache::new(root.path().join("cache")));
+    }
+
+    #[test]
+    fn the_configuration_names_another_directory_and_bound_or_none() {
+        let root = tempfile::tempdir().unwrap();
+        let lines = "[runtime]\ncache = \"own\"\ncache_max = \"10MiB\"\n";
+        let kept = cache(root.path(), "ledger.db", lines).unwrap();
+        assert_eq!(
+            (kept.directory, kept.max_size),
+            (root.path().join("own"), 10 << 20)
+        );
+        for lines in [
+            "[runtime]\ncache_max = 0\n",
+            "[runtime]\ncache = \"own\"\ncache_max = 0\n",
+        ] {
+            assert_eq!(cache(root.path(), "ledger.db", lines), None);
+        }
+    }
+
+    #[test]
+    fn a_ledger_directory_that_does_not_exist_yet_is_not_made() {
+        let root = tempfile::tempdir().unwrap();
+        let beside = root.path().join("new");
+        let kept = cache(root.path(), "new/ledger.db", "");
+        assert_ne!(kept, Some(CompileCache::new(beside.join("cache"))));
+        assert!(!beside.exists());
+    }
+}
