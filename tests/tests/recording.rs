@@ -58,7 +58,7 @@ macro_rules! assert_said {
             (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
             (r"\b\d{13}\b", "MILLIS"),
             (r"entropy \d+", "entropy N"),
-            (r"unchanged for [\d.]+m?s", "unchanged for SOME TIME"),
+            (r"unchanged for (\d+s )?\d+m?s", "unchanged for SOME TIME"),
             (r#""(entropy|fingerprint|modified|last_success)": \d+"#, "\"$1\": N"),
             (r#""last_success": (null|MILLIS)"#, "\"last_success\": WHEN"),
             (r"\.gz:\d+", ".gz:LINE"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::document::ratio;
 use crate::cli::output::{Paint, Table, Tone};
 use crate::sandbox::bench::{Measured, Report, RoleReport};
+use crate::text::counted;
 
 /// A table for each role, the bundled policy beside it, and what else is to be known.
 pub(super) fn for_people(report: &Report, paint: Paint) -> String {
@@ -19,10 +20,10 @@ pub(super) fn for_people(report: &Report, paint: Paint) -> String {
         // Writing into a String can't fail.
         let _ = writeln!(
             text,
-            "\n{}: {}, each made {} times beside builtin:{}\n",
+            "\n{}: {}, each made {} beside builtin:{}\n",
             role.role,
             counted(role.decisions, "decision"),
-            role.policy.fresh.times / role.decisions.max(1),
+            counted(role.policy.fresh.times / role.decisions.max(1), "time"),
             role.beside
         );
         text.push_str(&table(report, role).render(paint));
@@ -179,14 +180,7 @@ fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 2] = [(1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.into_iter().find(|(unit, _)| count >= *unit) {
         Some((unit, name)) => format!("{} {name}", short(count as f64 / unit as f64)),
-        None => format!("{count} bytes"),
-    }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
+        None => counted(count, "byte"),
     }
 }
 
