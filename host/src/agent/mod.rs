@@ -14,6 +14,7 @@
 //! ```
 
 mod error;
+mod first_look;
 mod open;
 mod peers;
 mod place;
@@ -24,6 +25,7 @@ mod run;
 use std::sync::Arc;
 
 pub use error::AgentError;
+pub use first_look::{FirstLook, unknown_streams};
 pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};

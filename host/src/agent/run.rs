@@ -9,7 +9,7 @@ use futures::FutureExt;
 
 use super::peers::compare_all;
 use super::probe::{check_store, verdict};
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, FirstLook};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
 use crate::policy::{GuardStatus, Policy, Standing};
@@ -70,12 +70,17 @@ impl Agent {
         loop {
             let now = clock.monotonic();
             if duties.scan <= now {
+                let first = !scanned;
                 scanned |= self.scan().await;
+                if first && scanned {
+                    self.announce_first_look();
+                }
                 duties.scan = self.next_scan();
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
             self.report_policies().await;
+            self.core.causes.sum_up(clock.monotonic());
             if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
                 let tally = self.tally();
                 if tally.settled {
@@ -119,6 +124,7 @@ impl Agent {
         self.scheduler.only(Box::new(wanted.clone()));
         let summary = self.scheduler.scan().await?;
         report_scan(&summary);
+        self.announce_first_look();
         self.scheduler
             .look_at_all(Trigger::Requested, |id, _| wanted(id));
         let latest = clock.monotonic().saturating_add(PATIENCE);
@@ -249,6 +255,14 @@ impl Agent {
                 tracing::error!("{:#}", anyhow::Error::from(error));
                 false
             }
+        }
+    }
+
+    /// Says beforehand when the limit on requests makes the first look at new streams long.
+    fn announce_first_look(&self) {
+        let streams = self.tally().of(Phase::Unseen);
+        if let Some(look) = FirstLook::at(u64::from(streams), &self.settings) {
+            tracing::warn!("{look}");
         }
     }
 

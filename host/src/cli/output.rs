@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use crate::contract::Phase;
-use crate::sync::in_short;
+use crate::time::in_short;
 use crate::time::Timestamp;
 
 /// How words stand out.

@@ -15,7 +15,7 @@ use crate::sandbox::record::read::{Source, sources};
 use crate::sandbox::replay::{
     Aspect, Example, Group, Progress, Replacement, ReplayError, Report, replay,
 };
-use crate::sync::in_short;
+use crate::time::in_short;
 
 /// How many decisions are made between two movements of the progress bar.
 const TELL_EVERY: u64 = 100;
