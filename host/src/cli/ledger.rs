@@ -1,12 +1,12 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::output::{Paint, Table, Tone};
+use super::output::{self, Paint, Table, Tone};
 use super::{CommandError, Config, SETTLED};
 use crate::ledger::{RecoverReport, recover};
+use crate::text::counted;
 use crate::time::{Clock, SystemClock};
 
 /// Look after the ledger.
@@ -72,7 +72,7 @@ impl Recover {
             }
         }
         let _ = writeln!(text, "  mv {} {}", into.display(), path.display());
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }
@@ -98,9 +98,9 @@ fn told(report: &RecoverReport, paint: Paint) -> String {
         false => (
             Tone::Doubtful,
             format!(
-                "some rows are lost, and {} schemas that streams named; the agent looks at the store again for what \
-                 it no longer knows",
-                report.documents_missing
+                "some rows are lost, and {} that streams named; the agent looks at the store again for what it no longer \
+                 knows",
+                counted(report.documents_missing, "schema")
             ),
         ),
     };
