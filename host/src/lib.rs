@@ -20,5 +20,6 @@ pub mod storage;
 pub mod stream;
 pub mod sync;
 pub mod tasks;
+mod text;
 pub mod time;
 pub mod trust;

@@ -1,10 +1,14 @@
 //! Time and randomness as the rest of the crate sees them: values that come in through a seam.
 
+mod duration;
+
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+
+pub use duration::{in_full, in_short, parse_duration};
 
 /// Milliseconds since the Unix epoch.
 ///

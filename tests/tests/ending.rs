@@ -71,7 +71,7 @@ fn a_signal_ends_the_agent_with_what_it_came_to() -> Result<()> {
         ensure!(agent.ends()? == Some(SETTLED), "SIG{signal}");
     }
     place.stage("broken", "{\"fields\": [")?;
-    let mut agent = place.start(&["run", "--log", "info"])?;
+    let mut agent = place.start(&["run", "--until-settled", "--log", "info"])?;
     agent.logs(&["broken", "schema"])?;
     agent.signal("TERM")?;
     ensure!(agent.ends()? == Some(UNSETTLED));
@@ -131,7 +131,7 @@ fn a_store_that_is_away_ends_with_a_code_of_its_own() -> Result<()> {
     let place = Place::new()?;
     place.configure_store(&nobody(), "")?;
     place.stage("app", &schema(&[("a", "Utf8")]))?;
-    let mut agent = place.start(&["run", "--log", "info"])?;
+    let mut agent = place.start(&["run", "--until-settled", "--log", "info"])?;
     agent.logs(&["could not be probed"])?;
     agent.logs(&["the agent runs"])?;
     agent.signal("TERM")?;

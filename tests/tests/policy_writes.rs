@@ -139,7 +139,7 @@ async fn a_stream_goes_on_only_when_a_write_that_outlived_its_decision_has_ended
     let outcome = agent.last(&app())?;
     ensure!(
         notes(&outcome)
-            .contains(&"policy `writer` was stopped while it wrote notes/x: 1 bytes stand there"),
+            .contains(&"policy `writer` was stopped while it wrote notes/x: 1 byte stored"),
         "{:?}",
         notes(&outcome)
     );

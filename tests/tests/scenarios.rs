@@ -238,7 +238,7 @@ fn exploring_what_holds_finds_nothing() -> Result<()> {
     assert_eq!(none.code, Some(2), "{}{}", none.stdout, none.stderr);
     fs::write(
         dir.path().join("slow.toml"),
-        "[staging]\nlayout = \"plain\"\n[verify]\ninterval = \"365days\"\n",
+        "[staging]\nlayout = \"plain\"\n[verify]\ninterval = \"365d\"\n",
     )?;
     let ran = policy(dir.path(), &["explore", "--config", "slow.toml"])?;
     assert_eq!(ran.code, Some(2), "{}{}", ran.stdout, ran.stderr);

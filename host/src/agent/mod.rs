@@ -15,6 +15,7 @@
 
 mod compile_cache;
 mod error;
+mod first_look;
 mod open;
 mod peers;
 mod place;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 pub use compile_cache::{user_compile_cache, with_compile_cache, with_user_compile_cache};
 pub use error::AgentError;
+pub use first_look::{FirstLook, unknown_streams};
 pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};

@@ -15,8 +15,8 @@ use crate::staging::{Identity, Staging, StagingDir, StagingError};
 use crate::storage::Store;
 use crate::stream::NodeId;
 use crate::sync::{
-    Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, Memory, PolicyWrites,
-    Rehearsal, Scheduler, Seen, Writes,
+    Causes, Core, DEFAULT_ATTEMPTS_AT_ONCE, Gate, Health, Journal, LedgerJournal, Memory,
+    PolicyWrites, Rehearsal, Scheduler, Seen, Writes,
 };
 use crate::tasks::{Tasks, TokioTasks};
 use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -154,6 +154,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         entropy,
         tasks,
         health: Health::default(),
+        causes: Causes::default(),
         gate: Gate::new(writes),
         recorder,
         policy_writes: Arc::new(PolicyWrites::new(open_writes)),

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use super::peers::compare_all;
 use super::probe::{check_store, unprobed, verdict};
 use super::scans::Scans;
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, FirstLook};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::{PolicyHealth, PolicyStatus};
 use crate::policy::{GuardStatus, Policy, Standing};
@@ -75,12 +75,17 @@ impl Agent {
         loop {
             let now = clock.monotonic();
             if duties.scan <= now {
+                let first = !scanned;
                 scanned |= self.look_at_staging(&mut scans).await;
+                if first && scanned {
+                    self.announce_first_look();
+                }
                 duties.scan = self.next_look(&scans);
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
             self.report_policies().await;
+            self.core.causes.sum_up(clock.monotonic());
             if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
                 let tally = self.tally();
                 if tally.settled && self.core.gate.get() != Writes::Unprobed {
@@ -129,6 +134,7 @@ impl Agent {
         self.scheduler.only(Box::new(wanted.clone()));
         let summary = self.scheduler.scan().await?;
         report_scan(&summary);
+        self.announce_first_look();
         self.scheduler
             .look_at_all(Trigger::Requested, |id, _| wanted(id));
         let latest = clock.monotonic().saturating_add(PATIENCE);
@@ -259,6 +265,14 @@ impl Agent {
                 tracing::error!("{:#}", anyhow::Error::from(error));
                 false
             }
+        }
+    }
+
+    /// Says beforehand when the limit on requests makes the first look at new streams long.
+    fn announce_first_look(&self) {
+        let streams = self.tally().of(Phase::Unseen);
+        if let Some(look) = FirstLook::at(u64::from(streams), &self.settings) {
+            tracing::warn!("{look}");
         }
     }
 

@@ -121,7 +121,7 @@ impl Agent {
                 let retry = now.saturating_add(self.settings.rescan_interval);
                 scans.retry = error.may_pass().then_some(retry);
                 if !again {
-                    let interval = humantime::format_duration(self.settings.scan_interval);
+                    let interval = crate::time::in_full(self.settings.scan_interval);
                     let error = anyhow::Error::from(error);
                     tracing::warn!(
                         "the staging directory is not watched, so it is scanned every {interval}: {error:#}"
@@ -173,7 +173,7 @@ fn describe(unwatched: &Unwatched, interval: Duration) -> String {
         (1, _) | (_, None) => ("is", "it is"),
         _ => ("are", "they are"),
     };
-    let interval = humantime::format_duration(interval);
+    let interval = crate::time::in_full(interval);
     let scans = match cause.needs_scans() {
         true => format!(", so {pronoun} scanned every {interval}"),
         false => String::new(),

@@ -31,7 +31,11 @@ pub const POLICY: u8 = 5;
 /// Those of `resolve`.
 pub(super) const RESOLVE: &str = "Exit codes: 0 done, or it can be done, 1 internal, 2 usage or configuration, 3 refused or not \
                                   settled, 4 store unusable, 5 policy unusable.";
-/// What `--help` tells about the exit codes of `run` and `sync`.
+/// What `--help` says about the exit codes of `run`.
+pub(super) const AGENT: &str = "Exit codes: 0 all settled, or stopped by a signal, 1 internal, 2 usage or configuration, 3 some \
+                                stream unsettled (with `--until-settled` or `--for`), 4 store unusable, 5 policy \
+                                unusable.";
+/// Those of `sync` and `verify`.
 pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 internal, 2 usage or configuration, 3 some stream unsettled, \
                               4 store unusable, 5 policy unusable.";
 /// Those of `check`.

@@ -1,14 +1,13 @@
-use std::io::Write;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{Paint, Tone, relative, tone};
+use super::output::{self, Paint, Tone, relative, tone};
 use super::select::Selection;
 use super::{CommandError, Config, exit};
 use crate::contract::Facts;
 use crate::ledger::{LedgerReader, RecordedAttempt, StreamFilter, StreamRecord};
 use crate::sync::{Call, Event, Level, Story};
+use crate::text::{counted, verb};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 /// Show what happened to a stream, and why.
@@ -82,7 +81,7 @@ impl Explain {
         } else {
             tell(record, &attempts, SystemClock::new().now(), Paint::stdout())
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(exit::SETTLED)
     }
 }
@@ -179,7 +178,10 @@ fn tell_story(text: &mut String, story: &Story, paint: Paint) {
         }
     }
     if story.omitted > 0 {
-        text.push_str(&format!("   … and {} steps more\n", story.omitted));
+        text.push_str(&format!(
+            "   … and {} more\n",
+            counted(story.omitted, "step")
+        ));
     }
     text.push_str(&format!("   next: {}\n", story.why));
 }
@@ -230,15 +232,21 @@ fn in_words(facts: &Facts) -> String {
         remote.to_owned(),
     ];
     if facts.staged_data_files > 0 {
-        words.push(format!("{} data files wait", facts.staged_data_files));
+        words.push(format!(
+            "{} {}",
+            counted(facts.staged_data_files, "data file"),
+            verb(&facts.staged_data_files, "waits", "wait")
+        ));
     }
     if facts.attempts > 0 {
-        words.push(format!("{} failed attempts", facts.attempts));
+        words.push(counted(facts.attempts, "failed attempt"));
     }
     if facts.store.failing_streams > 0 {
         words.push(format!(
-            "{} of {} streams fail",
-            facts.store.failing_streams, facts.store.streams
+            "{} of {} {}",
+            facts.store.failing_streams,
+            counted(facts.store.streams, "stream"),
+            verb(&facts.store.failing_streams, "fails", "fail")
         ));
     }
     words.join(", ")

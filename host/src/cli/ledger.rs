@@ -1,16 +1,16 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::output::{Paint, Table, Tone};
+use super::output::{self, Paint, Table, Tone};
 use super::place::located;
 use super::{CommandError, Config, SETTLED, STORE};
 use crate::agent::{Finding, Recognition, recognize};
 use crate::ledger::{LedgerReader, RecoverReport, adopt, recover};
 use crate::storage::Store;
+use crate::text::counted;
 use crate::time::{Clock, SystemClock};
 
 /// Look after the ledger.
@@ -85,7 +85,7 @@ impl Adopt {
                 path.display(),
                 store.id()
             );
-            std::io::stdout().write_all(text.as_bytes())?;
+            output::print(&text)?;
             return Ok(SETTLED);
         };
         let mut text = compared(&found, Paint::stdout());
@@ -107,7 +107,7 @@ impl Adopt {
             );
             SETTLED
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(code)
     }
 }
@@ -194,7 +194,7 @@ impl Recover {
             }
         }
         let _ = writeln!(text, "  mv {} {}", into.display(), path.display());
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }
@@ -220,9 +220,9 @@ fn told(report: &RecoverReport, paint: Paint) -> String {
         false => (
             Tone::Doubtful,
             format!(
-                "some rows are lost, and {} schemas that streams named; the agent looks at the store again for what \
-                 it no longer knows",
-                report.documents_missing
+                "some rows are lost, and {} that streams named; the agent looks at the store again for what it no longer \
+                 knows",
+                counted(report.documents_missing, "schema")
             ),
         ),
     };

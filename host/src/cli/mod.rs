@@ -5,6 +5,8 @@ mod component;
 mod demo;
 mod exit;
 mod explain;
+mod first_look;
+mod guard;
 mod ledger;
 mod log;
 mod output;
@@ -14,9 +16,11 @@ mod record;
 mod resolve;
 mod run;
 mod select;
+mod signals;
 mod simulate;
 mod status;
 mod sync;
+mod table;
 mod verify;
 mod version;
 
@@ -27,6 +31,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use place::Placed;
+
+pub use guard::guard;
 
 pub use exit::{CommandError, DIFFERENT, INTERNAL, POLICY, SETTLED, STORE, UNSETTLED, USAGE};
 
@@ -47,7 +53,10 @@ use crate::config::{ConfigError, Settings, Source};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// What is logged to stderr: "error", "warn", "info", "debug", "trace", also by module
+    /// What is logged to stderr: "error", "warn", "info", "debug", "trace" or "off"
+    ///
+    /// The level is tidegate's own; other crates log warnings and errors only. More of them is asked for by name, as in
+    /// "info,object_store=debug", or by "all=debug".
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
     /// How log lines are written
@@ -74,8 +83,8 @@ enum Command {
     /// Run the agent: scan and watch, publish, retry on schedule, verify
     ///
     /// Runs until SIGTERM or SIGINT, which let writes under way come to their ends. Waits for a node that has not
-    /// started yet, and for a store that is down.
-    #[command(after_help = exit::RUN)]
+    /// started yet, and for a store that is down. SIGHUP is ignored: the configuration can't be reloaded yet.
+    #[command(after_help = exit::AGENT)]
     Run(run::Run),
     /// Look at every stream once, publish what is due, and exit
     #[command(after_help = exit::RUN)]
@@ -173,6 +182,10 @@ fn environment(name: &str) -> Option<String> {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    guard(start)
+}
+
+fn start() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -198,7 +211,8 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let code = error.code();
-            eprintln!("{}", output::failure(&anyhow::Error::new(error)));
+            let failure = output::failure(&anyhow::Error::new(error));
+            output::complain(&format!("{failure}\n"));
             ExitCode::from(code)
         }
     }

@@ -1,11 +1,28 @@
-//! Output for people: tables, times, colour on terminals only.
+//! What commands print: tables, times, colour on terminals only.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
 
+pub(super) use super::table::Table;
 use crate::contract::Phase;
-use crate::sync::in_short;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, in_short};
+
+/// Prints text to standard output. A reader that has seen enough, as `head` has, is not an error.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Prints text to standard error. Where that fails there is no other place to say so.
+pub(super) fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
 
 /// How words stand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,61 +84,6 @@ pub(super) fn tone(phase: Phase) -> Tone {
     }
 }
 
-/// A table of cells with a tone each, in columns as wide as they need.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    rows: Vec<Vec<(Tone, String)>>,
-}
-
-impl Table {
-    /// A table with this head.
-    pub(super) fn new(head: &[&str]) -> Self {
-        Self {
-            rows: vec![
-                head.iter()
-                    .map(|cell| (Tone::Faint, (*cell).to_owned()))
-                    .collect(),
-            ],
-        }
-    }
-
-    pub(super) fn row(&mut self, cells: Vec<(Tone, String)>) {
-        self.rows.push(cells);
-    }
-
-    pub(super) fn render(&self, paint: Paint) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let cell_width = |row: &Vec<(Tone, String)>, at: usize| {
-            row.get(at).map_or(0, |(_, text)| text.chars().count())
-        };
-        let widths: Vec<_> = (0..columns)
-            .map(|at| {
-                self.rows
-                    .iter()
-                    .map(|row| cell_width(row, at))
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let mut text = String::new();
-        for row in &self.rows {
-            for (at, (tone, cell)) in row.iter().enumerate() {
-                let last = at + 1 == row.len();
-                let width = widths.get(at).copied().unwrap_or(0);
-                let padding = if last {
-                    0
-                } else {
-                    width.saturating_sub(cell.chars().count()) + 2
-                };
-                text.push_str(&paint.paint(*tone, cell));
-                text.extend(std::iter::repeat_n(' ', padding));
-            }
-            text.push('\n');
-        }
-        text
-    }
-}
-
 /// When something is, seen from `now`: `in 5s`, `2m ago`.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     if at > now {
@@ -170,17 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_need() {
-        let mut table = Table::new(&["STREAM", "PHASE"]);
-        table.row(vec![
-            (Tone::Plain, "äpp".into()),
-            (Tone::Good, "synced".into()),
-        ]);
+    fn colour_is_for_terminals() {
+        assert_eq!(Paint::plain().paint(Tone::Good, "synced"), "synced");
         assert_eq!(
-            table.render(Paint::plain()),
-            "STREAM  PHASE\näpp     synced\n"
+            Paint(true).paint(Tone::Good, "synced"),
+            "\x1b[32msynced\x1b[0m"
         );
-        assert!(table.render(Paint(true)).contains("\x1b[32msynced\x1b[0m"));
     }
 
     #[test]

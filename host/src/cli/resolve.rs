@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use arrow_schema::DataType;
 use clap::Args;
 
-use super::output::{Paint, Tone};
+use super::output::{self, Paint, Tone};
 use super::place::located;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
@@ -73,7 +72,7 @@ impl Resolve {
             code = report(&resolution, &outcome, &mut text);
         }
         agent.close().await?;
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(code)
     }
 }

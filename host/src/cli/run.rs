@@ -1,14 +1,17 @@
+use std::cell::Cell;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::place::located;
 use super::record::Record;
+use super::signals::{Hangups, told_to_stop};
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
 use crate::config::{Settings, Source};
 use crate::staging::StagingError;
 use crate::sync::Writes;
+use crate::time::parse_duration;
 
 /// Run the agent.
 #[derive(Debug, Args)]
@@ -19,23 +22,35 @@ pub(super) struct Run {
     #[arg(long)]
     until_settled: bool,
     /// Exit after this long
-    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     for_long: Option<Duration>,
     #[command(flatten)]
     record: Record,
 }
 
+/// Why the agent stops, besides that every stream is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Signal,
+    TimeOver,
+    /// Nobody reads the log any more, as after `| head`.
+    LogClosed,
+}
+
 impl Run {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
+        let (hangups, told) = (Hangups::catch(), told_to_stop());
         let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "info")?;
+        log::starting(&source, &settings);
+        let _hangups = hangups.log();
         let opening = Opening::default();
         let recording = self.record.start(&settings, &opening)?;
         let opening = Opening {
             recorder: recording.clone().map(|recording| recording as _),
             ..opening
         };
-        let ended = self.attend(&source, &settings, opening).await;
+        let ended = self.attend(&source, &settings, opening, told).await;
         if let Some(recording) = recording {
             // It waits for the disk. A defect in there is told by its own thread.
             let _ = tokio::task::spawn_blocking(move || recording.finish()).await;
@@ -48,29 +63,44 @@ impl Run {
         source: &Source,
         settings: &Settings,
         opening: Opening,
+        told: impl Future<Output = ()>,
     ) -> Result<u8, CommandError> {
         let limit = self.for_long;
-        let told = told_to_stop();
-        let stop = async move {
-            tokio::select! {
-                () = told => tracing::info!("told to stop"),
-                () = after(limit) => tracing::info!("the time is over"),
+        let stopped = Cell::new(None);
+        let stop = async {
+            let why = tokio::select! {
+                () = told => Stop::Signal,
+                () = after(limit) => Stop::TimeOver,
+                () = log::reader_gone() => Stop::LogClosed,
+            };
+            match why {
+                Stop::Signal => tracing::info!("told to stop"),
+                Stop::TimeOver => tracing::info!("the time is over"),
+                Stop::LogClosed => {}
             }
+            stopped.set(Some(why));
         };
         tokio::pin!(stop);
+        let mut waiting = None;
         let mut agent: Agent = loop {
             let opened = tokio::select! {
                 opened = open_parts(settings, opening.clone()) => opened,
-                () = &mut stop => return Ok(exit::UNSETTLED),
+                () = &mut stop => return Ok(self.not_opened(stopped.get())),
             };
             match opened {
                 Ok(agent) => break agent,
                 // Sidecars start before their node does.
-                Err(error) if is_early(&error) => tracing::info!("waiting for the node: {error}"),
+                Err(error) if is_early(&error) => {
+                    let cause = error.to_string();
+                    if waiting.as_ref() != Some(&cause) {
+                        tracing::info!("waiting for the node: {cause}");
+                        waiting = Some(cause);
+                    }
+                }
                 Err(error) => return Err(located(source, settings, error)),
             }
             tokio::select! {
-                () = &mut stop => return Ok(exit::UNSETTLED),
+                () = &mut stop => return Ok(self.not_opened(stopped.get())),
                 () = tokio::time::sleep(settings.scan_interval) => {}
             }
         };
@@ -81,17 +111,33 @@ impl Run {
             Until::Told
         };
         let tally = agent.run(until, stop).await?;
-        let errors = agent.scheduler().errors();
+        let unkept = agent.scheduler().unkept() > 0;
         let unprobed = agent.core().gate.get() == Writes::Unprobed;
         agent.close().await?;
         exit::warn_of_fallbacks(&tally);
         tracing::info!(settled = tally.settled, "the agent stopped");
-        Ok(match tally.settled {
-            true => exit::SETTLED,
-            false if errors > 0 => exit::INTERNAL,
-            false if unprobed => exit::STORE,
-            false => exit::UNSETTLED,
+        Ok(match () {
+            () if stopped.get() == Some(Stop::LogClosed) => exit::INTERNAL,
+            () if tally.settled => exit::SETTLED,
+            () if unkept => exit::INTERNAL,
+            () if self.stops_cleanly(stopped.get()) => exit::SETTLED,
+            () if unprobed => exit::STORE,
+            () => exit::UNSETTLED,
         })
+    }
+
+    /// The exit code of an agent that stops before it could be opened.
+    fn not_opened(&self, stopped: Option<Stop>) -> u8 {
+        match stopped {
+            Some(Stop::LogClosed) => exit::INTERNAL,
+            _ if self.stops_cleanly(stopped) => exit::SETTLED,
+            _ => exit::UNSETTLED,
+        }
+    }
+
+    /// Whether the agent was asked to stop, and not asked whether its streams are settled.
+    fn stops_cleanly(&self, stopped: Option<Stop>) -> bool {
+        stopped == Some(Stop::Signal) && !self.until_settled
     }
 }
 
@@ -109,26 +155,5 @@ async fn after(limit: Option<Duration>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit).await,
         None => std::future::pending().await,
-    }
-}
-
-/// SIGTERM or SIGINT, from now on: a signal that comes before anybody waits for it is not lost.
-pub(super) fn told_to_stop() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    async move {
-        match signals {
-            (Ok(mut terminate), Ok(mut interrupt)) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            }
-            // Without handlers the signals end the process by themselves.
-            _ => std::future::pending().await,
-        }
     }
 }

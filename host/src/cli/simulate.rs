@@ -10,13 +10,14 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
 
-use super::output::{Paint, Table, Tone};
+use super::output::{self, Paint, Table, Tone};
 use super::place::located;
 use super::{CommandError, Config, SETTLED, log};
 use crate::agent::with_user_compile_cache;
 use crate::config::{CONFIG_MAX, ConfigError, Settings, Source};
 use crate::sandbox::fleet::report::{PRICES, Report};
 use crate::sandbox::fleet::{Fleet, FleetError, MAX_LENGTH, MAX_STREAMS, Scenario};
+use crate::text::counted;
 
 /// What the defaults are called where no configuration is named.
 const DEFAULTS: &str = "defaults";
@@ -96,7 +97,7 @@ impl Simulate {
             true => report.json().map_err(anyhow::Error::from)? + "\n",
             false => self.for_people(&report),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 
@@ -108,8 +109,9 @@ impl Simulate {
         }
         if streams > MAX_STREAMS {
             return usage(format!(
-                "{} nodes with {} streams each are {streams} streams, and {MAX_STREAMS} are the most: lower `--nodes` or `--streams`",
-                self.nodes, self.streams
+                "{} with {} each are {streams} streams, and {MAX_STREAMS} are the most: lower `--nodes` or `--streams`",
+                counted(self.nodes, "node"),
+                counted(self.streams, "stream")
             ));
         }
         let length = Duration::from_secs(self.hours.saturating_mul(3600));

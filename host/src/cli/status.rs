@@ -1,15 +1,14 @@
-use std::io::Write;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{Paint, Table, Tone, relative, tone};
+use super::output::{self, Paint, Table, Tone, relative, tone};
 use super::select::Selection;
-use super::{CommandError, Config, exit};
+use super::{CommandError, Config, exit, first_look};
 use crate::contract::{ObjectInfo, Phase, RemoteState};
 use crate::ledger::{
     LastFailure, LedgerReader, PolicyHealth, PolicyStatus, StreamFilter, StreamRecord,
 };
+use crate::text::counted;
 use crate::time::{Clock, SystemClock, Timestamp};
 
 /// Show how streams stand.
@@ -116,12 +115,18 @@ impl Status {
             text.push('\n');
             text
         } else {
+            let ahead = meta
+                .node
+                .as_ref()
+                .and_then(|node| first_look::ahead(&settings, node));
             let node = meta
                 .node
                 .map_or_else(|| "unknown".to_owned(), |node| node.to_string());
             let store = meta.store.unwrap_or_default();
+            let ahead = ahead.map(|look| format!("{look}\n\n"));
             format!(
-                "node {node} · store {store}\n\n{}",
+                "node {node} · store {store}\n\n{}{}",
+                ahead.unwrap_or_default(),
                 table(
                     &records,
                     &policies,
@@ -130,7 +135,7 @@ impl Status {
                 )
             )
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(
             match records
                 .iter()
@@ -203,8 +208,8 @@ fn table(
             .map(|(phase, count)| format!("{count} {phase}"))
             .collect();
         text.push_str(&format!(
-            "{} streams: {}\n",
-            records.len(),
+            "{}: {}\n",
+            counted(records.len(), "stream"),
             counts.join(", ")
         ));
     }
@@ -213,11 +218,11 @@ fn table(
         .filter(|policy| policy.health != PolicyHealth::Healthy)
     {
         let line = format!(
-            "policy {} is {} since {} after {} failures in a row{}",
+            "policy {} is {} since {} after {} in a row{}",
             policy.name,
             policy.health.name(),
             policy.since,
-            policy.failures,
+            counted(policy.failures, "failure"),
             policy
                 .cause
                 .as_ref()

@@ -1,17 +1,17 @@
-use std::io::Write;
 use std::sync::mpsc;
 
 use clap::Args;
 
-use super::output::{Paint, Table, Tone, tone};
+use super::output::{self, Paint, Table, Tone, tone};
 use super::place::located;
-use super::run::told_to_stop;
 use super::select::Selection;
+use super::signals::told_to_stop;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::contract::Failure;
 use crate::stream::StreamId;
 use crate::sync::{Outcome, Planned, Writes};
+use crate::text::counted;
 
 /// Look at every stream once.
 #[derive(Debug, Args)]
@@ -30,6 +30,7 @@ impl Sync {
     pub(super) async fn run(self, log: &log::Options) -> Result<u8, CommandError> {
         let (source, settings) = self.config.read()?;
         log.start(Some(&settings.log), "warn")?;
+        log::starting(&source, &settings);
         let selection = Selection::parse(&self.streams)?;
         let mut agent = open_parts(
             &settings,
@@ -75,7 +76,7 @@ impl Sync {
         } else {
             done(&last, Paint::stdout())
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         exit::warn_of_fallbacks(&tally);
         let store_down = last.iter().any(|(_, outcome)| match &outcome.failure {
             Some(Failure::Store(failure)) => exit::is_store_unusable(failure.kind),
@@ -150,8 +151,8 @@ fn planned(outcomes: &[(StreamId, Outcome)]) -> String {
         text.push('\n');
     }
     text.push_str(&format!(
-        "dry run: {writes} of {} streams would be written, nothing was\n",
-        outcomes.len()
+        "dry run: {writes} of {} would be written, nothing was\n",
+        counted(outcomes.len(), "stream")
     ));
     text
 }

@@ -1,8 +1,6 @@
-use std::io::Write;
-
 use clap::Args;
 
-use super::output::{Paint, Tone};
+use super::output::{self, Paint, Tone};
 use super::place::located;
 use super::select::Selection;
 use super::{CommandError, Config, exit, log};
@@ -80,7 +78,7 @@ impl Verify {
         };
         drop(context);
         agent.close().await?;
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         let unreachable = |finding: &Finding| matches!(finding.kind, Kind::Unreachable { .. });
         Ok(match report.worst() {
             Some(Severity::Error) if report.open().all(unreachable) => exit::STORE,

@@ -1,9 +1,7 @@
-use std::io::Write as _;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, SETTLED};
+use super::{CommandError, SETTLED, output};
 use crate::policy::{Runtime, RuntimeSettings};
 
 /// Show what this program is and speaks.
@@ -53,7 +51,7 @@ impl Version {
                 report.engine
             ),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }

@@ -106,7 +106,7 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
             "6:42: `max_delay` must not be less",
         ),
         (
-            "[sync]\nbounds = { min_delay = \"2days\" }",
+            "[sync]\nbounds = { min_delay = \"2d\" }",
             "6:24: `max_delay` must not be less",
         ),
         (

@@ -104,13 +104,13 @@ fn a_misspelled_key_is_shown_with_what_was_meant() {
 #[test]
 fn a_bad_value_is_shown_with_what_would_be_right() {
     insta::assert_snapshot!(refused_lines("[sync]\nbounds = { max_delay = \"5 parsecs\" }"), @r#"
-    tidegate.toml:6:24: `max_delay` in [sync.bounds]: `5 parsecs` is no length of time: write numbers with units (ms, s, m, h, days), such as "30s" or "1h 30m"
+    tidegate.toml:6:24: `max_delay` in [sync.bounds]: `5 parsecs` is not a valid duration: write whole numbers with units (ms, s, m, h, d), such as "30s" or "1h 30m"
       |
     6 | bounds = { max_delay = "5 parsecs" }
       |                        ^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(refused_lines("[verify]\ninterval = 30"), @r#"
-    tidegate.toml:6:12: `interval` in [verify]: invalid type: integer `30`, expected a length of time with its unit, such as "30s"
+    tidegate.toml:6:12: `interval` in [verify]: invalid type: integer `30`, expected a duration with its unit, such as "30s"
       |
     6 | interval = 30
       |            ^^

@@ -12,6 +12,7 @@ use super::cache::{Built, Cache};
 use super::load_error::LoadProblem;
 use crate::digest::Digest;
 use crate::registry::{Reference, RegistrySettings};
+use crate::text::counted;
 use crate::time::{Clock as _, SystemClock};
 
 pub use crate::registry::MAX_COMPONENT;
@@ -35,7 +36,9 @@ impl fmt::Display for ComponentSource {
             ComponentSource::Builtin(name) => write!(f, "builtin:{name}"),
             ComponentSource::File(path) => write!(f, "{}", path.display()),
             ComponentSource::Registry(reference, _) => reference.fmt(f),
-            ComponentSource::Bytes(bytes) => write!(f, "a component of {} bytes", bytes.len()),
+            ComponentSource::Bytes(bytes) => {
+                write!(f, "a component of {}", counted(bytes.len(), "byte"))
+            }
         }
     }
 }

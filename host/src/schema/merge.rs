@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 
 use super::{MAX_FIELDS, Schema, visible};
+use crate::text::counted;
 
 /// How much of a type's text a conflict shows, in characters: a struct's can be as long as the file.
 const MAX_TEXT: usize = 200;
@@ -68,10 +69,10 @@ impl Schema {
         if merged.flattened_fields().len() > MAX_FIELDS {
             return Err(Conflict {
                 field: String::new(),
-                ours: format!("{} fields", ours.fields.len()),
+                ours: counted(ours.fields.len(), "field"),
                 theirs: format!(
-                    "{} fields, more than {MAX_FIELDS} together",
-                    theirs.fields.len()
+                    "{}, more than {MAX_FIELDS} together",
+                    counted(theirs.fields.len(), "field")
                 ),
             });
         }

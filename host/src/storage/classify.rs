@@ -9,7 +9,7 @@ use object_store::Error;
 use object_store::client::HttpErrorKind;
 
 use crate::contract::{FailureKind, StoreFailure};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, in_full};
 
 use super::file::FileTrouble;
 use super::observe::Exchange;
@@ -90,7 +90,10 @@ pub(super) fn timed_out(what: &str, after: Duration) -> Trouble {
         answer: Answer::Unclear,
         failure: StoreFailure::new(
             FailureKind::Timeout,
-            one_line(&format!("can't {what}: no answer within {after:?}")),
+            one_line(&format!(
+                "can't {what}: no answer within {}",
+                in_full(after)
+            )),
         ),
     }
 }

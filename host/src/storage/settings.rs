@@ -61,6 +61,11 @@ impl StoreSettings {
         self.options.insert(key.into(), value.into());
         self
     }
+
+    /// Returns the URL without credentials.
+    pub fn public_url(&self) -> String {
+        public_url(&self.url)
+    }
 }
 
 const MAX_IN_FLIGHT: NonZeroU32 = NonZeroU32::new(32).unwrap();

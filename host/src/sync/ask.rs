@@ -102,7 +102,17 @@ impl Attempt<'_> {
                 }
             }
             if let Err(failure) = &report.verdict {
-                tracing::warn!(%stream, %role, %policy, cause = failure.cause.name(), "policy failed: {failure}");
+                let cause = failure.cause.name();
+                let name = format!("policy {policy}, {cause}");
+                let (message, now) = (failure.to_string(), self.core.clock.monotonic());
+                match self.core.causes.is_new(&name, stream, &message, now) {
+                    true => {
+                        tracing::warn!(%stream, %role, %policy, cause, "policy failed: {failure}")
+                    }
+                    false => {
+                        tracing::debug!(%stream, %role, %policy, cause, "policy failed: {failure}")
+                    }
+                }
             }
         }
     }

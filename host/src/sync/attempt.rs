@@ -10,12 +10,12 @@ use super::machine::{
     Effect, Event, Level, Mode, Moment, Note, Resolved, Rules, Sighting, Source, Stream, Unexpected,
 };
 use super::plan::StreamPlan;
-use super::story::{self, Story, in_short};
-use crate::contract::{Failure, Phase, Trigger};
+use super::story::{self, Story};
+use crate::contract::{Failure, Phase, StoreFailure, Trigger};
 use crate::staging::StreamKeys;
 use crate::stream::StreamId;
 use crate::tasks::Interrupted;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, in_short};
 
 /// More steps than any attempt takes: one that goes round in circles is cut off.
 const MAX_MACHINE_STEPS: usize = 200;
@@ -100,6 +100,13 @@ pub(super) struct Attempt<'a> {
     /// Whether the store answered a request, and whether it failed one.
     pub(super) store_asked: bool,
     pub(super) store_failed: bool,
+    pub(super) last_store_failure: Option<StoreFailure>,
+    /// Whether this attempt ended the failures of the last stream that had some.
+    pub(super) store_recovered: bool,
+    /// Whether a write was sent that may have arrived.
+    pub(super) wrote: bool,
+    /// What is to be logged when the attempt has ended.
+    pub(super) notes: Vec<Note>,
 }
 
 impl Core {
@@ -149,9 +156,16 @@ impl Core {
             planned: None,
             store_asked: false,
             store_failed: false,
+            last_store_failure: None,
+            store_recovered: false,
+            wrote: false,
+            notes: Vec::new(),
         };
         attempt.read_back_policy_writes().await;
-        attempt.run(event).await?;
+        if let Err(error) = attempt.run(event).await {
+            attempt.log_notes(None);
+            return Err(error);
+        }
         attempt.finish(known.as_ref()).await
     }
 
@@ -205,16 +219,11 @@ impl Attempt<'_> {
     }
 
     pub(super) fn note(&mut self, note: Note) {
-        let stream = self.id;
-        match note.level {
-            Level::Info => tracing::info!(%stream, "{}", note.text),
-            Level::Warning => tracing::warn!(%stream, "{}", note.text),
-            Level::Alert => tracing::error!(%stream, "{}", note.text),
-        }
         self.story.tell(story::Event::Note {
             level: note.level,
-            text: note.text,
+            text: note.text.clone(),
         });
+        self.notes.push(note);
     }
 
     /// In a dry run the attempt ends where it would write.
@@ -247,7 +256,7 @@ impl Attempt<'_> {
         // A store that answers reads and fails writes does not do well.
         if self.store_asked && !self.store_failed {
             let now = self.core.clock.now();
-            self.core.health.succeeded(self.id, now);
+            self.store_recovered = self.core.health.succeeded(self.id, now);
         }
         self.story.after = self.stream.phase;
         self.story.next = self.stream.next_wake();
@@ -256,10 +265,7 @@ impl Attempt<'_> {
             let story = self.story.is_worth_telling().then_some(&self.story);
             self.save(story).await?;
         }
-        if self.story.before != self.stream.phase {
-            let (before, after) = (self.story.before, self.stream.phase);
-            tracing::info!(stream = %self.id, "{before} → {after}; next look {}", self.story.why);
-        }
+        self.log(known);
         let now = self.core.clock.now();
         Ok(outcome(&self.stream, now, self.planned, self.story))
     }

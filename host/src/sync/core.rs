@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::causes::Causes;
 use super::gate::Gate;
 use super::health::Health;
 use super::journal::Journal;
@@ -63,6 +64,8 @@ pub struct Core {
     pub tasks: Arc<dyn Tasks>,
     /// How the store does.
     pub health: Health,
+    /// What failures streams have in common, for the log.
+    pub causes: Causes,
     /// Whether it may be written to.
     pub gate: Gate,
     /// What keeps every decision, where decisions are recorded.

@@ -22,11 +22,11 @@ struct Seen {
 }
 
 impl Health {
-    /// An attempt of this stream was answered whatever it asked.
-    pub fn succeeded(&self, stream: &StreamId, now: Timestamp) {
+    /// All requests of an attempt of this stream were answered. Returns whether it was the last stream that failed.
+    pub fn succeeded(&self, stream: &StreamId, now: Timestamp) -> bool {
         let mut seen = self.lock();
         seen.last_success = Some(now);
-        seen.failing.remove(stream);
+        seen.failing.remove(stream) && seen.failing.is_empty()
     }
 
     /// A request of an attempt of this stream failed.

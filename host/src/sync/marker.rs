@@ -7,6 +7,7 @@ use super::publishers::{MAX_LISTED, peers_path};
 use crate::contract::{FailureKind, StoreFailure};
 use crate::staging::{KeyKind, Layout, StreamKeys};
 use crate::storage::{Fetched, Store};
+use crate::text::counted;
 use crate::time::Clock;
 
 /// The largest marker that is read, in bytes. A Parseable marker lists manifests, one a day.
@@ -44,7 +45,7 @@ impl Search<'_> {
         heard(
             "LIST",
             &self.keys.peers_prefix,
-            outcome.map(|listing| format!("{} objects", listing.objects.len())),
+            outcome.map(|listing| counted(listing.objects.len(), "object")),
         );
         let listing = listed?;
         for object in listing.objects {
@@ -92,7 +93,7 @@ impl Search<'_> {
         let got = self.store.get(key, MAX_MARKER).await;
         let outcome = got.as_ref().map(|fetched| match fetched {
             Fetched::Missing => "missing".to_owned(),
-            Fetched::TooLarge(info) => format!("{} bytes, over the limit", info.size),
+            Fetched::TooLarge(info) => format!("{}, over the limit", counted(info.size, "byte")),
             Fetched::Found(_) => "the stream exists".to_owned(),
         });
         heard("GET", key.as_ref(), outcome);

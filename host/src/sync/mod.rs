@@ -4,6 +4,8 @@
 
 mod ask;
 mod attempt;
+mod attempt_log;
+mod causes;
 mod core;
 mod facts;
 mod gate;
@@ -26,6 +28,7 @@ pub mod verify;
 mod world;
 
 pub use attempt::{AttemptError, Occasion, Outcome, Planned};
+pub use causes::Causes;
 pub use core::{Core, Seen};
 pub use gate::{Gate, Writes};
 pub use health::Health;
@@ -40,4 +43,4 @@ pub use resolve::{Resolution, ResolveError};
 pub use scheduler::{
     DEFAULT_ATTEMPTS_AT_ONCE, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
 };
-pub use story::{Call, Event, HostCall, MAX_STEPS, Story, in_short};
+pub use story::{Call, Event, HostCall, MAX_STEPS, Story};

@@ -8,6 +8,7 @@ use super::publishers::{MAX_LISTED, Publishers, peers_path, read_schema};
 use crate::contract::{Choice, StoreFailure};
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
+use crate::text::counted;
 
 impl Attempt<'_> {
     /// The schemas of the stream's other nodes, and its base. Objects that a listing shows with the same ETag are
@@ -19,7 +20,7 @@ impl Attempt<'_> {
             .list(&peers_path(&self.keys), MAX_LISTED)
             .await;
         let listing = self.heard("LIST", &self.keys.peers_prefix.clone(), listed, |listing| {
-            format!("{} objects", listing.objects.len())
+            counted(listing.objects.len(), "object")
         })?;
         let ignored = &self.plan.ignore_peers;
         let publishers =
@@ -57,7 +58,7 @@ impl Attempt<'_> {
         self.story.request(
             "GET",
             format!("{}*", self.keys.peers_prefix),
-            format!("{} schemas", peers.schemas.len()),
+            counted(peers.schemas.len(), "schema"),
         );
         Ok(peers)
     }

@@ -13,6 +13,7 @@ use crate::planted::{self, Defect};
 use crate::schema::Schema;
 use crate::staging::ReadError;
 use crate::storage::Put;
+use crate::text::counted;
 
 impl Attempt<'_> {
     /// Performs an effect, and tells what came of it.
@@ -71,10 +72,13 @@ impl Attempt<'_> {
         let found = match &staged {
             Staged::Missing => "nothing".to_owned(),
             Staged::Unreadable(cause) => format!("unreadable: {cause}"),
-            Staged::TooLarge(size) => format!("{size} bytes, over the limit"),
+            Staged::TooLarge(size) => format!("{}, over the limit", counted(*size, "byte")),
             Staged::Torn => "a file that changed while it was read".to_owned(),
             Staged::IllFormed { size, reason, .. } => {
-                format!("{size} bytes that are no schema: {reason}")
+                format!(
+                    "{} that are not a valid schema: {reason}",
+                    counted(*size, "byte")
+                )
             }
             Staged::WellFormed { schema, .. } => in_words(schema),
         };
@@ -119,7 +123,7 @@ impl Attempt<'_> {
         let seen = self.core.store.head(&key).await;
         let seen = self.heard("HEAD", key.as_ref(), seen, |found| match found {
             None => "missing".to_owned(),
-            Some(info) => format!("{} bytes", info.size),
+            Some(info) => counted(info.size, "byte"),
         })?;
         Ok(seen.map_or(HeadSeen::Missing, HeadSeen::Found))
     }
@@ -149,6 +153,7 @@ impl Attempt<'_> {
             Put::Refused(failure) => format!("not written: {failure}"),
             Put::Ambiguous(failure) => format!("outcome unknown: {failure}"),
         };
+        self.wrote |= matches!(&put, Put::Done(_) | Put::Ambiguous(_));
         match &put {
             Put::Refused(failure) | Put::Ambiguous(failure) => self.store_failed(failure),
             _ => self.store_answered(),
@@ -195,14 +200,12 @@ impl Attempt<'_> {
 
     pub(super) fn store_failed(&mut self, failure: &StoreFailure) {
         self.store_failed = true;
+        self.last_store_failure = Some(failure.clone());
         tracing::debug!(stream = %self.id, "{failure}");
         self.core.health.failed(self.id);
     }
 }
 
 fn in_words(schema: &Schema) -> String {
-    match schema.fields().count() {
-        1 => "a schema of 1 field".to_owned(),
-        fields => format!("a schema of {fields} fields"),
-    }
+    format!("a schema of {}", counted(schema.fields().count(), "field"))
 }

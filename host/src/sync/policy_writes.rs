@@ -18,6 +18,7 @@ use crate::storage::{Fetched, Put, Store};
 use crate::stream::StreamId;
 use crate::sync::gate::Writes;
 use crate::tasks::Task;
+use crate::text::counted;
 use crate::time::Clock;
 
 /// The writes by policies of which nobody knows whether they arrived, by stream. As many as the ledger has on record
@@ -175,7 +176,7 @@ impl Attempt<'_> {
         for task in tasks {
             let Ok(Some(late)) = task.await else { continue };
             let outcome = match &late.written {
-                Ok(object) => format!("{} bytes stand there", object.size),
+                Ok(object) => format!("{} stored", counted(object.size, "byte")),
                 Err(WriteFailure::Stale(_)) => "something else stands there".to_owned(),
                 Err(WriteFailure::Store(failure)) => failure.to_string(),
             };

@@ -11,6 +11,7 @@ use crate::schema::Schema;
 use crate::staging::{KeyKind, StreamKeys};
 use crate::storage::{Fetched, Listing, Store};
 use crate::stream::NodeId;
+use crate::text::counted;
 
 /// The most objects that are listed under one stream's prefix: nodes, times two.
 pub(super) const MAX_LISTED: usize = 10_000;
@@ -170,7 +171,10 @@ pub(super) fn read_schema(fetched: Fetched) -> RemoteSeen {
     match fetched {
         Fetched::Missing => RemoteSeen::Missing,
         Fetched::TooLarge(object) => {
-            let reason = format!("{} bytes are more than the limit for schemas", object.size);
+            let reason = format!(
+                "{} are more than the limit for schemas",
+                counted(object.size, "byte")
+            );
             RemoteSeen::Corrupt { object, reason }
         }
         Fetched::Found(found) => match Schema::parse(&found.bytes) {

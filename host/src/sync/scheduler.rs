@@ -1,7 +1,7 @@
 //! Says when which stream is attended to, and runs the attempts side by side.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::ledger::Summary;
 use crate::planted::{self, Defect};
 use crate::staging::{ScanSummary, Staged, StagingError};
 use crate::stream::StreamId;
-use crate::time::{Timestamp, millis};
+use crate::time::{Timestamp, in_full, millis};
 
 /// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
 pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
@@ -55,6 +55,8 @@ pub struct Scheduler {
     /// The streams that were abandoned when the agent started; the first scan queues them.
     abandoned: Vec<StreamId>,
     errors: u64,
+    /// Streams whose last attempt could not be kept in the ledger.
+    unkept: HashSet<StreamId>,
     /// How many milliseconds the wall clock is ahead of the monotonic one.
     ahead: i64,
 }
@@ -99,6 +101,7 @@ impl Scheduler {
             spread: None,
             abandoned: Vec::new(),
             errors: 0,
+            unkept: HashSet::new(),
             ahead: 0,
             core,
         };
@@ -139,6 +142,11 @@ impl Scheduler {
     /// Attempts that could not be made at all since the start.
     pub fn errors(&self) -> u64 {
         self.errors
+    }
+
+    /// Returns the number of streams whose last attempt could not be kept in the ledger.
+    pub fn unkept(&self) -> usize {
+        self.unkept.len()
     }
 
     /// Scans the staging directory, and queues what is new there.
@@ -305,7 +313,9 @@ impl Scheduler {
         let ahead = self.clock_ahead();
         let step = ahead.saturating_sub(self.ahead);
         if step.unsigned_abs() > CLOCK_STEP {
-            tracing::info!("the clock was set by {step} ms");
+            let by = in_full(Duration::from_millis(step.unsigned_abs()));
+            let direction = if step < 0 { "back" } else { "forward" };
+            tracing::info!("the wall clock was set {direction} by {by}");
             self.ahead = ahead;
             self.tracker.shift(step);
             self.core.node_seen.shift(step);
@@ -393,6 +403,10 @@ impl Scheduler {
 
     fn ended(&mut self, id: &StreamId, result: Result<Outcome, AttemptError>) {
         let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
+        match &result {
+            Ok(_) => _ = self.unkept.remove(id),
+            Err(_) => _ = self.unkept.insert(id.clone()),
+        }
         let Some(entry) = self.tracker.get_mut(id) else {
             return;
         };

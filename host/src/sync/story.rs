@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::machine::Level;
 use crate::contract::{Facts, Phase, Role, Trigger};
 use crate::policy::{CallReport, HostCallOutcome, Verdict};
-use crate::time::{Timestamp, millis};
+use crate::text::counted;
+use crate::time::{Timestamp, in_short};
 
 /// The most steps that a story tells; what comes behind is counted.
 pub const MAX_STEPS: usize = 64;
@@ -211,7 +212,7 @@ impl Call {
             subject: note.subject.clone(),
             outcome: match &note.outcome {
                 HostCallOutcome::Unfinished => "unfinished".to_owned(),
-                HostCallOutcome::Done(bytes) => format!("{bytes} bytes"),
+                HostCallOutcome::Done(bytes) => counted(*bytes, "byte"),
                 HostCallOutcome::Refused(error) => (*error).to_owned(),
                 HostCallOutcome::Failed(cause) => format!("failed: {cause}"),
             },
@@ -256,7 +257,9 @@ pub(super) fn in_words(verdict: &Verdict) -> String {
         Verdict::Fallback(Choice::Named(name)) => format!("the default schema `{name}`"),
         Verdict::Fallback(Choice::Object(key)) => format!("the schema in {key}"),
         Verdict::Fallback(Choice::Peers) => "the peers' merge".to_owned(),
-        Verdict::Fallback(Choice::Document(text)) => format!("a document of {} bytes", text.len()),
+        Verdict::Fallback(Choice::Document(text)) => {
+            format!("a document of {}", counted(text.len(), "byte"))
+        }
         Verdict::Retry(RetryDecision::After(delay)) => format!("again in {}", in_short(*delay)),
         Verdict::Retry(RetryDecision::OnChange) => "again when something changes".to_owned(),
         Verdict::Retry(RetryDecision::Abandon(reason)) => format!("give up: {reason}"),
@@ -266,34 +269,9 @@ pub(super) fn in_words(verdict: &Verdict) -> String {
     }
 }
 
-/// A length of time for people, with one unit or two: `250ms`, `4.5s`, `2m 10s`.
-pub fn in_short(length: Duration) -> String {
-    let total = millis(length);
-    match total {
-        0..1_000 => format!("{total}ms"),
-        1_000..60_000 if total % 1_000 < 50 => format!("{}s", total / 1_000),
-        1_000..60_000 => format!("{}.{}s", total / 1_000, total % 1_000 / 100),
-        _ => {
-            let seconds = Duration::from_secs(total / 1_000);
-            let text = humantime::format_duration(seconds).to_string();
-            text.split(' ').take(2).collect::<Vec<_>>().join(" ")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lengths_of_time_are_short() {
-        let short = |millis| in_short(Duration::from_millis(millis));
-        assert_eq!(short(250), "250ms");
-        assert_eq!(short(1_000), "1s");
-        assert_eq!(short(4_520), "4.5s");
-        assert_eq!(short(130_000), "2m 10s");
-        assert_eq!(short(90_061_000), "1day 1h");
-    }
 
     #[test]
     fn a_story_is_bounded_and_counts_what_it_leaves_out() {

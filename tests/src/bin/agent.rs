@@ -1,5 +1,17 @@
 //! The `tidegate` command, once more: cargo builds the binaries of a test's own package before the test, and no others.
 
-fn main() -> std::process::ExitCode {
-    tidegate::cli::main()
+use std::process::ExitCode;
+
+/// Where the command panics, for tests of what becomes of that: on its main thread or on another one.
+const PANIC: &str = "TIDEGATE_TEST_PANIC";
+
+fn main() -> ExitCode {
+    match std::env::var(PANIC).as_deref() {
+        Ok("main") => tidegate::cli::guard(|| panic!("planted")),
+        Ok("thread") => tidegate::cli::guard(|| {
+            let ended = std::thread::spawn(|| panic!("planted")).join();
+            ExitCode::from(u8::from(ended.is_err()) * 7)
+        }),
+        _ => tidegate::cli::main(),
+    }
 }

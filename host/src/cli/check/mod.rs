@@ -6,14 +6,13 @@ mod known;
 mod online;
 mod report;
 
-use std::io::Write;
 use std::sync::Arc;
 
 use clap::Args;
 
 use self::report::Report;
-use super::output::Paint;
-use super::{CommandError, Config, USAGE, environment, log};
+use super::output::{self, Paint};
+use super::{CommandError, Config, USAGE, environment, first_look, log};
 use crate::config::{Settings, Source};
 use crate::storage::Store;
 use crate::time::SystemClock;
@@ -56,13 +55,19 @@ impl Check {
         } else {
             report.for_people(Paint::stdout())
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(report.code())
     }
 
     async fn examine(&self, source: &Source, settings: &Settings, report: &mut Report) {
         let node = examine::staging(source, settings, report);
         examine::layout(settings, node.as_ref(), report);
+        if let Some(look) = node
+            .as_ref()
+            .and_then(|node| first_look::ahead(settings, node))
+        {
+            report.warning("start", look.to_string());
+        }
         let store = match Store::open(&settings.store, Arc::new(SystemClock::new())) {
             Ok(store) => Some(store),
             Err(error) => {

@@ -5,8 +5,17 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::cli::output::{Paint, Tone};
+use crate::cli::table::{columns, wrap};
 use crate::cli::{POLICY, SETTLED, STORE, USAGE};
 use crate::config::Problem;
+use crate::text::counted;
+
+/// The width of a finding's mark, and of the space after mark and subject.
+const MARK: usize = 4;
+const GAP: usize = 2;
+
+/// The narrowest that a finding's text becomes.
+const MIN_TEXT: usize = 24;
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -126,6 +135,11 @@ impl Report {
 
     /// A line a thing, more where something is wrong, and the verdict.
     pub(super) fn for_people(&self, paint: Paint) -> String {
+        self.within(paint, columns())
+    }
+
+    /// As [`Report::for_people`], with texts wrapped between words where the reader has only so many columns.
+    fn within(&self, paint: Paint, columns: Option<usize>) -> String {
         let width = self
             .checks
             .iter()
@@ -140,18 +154,33 @@ impl Report {
                 State::Failed => ("FAIL", Tone::Bad),
                 State::Skipped => ("–   ", Tone::Faint),
             };
-            let mut lines = finding.text.lines();
             // Writing into a String can't fail.
-            let _ = writeln!(
-                text,
-                "{}  {:width$}  {}",
-                paint.paint(tone, mark),
-                finding.subject,
-                lines.next().unwrap_or_default()
-            );
+            let _ = write!(text, "{}  {}", paint.paint(tone, mark), finding.subject);
+            let left = width + MARK + 2 * GAP;
+            let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(left));
+            let (indent, room) = match room < MIN_TEXT {
+                // Beside the subject there is too little room, so the text is below it.
+                true => (MARK + GAP, room.saturating_add(left - MARK - GAP)),
+                false => (left, room),
+            };
+            // Indented lines quote the configuration, with marks below that must stay in place.
+            let lines = finding
+                .text
+                .lines()
+                .flat_map(|line| match line.starts_with(' ') {
+                    true => vec![line.to_owned()],
+                    false => wrap(line, room),
+                });
+            let mut pad = indent.saturating_sub(MARK + GAP + finding.subject.chars().count());
             for line in lines {
-                let _ = writeln!(text, "{:indent$}{line}", "", indent = width + 8);
+                if pad == 0 {
+                    text.push('\n');
+                    pad = indent;
+                }
+                let _ = write!(text, "{:pad$}{line}", "");
+                pad = 0;
             }
+            text.push('\n');
         }
         let of = |state| {
             self.checks
@@ -162,11 +191,14 @@ impl Report {
         let verdict = match (of(State::Failed), of(State::Warning)) {
             (0, 0) => paint.paint(Tone::Good, "all is well"),
             (0, 1) => paint.paint(Tone::Good, "usable, with a warning"),
-            (0, warnings) => paint.paint(Tone::Good, &format!("usable, with {warnings} warnings")),
-            (1, _) => paint.paint(Tone::Bad, "1 problem: see FAIL above"),
-            (problems, _) => {
-                paint.paint(Tone::Bad, &format!("{problems} problems: see FAIL above"))
-            }
+            (0, warnings) => paint.paint(
+                Tone::Good,
+                &format!("usable, with {}", counted(warnings, "warning")),
+            ),
+            (problems, _) => paint.paint(
+                Tone::Bad,
+                &format!("{}: see FAIL above", counted(problems, "problem")),
+            ),
         };
         let _ = writeln!(text, "\n{verdict}");
         text

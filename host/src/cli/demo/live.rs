@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::scene::PARTS;
-use crate::cli::output::{Paint, tone};
+use crate::cli::output::{Paint, complain, tone};
 use crate::contract::Phase;
 use crate::stream::StreamId;
 use crate::sync::{Event, Outcome};
@@ -87,7 +87,10 @@ impl Live {
 
     fn line(&self, stream: &str, text: &str) {
         let elapsed = self.clock.monotonic().saturating_sub(self.start);
-        eprintln!("{:5.1}s  {stream:9} {text}", elapsed.as_secs_f64());
+        complain(&format!(
+            "{:5.1}s  {stream:9} {text}\n",
+            elapsed.as_secs_f64()
+        ));
     }
 
     /// Takes the bars away: the table says it all.

@@ -4,7 +4,7 @@ mod live;
 mod scene;
 mod timeline;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use clap::Args;
 use self::live::Live;
 use self::scene::{PARTS, Part, Scene};
 use self::timeline::{Progress, play};
-use super::output::{Paint, Table, Tone, tone};
-use super::run::told_to_stop;
+use super::output::{self, Paint, Table, Tone, tone};
+use super::signals::told_to_stop;
 use super::{CommandError, INTERNAL, SETTLED, environment, log};
 use crate::agent::{Agent, Until};
 use crate::config::Settings;
 use crate::contract::Phase;
+use crate::text::{counted, verb};
 use crate::time::{Clock, SystemClock};
 
 /// Watch the real agent at work.
@@ -56,18 +57,19 @@ impl Demo {
             anyhow::Error::new(error)
                 .context(format!("can't set the scene in {}", stage.path().display()))
         })?;
-        println!(
-            "A node stages the schemas of {} streams, and tidegate keeps them in step with a store.",
-            PARTS.len()
-        );
-        println!("Both are directories in {}.\n", stage.path().display());
+        output::print(&format!(
+            "A node stages the schemas of {} streams, and tidegate keeps them in step with a store.\nBoth are directories in \
+             {}.\n\n",
+            PARTS.len(),
+            stage.path().display()
+        ))?;
         let progress = Arc::new(Progress::default());
         let completed = run_agent(&scene, &progress, clock).await?;
         let paint = Paint::stdout();
         let mut text = String::new();
         let astray = ended(&scene, &progress, paint, &mut text)?;
         text.push_str(&self.next(&stage, &scene));
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(code(astray, completed))
     }
 
@@ -224,10 +226,16 @@ fn ended(
         .count();
     let verdict = match astray {
         0 => format!(
-            "{synced} streams are in step with the store. The others were kept from harm: nothing that is broken or \
-             contradicts\nanother node was published.\n"
+            "{} {} in step with the store. The others were kept from harm: nothing that is broken or contradicts\nanother \
+             node was published.\n",
+            counted(synced, "stream"),
+            verb(&synced, "is", "are")
         ),
-        _ => format!("{astray} streams did not end as they should.\n"),
+        _ => format!(
+            "{} did not end as {} should.\n",
+            counted(astray, "stream"),
+            verb(&astray, "it", "they")
+        ),
     };
     text.push_str(&format!("\n{verdict}\n"));
     Ok(astray)

@@ -1,12 +1,11 @@
 //! `tidegate policy build`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::super::output::Paint;
+use super::super::output::{self, Paint};
 use super::super::{CommandError, SETTLED, log};
 use super::inspect::{Report, for_people};
 use crate::agent::{AgentError, user_compile_cache};
@@ -71,7 +70,7 @@ impl Build {
                 self.what_next(&built.file, &built.by)
             ),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 

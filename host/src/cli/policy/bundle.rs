@@ -1,11 +1,10 @@
 //! `tidegate policy bundle`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::super::{CommandError, SETTLED};
+use super::super::{CommandError, SETTLED, output};
 use crate::author::bundle::{Bundled, Relation, Repository};
 
 /// Build the policies that Tidegate brings along, in its repository.
@@ -25,7 +24,7 @@ impl Bundle {
         let text = tokio::task::spawn_blocking(move || self.perform())
             .await
             .map_err(anyhow::Error::new)??;
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 
@@ -35,7 +34,9 @@ impl Bundle {
             repository.check()?;
             return Ok("components, manifests and sources agree\n".to_owned());
         }
-        let bundled = repository.build(self.out.as_deref(), |doing| eprintln!("{doing}"))?;
+        let bundled = repository.build(self.out.as_deref(), |doing| {
+            output::complain(&format!("{doing}\n"));
+        })?;
         let words = match self.out {
             Some(_) => [
                 "same as committed",

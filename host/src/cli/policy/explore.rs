@@ -1,7 +1,6 @@
 //! `tidegate policy explore`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,12 +8,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::super::place::located;
-use super::super::{CommandError, environment, exit, log};
+use super::super::{CommandError, environment, exit, log, output};
 use crate::agent::with_user_compile_cache;
 use crate::config::{ConfigError, Problem, Settings, Source};
 use crate::sandbox::Blueprint;
 use crate::sandbox::explore::{Finding, Search, Shrunk, shrink, to_scenario};
 use crate::sandbox::scenario::{Property, Violation, around, play};
+use crate::text::{counted, verb};
 
 /// The configuration where none is named: the bundled policies with their defaults.
 const DEFAULTS: &str = "[staging]\nlayout = \"parseable\"\n";
@@ -131,7 +131,7 @@ impl Explore {
             }
             false => in_words(tried, self.seed, &violations),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(match clean {
             true => exit::SETTLED,
             false => exit::UNSETTLED,
@@ -248,9 +248,15 @@ fn in_words(tried: u64, first: u64, violations: &[Found]) -> String {
     }
     let last = match violations.len() {
         0 => "every property holds".to_owned(),
-        1 => "1 property does not hold".to_owned(),
-        count => format!("{count} properties do not hold"),
+        count => format!(
+            "{} {}",
+            counted(count, "property"),
+            verb(&count, "does not hold", "do not hold")
+        ),
     };
-    text.push_str(&format!("{tried} seeds from {first} on: {last}\n"));
+    text.push_str(&format!(
+        "{} from {first} on: {last}\n",
+        counted(tried, "seed")
+    ));
     text
 }

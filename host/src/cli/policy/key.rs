@@ -1,12 +1,11 @@
 //! `tidegate policy key`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::super::{CommandError, SETTLED};
+use super::super::{CommandError, SETTLED, output};
 use crate::trust::SecretKey;
 
 /// Make a key pair.
@@ -52,7 +51,7 @@ impl Key {
                 document.key
             ),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }

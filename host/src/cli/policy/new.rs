@@ -1,11 +1,10 @@
 //! `tidegate policy new`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::super::{CommandError, SETTLED};
+use super::super::{CommandError, SETTLED, output};
 use crate::author::{Language, PolicyName, scaffold};
 use crate::contract::Role;
 
@@ -50,7 +49,7 @@ impl New {
         let text =
             format!("{project}: a policy that builds; its README.md leads on\n\n  cd {project}\n");
         let text = text + &self.commands();
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 

@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use crate::agent::user_compile_cache;
 use crate::cli::component::component;
-use crate::cli::output::{Paint, Tone};
+use crate::cli::output::{self, Paint, Tone};
 use crate::cli::{CommandError, DIFFERENT, SETTLED, log};
 use crate::contract::{LocalState, RemoteState};
 use crate::sandbox::record::read::{Source, sources};
 use crate::sandbox::replay::{
     Aspect, Example, Group, Progress, Replacement, ReplayError, Report, replay,
 };
-use crate::sync::in_short;
+use crate::text::{counted, verb};
+use crate::time::in_short;
 
 /// How many decisions are made between two movements of the progress bar.
 const TELL_EVERY: u64 = 100;
@@ -91,7 +92,7 @@ impl Replay {
                 for_people(&report, Paint::stdout())
             }
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(match report.different {
             0 => SETTLED,
             _ => DIFFERENT,
@@ -116,7 +117,7 @@ fn bar(sources: &[Source]) -> ProgressBar {
 fn tell(bar: &ProgressBar, progress: Progress) {
     if progress.decisions.is_multiple_of(TELL_EVERY) {
         bar.set_position(progress.read);
-        bar.set_message(format!("{} decisions", progress.decisions));
+        bar.set_message(counted(progress.decisions, "decision"));
     }
 }
 
@@ -138,7 +139,8 @@ fn summarize(text: &mut String, report: &Report, paint: Paint) {
         _ => (Tone::Bad, format!("{different} different")),
     };
     let differ = paint.paint(tone, &differ);
-    let _ = writeln!(text, "{decisions} decisions: {same} the same, {differ}");
+    let decisions = counted(decisions, "decision");
+    let _ = writeln!(text, "{decisions}: {same} the same, {differ}");
     for other in &report.replaced {
         let _ = writeln!(
             text,
@@ -152,8 +154,9 @@ fn summarize(text: &mut String, report: &Report, paint: Paint) {
     if report.unrecorded > 0 {
         let _ = writeln!(
             text,
-            "  {} more were made and not recorded",
-            report.unrecorded
+            "  {} more {} made and not recorded",
+            report.unrecorded,
+            verb(&report.unrecorded, "was", "were")
         );
     }
 }
@@ -169,10 +172,7 @@ fn describe(text: &mut String, group: &Group, paint: Paint) {
             group.recorded
         ),
     };
-    let decisions = match group.count {
-        1 => "1 decision".to_owned(),
-        count => format!("{count} decisions"),
-    };
+    let decisions = counted(group.count, "decision");
     let head = format!("{}, {}: {what}", group.policy, group.role);
     let _ = writeln!(text, "{}, {decisions}", paint.paint(Tone::Bad, &head));
     show(text, group, &group.example);
@@ -201,7 +201,7 @@ fn show(text: &mut String, group: &Group, example: &Example) {
         let _ = writeln!(text, "  call         {} → {answer}", call.ask);
     }
     if let Some(more) = example.calls.len().checked_sub(SHOWN_CALLS + 1) {
-        let _ = writeln!(text, "  and {} more calls", more + 1);
+        let _ = writeln!(text, "  and {}", counted(more + 1, "more call"));
     }
 }
 
@@ -211,13 +211,13 @@ fn told(example: &Example) -> String {
     let local = match &facts.local {
         LocalState::Missing => "missing".to_owned(),
         LocalState::Unreadable(_) => "unreadable".to_owned(),
-        LocalState::TooLarge(size) => format!("{size} bytes, too large"),
+        LocalState::TooLarge(size) => format!("{}, too large", counted(*size, "byte")),
         LocalState::File(file) if !file.well_formed => {
-            format!("{} bytes, no schema", file.size)
+            format!("{}, not a valid schema", counted(file.size, "byte"))
         }
         LocalState::File(file) => {
             let stable = in_short(facts.now.since(file.stable_since));
-            format!("{} bytes, unchanged for {stable}", file.size)
+            format!("{}, unchanged for {stable}", counted(file.size, "byte"))
         }
     };
     let remote = match &facts.remote {

@@ -1,10 +1,8 @@
 //! `tidegate policy schema`.
 
-use std::io::Write;
-
 use clap::Args;
 
-use super::super::{CommandError, exit};
+use super::super::{CommandError, exit, output};
 use crate::sandbox::scenario::json_schema;
 
 /// Print the JSON Schema of scenario files.
@@ -13,7 +11,7 @@ pub(super) struct Schema {}
 
 impl Schema {
     pub(super) fn run(self) -> Result<u8, CommandError> {
-        std::io::stdout().write_all(json_schema().as_bytes())?;
+        output::print(&json_schema())?;
         Ok(exit::SETTLED)
     }
 }

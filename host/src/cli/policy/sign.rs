@@ -1,13 +1,13 @@
 //! `tidegate policy sign`.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use wasmparser::Parser;
 
-use super::super::{CommandError, SETTLED};
+use super::super::{CommandError, SETTLED, output};
 use super::whole;
 use crate::digest::Digest;
 use crate::policy::{read_component, read_signatures, signature_file};
@@ -77,7 +77,7 @@ impl Sign {
                 document.signed_by.join(", ")
             ),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }

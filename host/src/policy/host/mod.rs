@@ -27,6 +27,7 @@ use super::state::{Overlay, StateSwap};
 use super::wasi::{self, Seal};
 use super::world::World;
 use crate::contract::{ContractVersion, Facts};
+use crate::text::{counted, verb};
 use crate::time::Clock;
 
 /// What an object or a file that a host function describes counts of `limits.bytes_returned`, besides its strings.
@@ -116,7 +117,11 @@ impl Call {
         if dropped > 0 {
             self.logs.push(LogLine {
                 level: LogLevel::Warn,
-                message: format!("{dropped} bytes of log lines were dropped (`limits.log_bytes`)"),
+                message: format!(
+                    "{} of log lines {} dropped (`limits.log_bytes`)",
+                    counted(dropped, "byte"),
+                    verb(&dropped, "was", "were")
+                ),
             });
         }
         self.subject = None;

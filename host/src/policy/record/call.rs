@@ -8,6 +8,7 @@ use crate::policy::cause::shown;
 use crate::policy::world::{
     Page, ReadFailure, StagedFile, StagingFailure, StateScope, WriteFailure, WriteMode,
 };
+use crate::text::counted;
 
 /// One call of a [`World`](crate::policy::World)'s methods, and what it answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,14 +180,14 @@ impl fmt::Display for Ask {
                 write!(f, ", limit {limit})")
             }
             Ask::Put { key, bytes, mode } => {
-                let (key, size) = (shown(key), bytes.0.len());
+                let (key, size) = (shown(key), counted(bytes.0.len(), "byte"));
                 match mode {
                     WriteMode::Create => {
-                        write!(f, "object-writer.put({key}, {size} bytes, create)")
+                        write!(f, "object-writer.put({key}, {size}, create)")
                     }
                     WriteMode::Update(version) => write!(
                         f,
-                        "object-writer.put({key}, {size} bytes, update {})",
+                        "object-writer.put({key}, {size}, update {})",
                         shown(version.as_str())
                     ),
                 }
@@ -212,13 +213,13 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Answer::Object(object) | Answer::Written(object) => {
-                write!(f, "an object of {} bytes", object.size)
+                write!(f, "an object of {}", counted(object.size, "byte"))
             }
             Answer::Content { bytes, .. } | Answer::Bytes(bytes) | Answer::Value(Some(bytes)) => {
-                write!(f, "{} bytes", bytes.0.len())
+                f.write_str(&counted(bytes.0.len(), "byte"))
             }
-            Answer::Page(page) => write!(f, "{} objects", page.entries.len()),
-            Answer::Files(files) => write!(f, "{} files", files.len()),
+            Answer::Page(page) => f.write_str(&counted(page.entries.len(), "object")),
+            Answer::Files(files) => f.write_str(&counted(files.len(), "file")),
             Answer::Value(None) => f.write_str("nothing"),
             Answer::Count(count) => write!(f, "{count}"),
             Answer::ReadFailed(ReadFailure::NotFound)

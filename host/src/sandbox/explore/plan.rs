@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::contract::FailureKind;
 use crate::sandbox::store::Operation;
-use crate::time::millis;
+use crate::time::{in_full, millis};
 
 /// Everything that a run depends on besides the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,6 +312,6 @@ impl From<Duration> for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.duration()).fmt(f)
+        f.write_str(&in_full(self.duration()))
     }
 }

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use crate::config::{Length, Problem, Source};
 use crate::contract::{FailureKind, StoreFailure};
 use crate::sandbox::store::{Effect, Fault, Latency, Operation, RateLimits};
+use crate::text::counted;
+use crate::time::in_full;
 
 /// Nodes that share their streams, unless the scenario says otherwise.
 pub const DEFAULT_CLUSTER: u32 = 100;
@@ -134,7 +136,7 @@ impl Scenario {
     ///
     /// The first thing that does not, with its place.
     pub fn fits(&self, length: Duration) -> Result<(), Problem> {
-        let shown = humantime::format_duration(length);
+        let shown = in_full(length);
         let late = |path: &[&str], from: Duration| {
             match from < length {
             true => Ok(()),
@@ -334,7 +336,10 @@ impl file::Scenario {
     fn meaning(self, name: &str, text: &str, source: Source) -> Result<Scenario, Problem> {
         let cluster = self.cluster.map_or(DEFAULT_CLUSTER, NonZeroU32::get);
         if cluster > MAX_CLUSTER {
-            let message = format!("{cluster} nodes in a cluster: {MAX_CLUSTER} are the most");
+            let message = format!(
+                "{} in a cluster: {MAX_CLUSTER} are the most",
+                counted(cluster, "node")
+            );
             return Err(source.problem(&["cluster"], message));
         }
         let over = |usual| self.start.over.map_or(usual, |length| length.0);

@@ -15,6 +15,7 @@ use super::directory::{self, UNSEALED};
 use super::error::BadRecording;
 use super::line::{DecisionLine, FORMAT, FORMAT_VERSION, Header, Line, PolicyLine, Trailer};
 use crate::digest::Digest;
+use crate::text::counted;
 
 /// How a file ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,7 +329,10 @@ impl FileReader {
             found,
         };
         if (trailer.lines, trailer.decisions) != (lines, decisions) {
-            let count = |lines, decisions| format!("{lines} lines with {decisions} decisions");
+            let count = |lines, decisions| {
+                let (lines, decisions) = (counted(lines, "line"), counted(decisions, "decision"));
+                format!("{lines} with {decisions}")
+            };
             let told = count(trailer.lines, trailer.decisions);
             return Err(tampered(told, count(lines, decisions)));
         }

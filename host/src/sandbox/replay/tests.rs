@@ -251,7 +251,7 @@ async fn reading_again_is_answered_and_writing_again_is_not() {
     };
     let recorded = Bench::new(&writer(PUT_KEY)).record_one().await;
     let report = recorded.by(&writer(&format!("{PUT_KEY} {PUT_KEY}"))).await;
-    let call = "object-writer.put(app/x/y, 1 bytes, create)";
+    let call = "object-writer.put(app/x/y, 1 byte, create)";
     assert_eq!(only(&report).aspect, Aspect::Diverged);
     assert_eq!(only(&report).example.call.as_deref(), Some(call));
     let report = recorded.by(&writer("")).await;

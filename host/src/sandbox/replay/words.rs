@@ -1,10 +1,10 @@
 //! Outcomes in words: by kind, and whole.
 
-use std::time::Duration;
-
 use crate::contract::{Choice, Presence, RetryDecision};
 use crate::policy::Verdict;
 use crate::sandbox::record::Outcome;
+use crate::text::counted;
+use crate::time::in_full;
 
 /// The kind of an outcome, as groups are named by it: the verdict's name in the contract, or the cause of a failure.
 pub(super) fn kind(outcome: &Outcome) -> String {
@@ -26,14 +26,12 @@ pub(super) fn whole(outcome: &Outcome) -> String {
         | Verdict::Fallback(Choice::Skip(text) | Choice::Named(text) | Choice::Object(text))
         | Verdict::Retry(RetryDecision::Abandon(text)) => format!("{name}: {text}"),
         Verdict::Existence(Presence::Unsettled(delay))
-        | Verdict::Retry(RetryDecision::After(delay)) => format!("{name} {}", exact(*delay)),
-        Verdict::Fallback(Choice::Document(text)) => format!("{name} of {} bytes", text.len()),
+        | Verdict::Retry(RetryDecision::After(delay)) => format!("{name} {}", in_full(*delay)),
+        Verdict::Fallback(Choice::Document(text)) => {
+            format!("{name} of {}", counted(text.len(), "byte"))
+        }
         Verdict::Existence(Presence::Present | Presence::Abstain)
         | Verdict::Fallback(Choice::Peers | Choice::Abstain)
         | Verdict::Retry(RetryDecision::OnChange | RetryDecision::Abstain) => name.to_owned(),
     }
-}
-
-fn exact(delay: Duration) -> String {
-    humantime::format_duration(delay).to_string()
 }

@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field};
 use bytes::Bytes;
 
 use crate::schema::Schema;
+use crate::text::counted;
 
 /// The schema of these fields, each nullable, with types as arrow-schema displays them: `Int64`, `Timestamp(ms)`.
 ///
@@ -39,7 +40,10 @@ pub(super) fn marker(created_at: &str) -> Bytes {
 pub(super) fn in_words(content: &Bytes) -> String {
     match Schema::parse(content) {
         Ok(schema) => fields(&schema),
-        Err(_) => format!("{} bytes that are no schema", content.len()),
+        Err(_) => format!(
+            "{} that are not a valid schema",
+            counted(content.len(), "byte")
+        ),
     }
 }
 

@@ -14,6 +14,8 @@ use super::properties::Property;
 use crate::config::{Settings, Source};
 use crate::sandbox::store::{Effect, Fault, StoreBehaviour};
 use crate::stream::StreamId;
+use crate::text::{counted, verb};
+use crate::time::in_full;
 
 /// A scenario that was read and checked.
 #[derive(Clone, Debug)]
@@ -210,7 +212,11 @@ impl Deed {
                 format!("the staged schema of {stream} can't be read on {node}: {cause}")
             }
             Deed::Unstage(stream) => format!("{node} deletes the staged schema of {stream}"),
-            Deed::Data(stream, files) => format!("{files} data files of {stream} wait on {node}"),
+            Deed::Data(stream, files) => format!(
+                "{} of {stream} {} on {node}",
+                counted(*files, "data file"),
+                verb(files, "waits", "wait")
+            ),
             Deed::Remove(stream) => format!("{node} removes the staging directory of {stream}"),
             Deed::CreateStream(stream) => format!("{stream} is created in the store"),
             Deed::DeleteStream(stream) => format!("{stream} is deleted in the store"),
@@ -229,7 +235,11 @@ impl Deed {
             Deed::Start => format!("the agent of {node} starts"),
             Deed::Stop => format!("the agent of {node} is told to stop"),
             Deed::Crash => format!("the agent of {node} is killed"),
-            Deed::Skew(millis) => format!("the clock of {node} is set, {millis} ms ahead"),
+            Deed::Skew(millis) => {
+                let by = in_full(Duration::from_millis(millis.unsigned_abs()));
+                let direction = if *millis < 0 { "back" } else { "ahead" };
+                format!("the clock of {node} is set {by} {direction}")
+            }
             Deed::Staging(Some(cause)) => {
                 format!("the staging directory of {node} can't be read: {cause}")
             }

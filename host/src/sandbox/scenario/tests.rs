@@ -260,7 +260,7 @@ fields = { id = "Int64" }
 async fn a_world_without_rest_is_stopped_where_properties_are_expected() {
     let text = r#"
 title = "x"
-until = "1day"
+until = "1d"
 [config.staging]
 layout = "plain"
 [config.sync]
@@ -406,7 +406,7 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ),
         (
             "[[timeline]]\nat = \"1m\"\ndo = \"skew\"\nahead = \"-soon\"",
-            "6:9: `soon` is no length of time",
+            "6:9: `soon` is not a valid duration",
         ),
         (
             "[[nodes]]\nname = \"a\"\n[[nodes]]\nname = \"a\"",
@@ -507,7 +507,7 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         let shown = format!("{}:{}: {}", problem.line, problem.column, problem.message);
         assert!(shown.contains(told), "{rest}\n{shown}");
     }
-    let endless = read("title = \"x\"\nuntil = \"1000days\"\n").unwrap_err();
+    let endless = read("title = \"x\"\nuntil = \"1000d\"\n").unwrap_err();
     assert!(
         endless
             .to_string()

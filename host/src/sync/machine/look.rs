@@ -5,7 +5,8 @@ use super::{Effect, Level, Marker, Repair, Sighting, Staged, Step};
 use crate::contract::{Failure, LocalFile, LocalState, Phase, Presence, Trigger};
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
-use crate::time::{Timestamp, millis};
+use crate::text::counted;
+use crate::time::{Timestamp, in_full};
 
 impl Step<'_, '_> {
     pub(super) fn started(&mut self) -> Option<()> {
@@ -286,10 +287,7 @@ impl Step<'_, '_> {
                     self.stream.unsettled = std::time::Duration::ZERO;
                     self.note(
                         Level::Warning,
-                        format!(
-                            "unsettled for {} s: taken as not expected",
-                            millis(limit) / 1000
-                        ),
+                        format!("unsettled for {}: taken as not expected", in_full(limit)),
                     );
                     return self.not_expected();
                 }
@@ -351,7 +349,10 @@ impl Step<'_, '_> {
             LocalState::Missing => "a policy says it is present, but nothing is staged".to_owned(),
             LocalState::Unreadable(cause) => format!("unreadable: {cause}"),
             LocalState::TooLarge(size) => {
-                format!("{size} bytes are more than the limit for schemas")
+                format!(
+                    "{} are more than the limit for schemas",
+                    counted(*size, "byte")
+                )
             }
             LocalState::File(_) => self.stream.invalid.clone().unwrap_or_default(),
         }

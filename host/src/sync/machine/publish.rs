@@ -7,6 +7,7 @@ use crate::contract::{
 };
 use crate::planted::{self, Defect};
 use crate::schema::Schema;
+use crate::text::counted;
 
 /// What is wrong with a stream that the store never had.
 const UNKNOWN: &str =
@@ -407,7 +408,7 @@ impl Step<'_, '_> {
             self.stream.lost_races = 0;
             return self.fail(Failure::Store(StoreFailure::new(
                 FailureKind::PreconditionFailed,
-                format!("lost {lost} races in a row for the object"),
+                format!("lost {} in a row for the object", counted(lost, "race")),
             )));
         }
         self.compare(remote)

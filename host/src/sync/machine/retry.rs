@@ -83,10 +83,14 @@ impl Step<'_, '_> {
             )
     }
 
-    /// Full jitter between the operator's bounds.
+    /// Full jitter, from `min_delay` up to a ceiling that doubles with each failed attempt or absence until it reaches
+    /// `max_delay`.
     fn default_delay(&self) -> Duration {
         let rules = self.moment.rules;
-        let span = millis(rules.max_delay.saturating_sub(rules.min_delay));
+        let doublings = self.stream.attempts.max(self.stream.absences);
+        let factor = 2_u32.saturating_pow(doublings);
+        let ceiling = rules.min_delay.saturating_mul(factor).min(rules.max_delay);
+        let span = millis(ceiling.saturating_sub(rules.min_delay));
         rules.min_delay + Duration::from_millis(self.moment.entropy % span.saturating_add(1))
     }
 

@@ -6,6 +6,7 @@ use super::difference::{Change, FieldNote};
 use super::finding::{Finding, Kind, Remedy, Severity, Side};
 use super::report::Report;
 use crate::schema::shown;
+use crate::text::counted;
 
 /// The most fields that a line names.
 const MAX_NAMED: usize = 8;
@@ -166,7 +167,7 @@ impl<'f, 'a> Lists<'f, 'a> {
     fn omitted(&mut self, omitted: usize) -> fmt::Result {
         match omitted {
             0 => Ok(()),
-            omitted => write!(self.f, ", and {omitted} fields more"),
+            omitted => write!(self.f, ", and {} more", counted(omitted, "field")),
         }
     }
 }
@@ -180,8 +181,7 @@ impl fmt::Display for Side {
         }
         match self.nodes {
             0 | 1 => {}
-            2 => f.write_str(" and 1 more node")?,
-            nodes => write!(f, " and {} more nodes", nodes - 1)?,
+            nodes => write!(f, " and {}", counted(nodes - 1, "more node"))?,
         }
         let verb = if self.nodes > 1 { "have" } else { "has" };
         write!(f, " {verb} {}", self.has)
@@ -201,16 +201,9 @@ impl fmt::Display for Severity {
 impl fmt::Display for Report {
     /// One line that sums it up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams = if self.checked == 1 {
-            "stream"
-        } else {
-            "streams"
-        };
-        let requests = match self.requests.total() {
-            1 => "1 request".to_owned(),
-            total => format!("{total} requests"),
-        };
-        write!(f, "checked {} {streams} with {requests}: ", self.checked)?;
+        let streams = counted(self.checked, "stream");
+        let requests = counted(self.requests.total(), "request");
+        write!(f, "checked {streams} with {requests}: ")?;
         let open = |severity| {
             let of = |finding: &&Finding| finding.severity == severity;
             self.open().filter(of).count()

@@ -3,7 +3,6 @@
 mod document;
 mod words;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::component::component;
-use super::super::output::Paint;
+use super::super::output::{self, Paint};
 use super::super::{CommandError, SETTLED, UNSETTLED, log};
 use super::test::read_scenarios;
 use crate::agent::user_compile_cache;
 use crate::sandbox::bench::{Bench as Wanted, Progress, Report, Under, bench};
-use crate::time::SystemClock;
+use crate::time::{SystemClock, parse_duration};
 
 /// The longest time that decisions are made for.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -44,7 +43,7 @@ pub(super) struct Bench {
     )]
     settings: serde_json::Value,
     /// For how long decisions are made, all roles together
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     time: Duration,
     /// Print JSON: a documented, versioned contract
     #[arg(long)]
@@ -89,7 +88,7 @@ impl Bench {
             true => document::json(&report)?,
             false => words::for_people(&report, Paint::stdout()),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(match fails(&report) {
             true => UNSETTLED,
             false => SETTLED,

@@ -7,6 +7,7 @@ use super::document::ratio;
 use crate::cli::output::{Paint, Table, Tone};
 use crate::policy::{LogLine, shown};
 use crate::sandbox::bench::{Measured, Report, RoleReport};
+use crate::text::counted;
 
 /// Log lines of a failed decision that are shown.
 const LOG_LINES: usize = 16;
@@ -23,10 +24,10 @@ pub(super) fn for_people(report: &Report, paint: Paint) -> String {
         // Writing into a String can't fail.
         let _ = writeln!(
             text,
-            "\n{}: {}, each made {} times beside builtin:{}\n",
+            "\n{}: {}, each made {} beside builtin:{}\n",
             role.role,
             counted(role.decisions, "decision"),
-            role.policy.fresh.times / role.decisions.max(1),
+            counted(role.policy.fresh.times / role.decisions.max(1), "time"),
             role.beside
         );
         text.push_str(&table(report, role).render(paint));
@@ -187,24 +188,17 @@ fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 2] = [(1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.into_iter().find(|(unit, _)| count >= *unit) {
         Some((unit, name)) => format!("{} {name}", short(count as f64 / unit as f64)),
-        None => format!("{count} bytes"),
+        None => counted(count, "byte"),
     }
 }
 
 /// The last log lines, and how many come before them.
 fn last_lines(log: &[LogLine]) -> Vec<String> {
     let left_out = log.len().saturating_sub(LOG_LINES);
-    let count = (left_out > 0).then(|| format!("  … {left_out} earlier log lines"));
+    let count = (left_out > 0).then(|| format!("  … {}", counted(left_out, "earlier log line")));
     let lines = log.iter().skip(left_out);
     let lines = lines.map(|line| format!("  logged: {}", shown(&line.message)));
     count.into_iter().chain(lines).collect()
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
-    }
 }
 
 #[cfg(test)]

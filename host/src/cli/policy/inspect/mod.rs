@@ -4,8 +4,6 @@ mod report;
 mod settings;
 mod words;
 
-use std::io::Write as _;
-
 use clap::Args;
 
 pub(super) use self::report::Report;
@@ -48,7 +46,7 @@ impl Inspect {
             true => serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)? + "\n",
             false => for_people(&report, Paint::stdout()),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(match report.loads {
             true => SETTLED,
             false => USAGE,

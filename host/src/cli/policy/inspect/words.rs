@@ -4,6 +4,7 @@ use super::report::Report;
 use super::settings::in_short;
 use crate::cli::output::{Paint, Table, Tone};
 use crate::policy::{Limits, Offer, shown};
+use crate::text::counted;
 
 /// The report as a page: what it is, what it imports, what it can be told.
 pub(in crate::cli::policy) fn for_people(report: &Report, paint: Paint) -> String {
@@ -159,7 +160,7 @@ fn cell(text: &str) -> String {
 fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| count >= *unit) else {
-        return format!("{count} bytes");
+        return counted(count, "byte");
     };
     let (whole, rest) = (count / unit, count % unit);
     match rest {

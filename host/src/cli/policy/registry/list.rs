@@ -1,9 +1,7 @@
-use std::io::Write as _;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::super::super::output::{Paint, Table, Tone};
+use super::super::super::output::{self, Paint, Table, Tone};
 use super::super::super::{CommandError, SETTLED, log};
 use super::{Registry, in_kib};
 use crate::digest::Digest;
@@ -58,7 +56,7 @@ impl List {
             Some(reference) => self.of_registry(tags(reference, &settings).await?, reference)?,
             None => self.of_cache(kept(&settings).await?)?,
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 

@@ -1,10 +1,9 @@
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::super::super::{CommandError, SETTLED, log};
+use super::super::super::{CommandError, SETTLED, log, output};
 use super::super::whole::write_new;
 use super::{Registry, in_kib};
 use crate::digest::Digest;
@@ -83,7 +82,7 @@ impl Pull {
             true => serde_json::to_string_pretty(&document).map_err(anyhow::Error::new)? + "\n",
             false => in_words(&document, fetched.origin),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 }

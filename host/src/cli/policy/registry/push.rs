@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::super::super::{CommandError, SETTLED, log};
+use super::super::super::{CommandError, SETTLED, log, output};
 use super::{Registry, in_kib};
 use crate::agent::{AgentError, user_compile_cache};
 use crate::digest::Digest;
@@ -79,7 +79,7 @@ impl Push {
             true => serde_json::to_string_pretty(&document).map_err(anyhow::Error::new)? + "\n",
             false => self.in_words(&document),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
         Ok(SETTLED)
     }
 

@@ -1,13 +1,13 @@
 //! What scenarios came to, for people and as JSON.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::super::super::CommandError;
-use super::super::super::output::{Paint, Tone};
+use super::super::super::output::{self, Paint, Tone};
 use crate::sandbox::scenario::{FailedCalls, Failure, Report};
+use crate::text::counted;
 
 /// The version of the JSON output.
 const VERSION: u32 = 1;
@@ -45,7 +45,7 @@ pub(super) fn json(reports: &[(PathBuf, Report)]) -> Result<(), CommandError> {
     };
     let mut text = serde_json::to_string_pretty(&summary).map_err(anyhow::Error::new)?;
     text.push('\n');
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(output::print(&text)?)
 }
 
 pub(super) fn text(reports: &[(PathBuf, Report)], paint: Paint) -> Result<(), CommandError> {
@@ -78,15 +78,11 @@ pub(super) fn text(reports: &[(PathBuf, Report)], paint: Paint) -> Result<(), Co
     }
     let passed = reports.iter().filter(|(_, report)| report.passed()).count();
     let failed = reports.len() - passed;
-    let noun = match reports.len() {
-        1 => "scenario",
-        _ => "scenarios",
-    };
     text.push_str(&format!(
-        "{} {noun}: {passed} as expected, {failed} not\n",
-        reports.len()
+        "{}: {passed} as expected, {failed} not\n",
+        counted(reports.len(), "scenario")
     ));
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(output::print(&text)?)
 }
 
 /// One failure: where it is expected, what came, and what happened around it.

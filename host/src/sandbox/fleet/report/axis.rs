@@ -1,6 +1,9 @@
 //! Where values lie on a plot, and which of them are named.
 
+use std::time::Duration;
+
 use super::words::{grouped, moment};
+use crate::time::in_full;
 
 /// Values from left to right, or from bottom to top.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,29 +66,28 @@ impl Axis {
             }
             Scale::LogNumbers => self.powers(wanted, short),
             Scale::LogLengths => {
-                const LENGTHS: [(f64, &str); 16] = [
-                    (10.0, "10ms"),
-                    (100.0, "0.1s"),
-                    (1_000.0, "1s"),
-                    (3_000.0, "3s"),
-                    (10_000.0, "10s"),
-                    (30_000.0, "30s"),
-                    (60_000.0, "1m"),
-                    (180_000.0, "3m"),
-                    (600_000.0, "10m"),
-                    (1_800_000.0, "30m"),
-                    (3_600_000.0, "1h"),
-                    (10_800_000.0, "3h"),
-                    (21_600_000.0, "6h"),
-                    (43_200_000.0, "12h"),
-                    (86_400_000.0, "1d"),
-                    (604_800_000.0, "7d"),
+                const LENGTHS: [u64; 16] = [
+                    10,
+                    100,
+                    1_000,
+                    3_000,
+                    10_000,
+                    30_000,
+                    60_000,
+                    180_000,
+                    600_000,
+                    1_800_000,
+                    3_600_000,
+                    10_800_000,
+                    21_600_000,
+                    43_200_000,
+                    86_400_000,
+                    604_800_000,
                 ];
-                let within = LENGTHS
-                    .iter()
-                    .filter(|(value, _)| *value >= self.low && *value <= self.high);
+                let within = LENGTHS.iter().map(|millis| (*millis as f64, *millis));
+                let within = within.filter(|(value, _)| *value >= self.low && *value <= self.high);
                 let all: Vec<_> = within
-                    .map(|(value, name)| (*value, (*name).to_owned()))
+                    .map(|(value, millis)| (value, in_full(Duration::from_millis(millis))))
                     .collect();
                 let every = all.len().div_ceil(wanted.max(1)).max(1);
                 all.into_iter().step_by(every).collect()
@@ -158,7 +160,7 @@ mod tests {
         let numbers = Axis::new(0.0, 4_700.0, Scale::Numbers);
         assert_eq!(names(numbers, 5), ["0", "1,000", "2,000", "3,000", "4,000"]);
         let day = Axis::new(0.0, 86_400.0, Scale::Time);
-        assert_eq!(names(day, 4), ["0", "6h", "12h", "18h", "24h"]);
+        assert_eq!(names(day, 4), ["0s", "6h", "12h", "18h", "1d"]);
         let powers = Axis::new(0.1, 12_000.0, Scale::LogNumbers);
         assert_eq!(names(powers, 9), ["0.1", "1", "10", "100", "1,000", "10k"]);
     }

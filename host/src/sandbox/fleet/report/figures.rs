@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::axis::{Axis, Scale};
 use super::numbers::{BEFORE, HERD, ends};
 use super::plot::{Plot, Shape};
-use super::words::{grouped, length, moment};
+use super::words::{grouped, length, many, moment};
 use crate::contract::Phase;
 use crate::sandbox::fleet::{Counts, Ended, Fleet, MAX_ATTEMPTS};
 use crate::time::millis;
@@ -337,15 +337,11 @@ fn attempts(runs: &[&Counts]) -> Figure {
         let hints = shown
             .filter(|(_, streams)| **streams > 0)
             .map(|(attempts, streams)| {
-                let more = if attempts == MAX_ATTEMPTS {
-                    " or more"
-                } else {
-                    ""
+                let attempted = match attempts {
+                    MAX_ATTEMPTS => format!("{attempts} or more attempts"),
+                    _ => many(attempts as u64, "attempt"),
                 };
-                let words = format!(
-                    "{} streams with {attempts}{more} attempts",
-                    grouped(*streams)
-                );
+                let words = format!("{} with {attempted}", many(*streams, "stream"));
                 (attempts as f64 - 0.5, attempts as f64 + 0.5, words)
             });
         Plot {

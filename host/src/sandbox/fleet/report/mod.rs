@@ -2,6 +2,7 @@
 
 mod axis;
 mod figures;
+mod label;
 mod numbers;
 mod page;
 mod plot;

@@ -2,7 +2,7 @@
 
 use super::figures::{self, Figure};
 use super::numbers::PRICES;
-use super::words::{dollars, escaped, grouped, length, moment, rounded, scenario};
+use super::words::{dollars, escaped, grouped, length, many, moment, rounded, scenario};
 use super::{Numbers, Run};
 use crate::sandbox::fleet::Fleet;
 
@@ -16,9 +16,9 @@ const NARROW: (f64, f64) = (360.0, 260.0);
 pub(super) fn html(fleet: &Fleet, runs: &[Run], verdict: &str) -> String {
     let name = escaped(&fleet.scenario.name);
     let fleet_in_words = format!(
-        "{} nodes × {} streams, {}, seed {}",
-        grouped(fleet.nodes.into()),
-        grouped(fleet.streams.into()),
+        "{} × {}, {}, seed {}",
+        many(fleet.nodes.into(), "node"),
+        many(fleet.streams.into(), "stream"),
         moment(fleet.length.as_secs()),
         fleet.seed
     );
@@ -37,14 +37,14 @@ pub(super) fn html(fleet: &Fleet, runs: &[Run], verdict: &str) -> String {
     let table = table(runs);
     let clusters = if fleet.clusters() == 1 {
         format!(
-            "One cluster of {} nodes, which share their streams.",
-            fleet.nodes
+            "One cluster of {}, which share their streams.",
+            many(fleet.nodes.into(), "node")
         )
     } else {
         format!(
-            "{} clusters of {} nodes, which share their streams; clusters share nothing but the time.",
+            "{} clusters of {}, which share their streams; clusters share nothing but the time.",
             grouped(fleet.clusters().into()),
-            fleet.scenario.cluster.min(fleet.nodes)
+            many(fleet.scenario.cluster.min(fleet.nodes).into(), "node")
         )
     };
     let program = env!("CARGO_PKG_VERSION");
@@ -231,8 +231,8 @@ pub(super) fn rows(runs: &[Run]) -> Vec<(String, Vec<String>)> {
     rows.push(row("cost of the requests", &|n| dollars(n.cost_usd)));
     rows.push(row("busiest second", &|n| {
         format!(
-            "{} requests at {}",
-            grouped(n.peak.requests),
+            "{} at {}",
+            many(n.peak.requests, "request"),
             moment(n.peak.at_s)
         )
     }));
@@ -245,8 +245,8 @@ pub(super) fn rows(runs: &[Run]) -> Vec<(String, Vec<String>)> {
             n.herds.get(at).map_or_else(String::new, |herd| {
                 let later = herd.peak.at_s.saturating_sub(herd.end_s);
                 format!(
-                    "{} requests, {} later",
-                    grouped(herd.peak.requests),
+                    "{}, {} later",
+                    many(herd.peak.requests, "request"),
                     moment(later)
                 )
             })

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use super::label;
 use super::words::escaped;
 
 /// Room around the drawing for the names of ticks.
@@ -10,6 +11,8 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 40.0;
+/// The height of the y axis's label, at the top of the panel.
+const LABEL: f64 = 12.0;
 
 /// Pixels between two names, so that they don't touch.
 const BETWEEN_X: f64 = 74.0;
@@ -84,6 +87,7 @@ impl Canvas<'_> {
         for shape in shapes.iter().filter(|shape| !behind(shape)) {
             self.shape(shape);
         }
+        self.marks();
         self.hints();
         svg.push_str(&self.svg);
         svg.push_str("</svg>");
@@ -111,7 +115,8 @@ impl Canvas<'_> {
         for (value, name) in self.plot.x.ticks(wanted) {
             let x = self.x(value);
             self.put(format_args!(
-                r#"<path class="axis" d="M{x:.1} {bottom:.0}v4"/><text class="tick" x="{x:.1}" y="{:.0}" text-anchor="middle">{name}</text>"#,
+                r#"<path class="axis" d="M{x:.1} {bottom:.0}v4"/><text class="tick" x="{:.1}" y="{:.0}" text-anchor="middle">{name}</text>"#,
+                label::tick(x, &name, self.width),
                 bottom + 16.0
             ));
         }
@@ -173,22 +178,56 @@ impl Canvas<'_> {
                     self.height - TOP - BOTTOM
                 ));
             }
-            Shape::Mark(x, y, words) => {
-                let (x, y) = (self.x(*x), self.y(*y));
-                let (anchor, shift) = match x > self.width * 0.6 {
-                    true => ("end", -8.0),
-                    false => ("start", 8.0),
-                };
-                // Near the top the words stand below, where they cover nothing.
-                let below = if y < TOP + 20.0 { 18.0 } else { 4.0 };
-                self.put(format_args!(
-                    r#"<circle class="mark" cx="{x:.1}" cy="{y:.1}" r="3.5"/><text class="named" x="{:.1}" y="{:.1}" text-anchor="{anchor}">{}</text>"#,
-                    x + shift,
-                    y + below,
-                    escaped(words)
-                ));
-            }
+            // They are placed when every curve is known.
+            Shape::Mark(..) => {}
         }
+    }
+
+    /// Points with their names, which no curve crosses.
+    fn marks(&mut self) {
+        let curves = self.curves();
+        let bounds = label::Area {
+            left: LEFT,
+            top: LABEL,
+            right: self.width - 2.0,
+            bottom: self.height - BOTTOM,
+        };
+        let mut taken = Vec::new();
+        for shape in &self.plot.shapes {
+            let Shape::Mark(x, y, words) = shape else {
+                continue;
+            };
+            let at = (self.x(*x), self.y(*y));
+            let area = label::place(at, words.chars().count(), &bounds, &curves, &taken);
+            let (left, baseline) = area.baseline();
+            self.put(format_args!(
+                r#"<circle class="mark" cx="{:.1}" cy="{:.1}" r="3.5"/><text class="named" x="{left:.1}" y="{baseline:.1}">{}</text>"#,
+                at.0,
+                at.1,
+                escaped(words)
+            ));
+            taken.push(area);
+        }
+    }
+
+    /// Every drawn line, and the upper edge of every area, in pixels.
+    fn curves(&self) -> Vec<Vec<(f64, f64)>> {
+        let curve = |shape: &Shape| match shape {
+            Shape::Line(_, points) => Some(
+                points
+                    .iter()
+                    .map(|(x, y)| (self.x(*x), self.y(*y)))
+                    .collect(),
+            ),
+            Shape::Area(_, points) => Some(
+                points
+                    .iter()
+                    .map(|(x, _, high)| (self.x(*x), self.y(*high)))
+                    .collect(),
+            ),
+            Shape::Bars(..) | Shape::Window(..) | Shape::Mark(..) => None,
+        };
+        self.plot.shapes.iter().filter_map(curve).collect()
     }
 
     fn hints(&mut self) {

@@ -1,7 +1,7 @@
 //! One line about a run, or about which of two is better in what.
 
 use super::numbers::Numbers;
-use super::words::{grouped, length};
+use super::words::{grouped, length, many};
 
 /// Below this ratio two figures count as the same.
 const SAME: f64 = 1.05;
@@ -16,21 +16,21 @@ pub(super) fn of_one(numbers: &Numbers) -> String {
             length(numbers.convergence.p99_ms)
         ),
         missing => format!(
-            "{} of {} schemas had not reached the store at the end",
+            "{} of {} had not reached the store at the end",
             grouped(missing),
-            grouped(numbers.changes)
+            many(numbers.changes, "schema")
         ),
     };
     let herd = numbers.herds.iter().map(|herd| herd.peak.requests).max();
     let peak = match herd {
         Some(herd) => format!(
-            "up to {} requests a second once the faults ended, {} at the most",
-            grouped(herd),
+            "up to {} a second once the faults ended, {} at the most",
+            many(herd, "request"),
             grouped(numbers.peak.requests)
         ),
         None => format!(
-            "{} requests a second at the most",
-            grouped(numbers.peak.requests)
+            "{} a second at the most",
+            many(numbers.peak.requests, "request")
         ),
     };
     format!("{reached}; {peak}.")

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::sandbox::fleet::{Fleet, Start};
 use crate::sandbox::store::{Effect, Fault, Latency, RateLimits};
-use crate::sync::in_short;
+use crate::text::{counted, plural};
+use crate::time::{in_full, in_short};
 
 /// A whole number with commas between thousands.
 pub(super) fn grouped(number: u64) -> String {
@@ -18,6 +19,11 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The number with commas between thousands, and the noun.
+pub(super) fn many(count: u64, noun: &str) -> String {
+    format!("{} {}", grouped(count), plural(&count, noun))
 }
 
 /// A large number with two digits behind the point: `1.25 billion`.
@@ -50,19 +56,9 @@ pub(super) fn length(millis: Option<u64>) -> String {
     )
 }
 
-/// A moment of the simulated time: `2h 10m`.
+/// A moment of the simulated time, as the duration since its start: `2h 10m`.
 pub(super) fn moment(seconds: u64) -> String {
-    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let parts = [(hours, "h"), (minutes, "m"), (rest, "s")];
-    let parts: Vec<_> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect();
-    match parts.is_empty() {
-        true => "0".to_owned(),
-        false => parts.join(" "),
-    }
+    in_full(Duration::from_secs(seconds))
 }
 
 fn quantiles(latency: &Latency) -> String {
@@ -81,14 +77,10 @@ fn limits(limits: RateLimits) -> String {
         1 => "of each stream of each cluster".to_owned(),
         depth => format!("of each {depth} first segments of the keys"),
     };
-    let counted = |count: u32, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{} {what}s", grouped(count.into())),
-    };
     format!(
         "{} and {} a second {whose}",
-        counted(limits.writes, "write"),
-        counted(limits.reads, "read")
+        many(limits.writes.into(), "write"),
+        many(limits.reads.into(), "read")
     )
 }
 
@@ -224,13 +216,17 @@ pub(super) fn configuration(settings: &Settings) -> Vec<String> {
             None => "No verification".to_owned(),
         },
         format!(
-            "{} requests a second a node, {} at once",
-            settings.store.requests_per_second, settings.store.burst
+            "{} a second a node, {} at once",
+            counted(settings.store.requests_per_second.get(), "request"),
+            settings.store.burst
         ),
         format!("Layout {}", settings.staging.layout.name()),
     ];
     if !settings.rules.is_empty() {
-        lines.push(format!("{} rules for single streams", settings.rules.len()));
+        lines.push(format!(
+            "{} for single streams",
+            counted(settings.rules.len(), "rule")
+        ));
     }
     lines
 }
@@ -262,7 +258,9 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(rounded(1_259_000_000), "1.25 billion");
         assert_eq!(moment(7_800), "2h 10m");
-        assert_eq!(moment(0), "0");
+        assert_eq!(moment(0), "0s");
+        assert_eq!(many(1, "stream"), "1 stream");
+        assert_eq!(many(2_000, "stream"), "2,000 streams");
         assert_eq!(length(None), "–");
     }
 

@@ -7,7 +7,8 @@ use crate::contract::Role;
 use crate::sandbox::Event;
 use crate::sandbox::scenario::expectation::{Bounds, Scope};
 use crate::sandbox::scenario::timeline::clock;
-use crate::sync::{self, in_short};
+use crate::sync;
+use crate::time::in_short;
 
 impl Judge<'_> {
     pub(super) fn delays(

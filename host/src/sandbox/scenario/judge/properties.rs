@@ -6,7 +6,7 @@ use super::{Failure, Judge, within};
 use crate::sandbox::scenario::expectation::{Expectation, Properties};
 use crate::sandbox::scenario::properties::{self, Property};
 use crate::sandbox::scenario::timeline::{self, clock};
-use crate::sync::in_short;
+use crate::time::{in_full, in_short};
 
 impl Judge<'_> {
     pub(super) fn properties(
@@ -60,7 +60,7 @@ impl Judge<'_> {
             );
         }
         let quiet = self.scenario.until.saturating_sub(rest);
-        let enough = humantime::format_duration(quiet.saturating_add(needed));
+        let enough = in_full(quiet.saturating_add(needed));
         format!(
             "that can't be told: streams may take {takes} to settle once nothing disturbs the world: let `until` be {enough} at least"
         )

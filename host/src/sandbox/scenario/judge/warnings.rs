@@ -7,6 +7,7 @@ use crate::sandbox::Event;
 use crate::sandbox::scenario::expectation::{Expected, Scope};
 use crate::sandbox::scenario::timeline::clock;
 use crate::sync::{self, Level};
+use crate::text::counted;
 
 impl Judge<'_> {
     /// What agents warned of in this part of what happened.
@@ -57,7 +58,9 @@ impl Judge<'_> {
             expected: format!("a warning with `{words}`"),
             came: match warnings.last() {
                 None => "there is no warning".to_owned(),
-                Some((_, text)) => format!("{} others, the last: {text}", warnings.len()),
+                Some((_, text)) => {
+                    format!("{}, the last: {text}", counted(warnings.len(), "other"))
+                }
             },
         })
     }

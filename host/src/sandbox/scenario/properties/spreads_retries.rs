@@ -8,6 +8,7 @@ use super::Found;
 use crate::contract::{Failure, FailureKind, Role};
 use crate::sandbox::scenario::history::Attempt;
 use crate::sync::Event as Step;
+use crate::time::in_full;
 
 /// So many streams get the same delay by chance only where next to none are left to choose from.
 const HERD: usize = 4;
@@ -34,7 +35,8 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         };
         if streams >= HERD && chosen.iter().all(|(_, other)| *other == delay) {
             let text = format!(
-                "all {streams} streams that failed with `{failure}` are tried again after the same {delay:?}, the failure being number {attempts}"
+                "all {streams} streams that failed with `{failure}` are tried again after the same {}, the failure being number {attempts}",
+                in_full(delay)
             );
             found.tell(last.at, "", "", text);
         }

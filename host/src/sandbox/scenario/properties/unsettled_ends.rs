@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Found;
 use crate::contract::Role;
 use crate::sync::Event as Step;
+use crate::time::in_full;
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
@@ -25,7 +26,11 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
             }
             // An attempt that was asked about earlier may have been cut off, so less may have been counted here.
             if sum > limit {
-                let text = format!("too early to tell for {sum:?}, over {limit:?}");
+                let text = format!(
+                    "too early to tell for {}, over {}",
+                    in_full(sum),
+                    in_full(limit)
+                );
                 found.tell(attempt.at, node, stream, text);
                 break;
             }

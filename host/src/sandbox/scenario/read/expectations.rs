@@ -12,6 +12,7 @@ use crate::sandbox::scenario::expectation::{
 use crate::sandbox::scenario::file;
 use crate::sandbox::scenario::judge::NO_VERDICT;
 use crate::sandbox::scenario::properties::Property;
+use crate::time::in_full;
 
 /// The names of verdicts, and the one for the host's default.
 const VERDICTS: [&str; 14] = [
@@ -180,7 +181,7 @@ impl Reader<'_> {
             |key: &str, message: &str| self.source.problem(&["expect", number, key], message);
         let moment = |key: &str, moment: Option<crate::config::Length>| match moment {
             Some(moment) if Duration::from(moment) > end => {
-                let end = humantime::format_duration(end);
+                let end = in_full(end);
                 Err(problem(
                     key,
                     &format!("lies after the end (`until` is {end})"),

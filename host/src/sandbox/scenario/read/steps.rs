@@ -8,6 +8,7 @@ use super::{ONLY_NODE, Reader, stream_of};
 use crate::config::{Length, Problem};
 use crate::sandbox::scenario::file::{self, Action};
 use crate::sandbox::scenario::model::{Deed, Step};
+use crate::time::in_full;
 
 impl Reader<'_> {
     pub(super) fn steps(&self, until: Duration) -> Result<Vec<Step>, Problem> {
@@ -19,11 +20,11 @@ impl Reader<'_> {
             let problem =
                 |message: String| Err(self.source.problem(&["timeline", &number, "at"], message));
             if step.at > until {
-                let until = humantime::format_duration(until);
+                let until = in_full(until);
                 return problem(format!("happens after the end (`until` is {until})"));
             }
             if step.at < last {
-                let last = humantime::format_duration(last);
+                let last = in_full(last);
                 return problem(format!("happens before the step above it, at {last}"));
             }
             last = step.at;

@@ -39,25 +39,54 @@ fn unsettled_verdicts_add_up_to_ten_minutes_in_a_row() {
 }
 
 #[test]
-fn without_a_retry_policy_the_delay_is_drawn_between_the_bounds() {
+fn without_a_retry_policy_the_delay_grows_with_the_failed_attempts() {
     let rules = Rules::default();
-    let delays = (0..2_000_u64).map(|number| {
-        let moment = Moment {
-            now: NOW,
-            entropy: number * 7_919,
-            rules: &rules,
-        };
-        let failure = Failure::Other("down".into());
-        let mut stream = doing(Phase::Pending, Activity::AskingRetry(failure));
-        let decided = Event::Decided(RetryDecision::Abstain);
-        stream.step(decided, moment).unwrap();
-        assert_eq!(stream.phase, Phase::Pending, "never abandoned");
-        stream.wake.unwrap().since(NOW)
-    });
-    let delays: Vec<_> = delays.collect();
-    let (shortest, longest) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
-    assert!(*shortest >= rules.min_delay && *shortest < rules.max_delay / 100);
-    assert!(*longest <= rules.max_delay && *longest > rules.max_delay / 100 * 99);
+    let bounds = |attempts: u32| {
+        let delays = (0..2_000_u64).map(|number| {
+            let moment = Moment {
+                now: NOW,
+                entropy: number * 7_919,
+                rules: &rules,
+            };
+            let failure = Failure::Other("down".into());
+            let mut stream = doing(Phase::Pending, Activity::AskingRetry(failure));
+            stream.attempts = attempts;
+            let decided = Event::Decided(RetryDecision::Abstain);
+            stream.step(decided, moment).unwrap();
+            assert_eq!(stream.phase, Phase::Pending, "never abandoned");
+            stream.wake.unwrap().since(NOW)
+        });
+        let delays: Vec<_> = delays.collect();
+        (*delays.iter().min().unwrap(), *delays.iter().max().unwrap())
+    };
+    let mut ceiling = rules.min_delay;
+    for attempts in 1..=40 {
+        ceiling = (2 * ceiling).min(rules.max_delay);
+        let (shortest, longest) = bounds(attempts);
+        assert!(
+            shortest >= rules.min_delay && shortest < rules.min_delay + ceiling / 50,
+            "{shortest:?}"
+        );
+        assert!(
+            longest <= ceiling && longest > ceiling / 100 * 97,
+            "{longest:?}"
+        );
+    }
+    assert_eq!(ceiling, rules.max_delay);
+}
+
+#[test]
+fn without_a_retry_policy_a_schema_that_stays_absent_is_waited_for_longer_and_longer() {
+    let mut world = World::new();
+    (world.presence, world.choice) = (absent(), Choice::Skip("no".into()));
+    world.decision = RetryDecision::Abstain;
+    for checks in 1..=20_u32 {
+        world.look(Trigger::Scheduled);
+        let delay = world.stream.previous_delay.unwrap();
+        let ceiling = world.rules.min_delay * 2_u32.saturating_pow(checks);
+        assert!(delay <= ceiling.min(world.rules.max_delay), "{delay:?}");
+        assert_eq!(world.stream.absences, checks);
+    }
 }
 
 #[test]

@@ -125,6 +125,7 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
             health: Health::default(),
+            causes: Default::default(),
             gate: Gate::new(Writes::Conditional),
             recorder: None,
             policy_writes: Arc::default(),

@@ -1,13 +1,18 @@
 //! Logs: by `tracing`, to stderr, as text or JSON.
 
-use std::io::IsTerminal;
+mod filter;
+mod stderr;
 
-use tracing_subscriber::filter::Targets;
+use std::io::IsTerminal;
+use std::path::Path;
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::CommandError;
-use crate::config::LogSettings;
+use crate::config::{LogSettings, Settings, Source};
+
+pub(super) use stderr::reader_gone;
 
 /// For commands that run simulated agents, whose logs would bury the command's own output.
 pub(super) const SIMULATED: &str = "off,tidegate::policy::cache=warn";
@@ -15,7 +20,7 @@ pub(super) const SIMULATED: &str = "off,tidegate::policy::cache=warn";
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Human-readable
     Text,
     /// One JSON object a line
     Json,
@@ -29,7 +34,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Starts logging. `usual` holds where neither the command line nor the configuration says anything.
+    /// Starts logging. `usual` is the level where neither the command line nor the configuration sets one.
     pub(super) fn start(
         &self,
         settings: Option<&LogSettings>,
@@ -40,15 +45,15 @@ impl Options {
             .as_deref()
             .or(settings.and_then(|log| log.level.as_deref()))
             .unwrap_or(usual);
-        let targets: Targets = filter.parse().map_err(|error| {
-            CommandError::Usage(format!("`--log {filter}` is no filter: {error}"))
+        let targets = filter::parse(filter, usual).map_err(|error| {
+            CommandError::Usage(format!("`--log {filter}` is not a valid filter: {error}"))
         })?;
         let json = match self.format {
             Some(format) => format == Format::Json,
             None => settings.is_some_and(|log| log.json),
         };
         let registry = tracing_subscriber::registry().with(targets);
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let layer = tracing_subscriber::fmt::layer().with_writer(|| stderr::Stderr);
         // A second start, in tests or by an embedder, leaves the first one in place.
         let _ = match json {
             true => registry.with(layer.json().flatten_event(true)).try_init(),
@@ -62,4 +67,25 @@ impl Options {
         };
         Ok(())
     }
+}
+
+/// The first line of an agent's log, before anything that takes time: what starts, and on what.
+pub(super) fn starting(source: &Source, settings: &Settings) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = absolute(source.path()),
+        staging = absolute(&settings.staging.dir),
+        store = settings.store.public_url(),
+        ledger = absolute(&settings.ledger.path),
+        "tidegate starts"
+    );
+}
+
+/// The path from the root: who reads a log does not know where the agent was started.
+fn absolute(path: &Path) -> String {
+    let absolute = std::path::absolute(path);
+    absolute.map_or_else(
+        |_| path.display().to_string(),
+        |path| path.display().to_string(),
+    )
 }
