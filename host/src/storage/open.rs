@@ -13,9 +13,10 @@ use object_store::prefix::PrefixStore;
 use object_store::{Certificate, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
-use super::advice::{Advisor, Keys, Provider};
+use super::advice::Advisor;
 use super::file::FileStore;
 use super::id::StoreId;
+use super::keys::{Keys, Provider};
 use super::observe::WatchedConnector;
 use super::options::{AZURE, FILE, GCS, S3, SCRATCH, suggestion};
 use super::redact::{Redactor, public_url};
