@@ -2,14 +2,14 @@
 
 use http::StatusCode;
 use object_store::Error;
-use object_store::client::{HttpError, HttpErrorKind};
+use object_store::client::HttpErrorKind;
 
 use super::body;
 use super::keys::{Keys, Provider};
 use super::observe::{Exchange, Role};
 use super::redact::Redactor;
 use crate::time::Timestamp;
-use crate::transport::{Cause, Proxies, Proxy, Remedies, Skew, causes, explain, innermost};
+use crate::transport::{Cause, Proxies, Proxy, Remedies, Skew, explain, innermost};
 
 /// What messages about one store need to know.
 #[derive(Clone, Debug, Default)]
@@ -51,11 +51,13 @@ impl Advisor {
 
     /// Whether credentials could not be made, from a file or by a command, so that no request was sent at all.
     pub(super) fn lacks_credentials(&self, error: &Error, exchange: &Exchange) -> bool {
+        // object_store gives these errors no type of their own; others without a request are about the request.
+        const WORDS: [&str; 3] = ["token file", "az account get-access-token", "azure cli"];
         let speaks_http = self.proxies.is_some();
-        speaks_http
-            && exchange.requests == 0
-            && matches!(error, Error::Generic { .. })
-            && !causes(error).any(|cause| cause.is::<HttpError>())
+        speaks_http && exchange.requests == 0 && matches!(error, Error::Generic { .. }) && {
+            let cause = innermost(error);
+            WORDS.iter().any(|words| cause.contains(words))
+        }
     }
 
     /// What to say about an operation that took too long.
