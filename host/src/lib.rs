@@ -22,4 +22,5 @@ pub mod sync;
 pub mod tasks;
 mod text;
 pub mod time;
+mod transport;
 pub mod trust;

@@ -9,3 +9,4 @@ pub mod place;
 pub mod registry;
 pub mod s3;
 pub mod stores;
+pub mod stub;

@@ -336,7 +336,11 @@ fn a_store_that_does_not_answer_is_the_stores_matter() {
     assert_eq!(ran(dir.path(), &["check"]).code, Some(0));
     let run = ran(dir.path(), &["check", "--online"]);
     assert_eq!(run.code, Some(4), "{}", run.stdout);
-    assert!(run.stdout.contains("can't be reached"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("no connection to 127.0.0.1:9"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

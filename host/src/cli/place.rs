@@ -140,6 +140,9 @@ fn of_store(source: &Source, error: &OpenError) -> Problem {
         | OpenError::ScratchElsewhere { .. } => {
             source.problem(&["store", "options", "scratch"], message)
         }
+        OpenError::Ca(_) | OpenError::UnusedCa { .. } => {
+            source.problem(&["store", "ca_file"], message)
+        }
         OpenError::Settings { .. } => source.problem(&["store"], message),
         _ => source.problem(&["store", "url"], message),
     }

@@ -86,6 +86,7 @@ tables! {
     pub struct Store {
         pub url: Option<String>,
         pub from: Option<StoreOrigin>,
+        pub ca_file: Option<PathBuf>,
         pub conditional_writes: Option<ConditionalWrites>,
         pub max_in_flight: Option<u32>,
         pub requests_per_second: Option<u32>,
@@ -118,6 +119,7 @@ tables! {
         pub allow_tags: Option<bool>,
         pub redirects: Option<Vec<String>>,
         pub plain_http: Option<Vec<String>>,
+        pub ca_file: Option<PathBuf>,
         pub cache: Option<PathBuf>,
         pub cache_max: Option<Size>,
         pub timeout: Option<Length>,

@@ -37,6 +37,10 @@ pub(super) fn settings(reader: &Reader<'_>, file: &File) -> Result<RegistrySetti
             .and_then(|registry| registry.allow_tags)
             .unwrap_or(defaults.allow_tags),
         plain_http: hosts("plain_http", |registry| &registry.plain_http)?,
+        ca_file: reader.ca_file(
+            &["registry", "ca_file"],
+            registry.and_then(|registry| registry.ca_file.as_deref()),
+        )?,
         redirects: hosts("redirects", |registry| &registry.redirects)?,
         cache: own
             .map(Path::to_owned)

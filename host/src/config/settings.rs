@@ -293,6 +293,24 @@ impl Reader<'_> {
         self.dir.join(path)
     }
 
+    /// A file of CA certificates, which must be usable.
+    pub(super) fn ca_file(
+        &self,
+        place: &[&str],
+        path: Option<&Path>,
+    ) -> Result<Option<PathBuf>, Problem> {
+        let Some(path) = path.map(|path| self.path(path)) else {
+            return Ok(None);
+        };
+        match crate::transport::read_ca_file(&path) {
+            Ok(_) => Ok(Some(path)),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                Err(self.problem(place, format!("{error}{}", cause.unwrap_or_default())))
+            }
+        }
+    }
+
     pub(super) fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
         self.source.problem(path, message)
     }

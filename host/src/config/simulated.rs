@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// What of `[store]` says where the store is, and who may use it.
-const PLACE_OF_STORE: [&str; 4] = ["url", "from", "options", "option_files"];
+const PLACE_OF_STORE: [&str; 5] = ["url", "from", "ca_file", "options", "option_files"];
 
 /// Gives the staging directory and the store places that mean nothing, whatever is written.
 pub(super) fn replace_places(file: &mut DeTable<'_>) {

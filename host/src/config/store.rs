@@ -6,7 +6,7 @@ use std::path::Path;
 use super::file::{self, File};
 use super::settings::Reader;
 use super::source::Problem;
-use crate::storage::{ConditionalWrites, StoreSettings};
+use crate::storage::{ConditionalWrites, SettingNames, StoreSettings};
 
 /// The largest file of a secret, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
@@ -52,6 +52,10 @@ pub(super) fn settings(
     settings.burst = reader.at_least_one(&["store", "burst"], store.burst, settings.burst)?;
     let timeout = file.sync.as_ref().and_then(|sync| sync.attempt_timeout);
     settings.request_timeout = reader.positive(&["sync", "attempt_timeout"], timeout, 30)?;
+    settings.ca_file = reader.ca_file(&["store", "ca_file"], store.ca_file.as_deref())?;
+    for key in store.options.keys() {
+        settings.names.note(key, format!("`store.options.{key}`"));
+    }
     settings.options.extend(
         store
             .options
@@ -70,6 +74,9 @@ pub(super) fn settings(
             reader.problem(&place, format!("can't read {}: {error}", path.display()))
         })?;
         settings.options.insert(key.clone(), secret);
+        settings
+            .names
+            .note(key, format!("`store.option_files.{key}`"));
     }
     Ok(settings)
 }
@@ -123,6 +130,7 @@ fn parseable(env: &dyn Fn(&str) -> Option<String>) -> Result<StoreSettings, Stri
     }
     let mut settings = StoreSettings::new(format!("s3://{}", required("P_S3_BUCKET")?));
     settings.options = options;
+    settings.names = SettingNames::parseable();
     Ok(settings)
 }
 

@@ -1,13 +1,16 @@
 //! What comes back: bodies up to a bound, and what errors mean.
 
-use http::StatusCode;
+use http::header::{CONTENT_TYPE, DATE};
+use http::{Method, StatusCode};
 use reqwest::Response;
 use serde::Deserialize;
-use url::Url;
 
-use super::error::RegistryError;
+use super::client::Session;
+use super::error::{Denial, RegistryError};
 use super::manifest::shown;
 use super::settings::authority;
+use crate::time::{Clock as _, SystemClock};
+use crate::transport::Skew;
 
 /// What is read of an error's body, in bytes.
 const MAX_ERROR: u64 = 16 << 10;
@@ -46,26 +49,69 @@ pub(super) async fn read(
     }
 }
 
-pub(super) fn unreachable(url: &Url, error: reqwest::Error) -> RegistryError {
-    RegistryError::Unreachable {
-        host: authority(url),
-        tls: url.scheme() == "https",
-        // The address may hold a signature that stands for credentials.
-        source: error.without_url().into(),
-    }
-}
-
-/// What an error answer means.
-pub(super) async fn refused(response: Response, status: StatusCode, what: String) -> RegistryError {
-    let host = authority(response.url());
-    let said = match read(response, "an error", MAX_ERROR).await {
-        Ok(body) => in_words(&body),
-        Err(_) => String::new(),
+/// What an error answer of the server of this name means.
+pub(super) async fn refused(
+    session: &Session<'_>,
+    response: Response,
+    host: String,
+    method: &Method,
+    what: String,
+) -> RegistryError {
+    let status = response.status();
+    let header = |name| {
+        let value = response.headers().get(name)?;
+        Some(value.to_str().ok()?.to_owned())
     };
+    let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+    let skew = Skew::of(header(DATE).as_deref(), SystemClock::new().now());
+    let is_own = host == session.host();
+    let had_credentials = session.had_credentials().await;
+    // Answers over TLS can't be a proxy's.
+    let proxy = match response.url().scheme() {
+        "http" => session.proxy(response.url()),
+        _ => None,
+    };
+    let body = read(response, "an error", MAX_ERROR)
+        .await
+        .unwrap_or_default();
+    let said = in_words(&body);
+    let writes = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        || (said.is_empty() && proxy.is_some() && status != StatusCode::NOT_FOUND)
+    {
+        let proxy = proxy.map_or_else(|| "a proxy".to_owned(), |proxy| proxy.to_string());
+        return RegistryError::Proxy {
+            host,
+            proxy,
+            status: status.as_u16(),
+        };
+    }
     match status {
-        StatusCode::UNAUTHORIZED => RegistryError::Unauthorized { host, had: true },
-        StatusCode::FORBIDDEN => RegistryError::Denied { host, what, said },
-        StatusCode::NOT_FOUND => RegistryError::NotFound { host, what },
+        StatusCode::UNAUTHORIZED if is_own => RegistryError::Unauthorized { host, had: true },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Denied {
+            host,
+            what,
+            said: format!("{}{said}", status.as_u16()),
+            because: match (skew, is_own, had_credentials) {
+                (Some(skew), ..) => Denial::Clock(skew.to_string()),
+                (None, false, _) => Denial::SignedAddress,
+                (None, true, Some(true)) => Denial::Right,
+                (None, true, _) => Denial::NoLogin,
+            },
+        },
+        // A web page is not an answer of a registry.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if writes && !is_page => {
+            RegistryError::NoPush {
+                host,
+                name: session.reference.name().to_owned(),
+                said: format!("{}{said}", status.as_u16()),
+            }
+        }
+        StatusCode::NOT_FOUND if !is_page || *method == Method::HEAD => RegistryError::NotFound {
+            host,
+            what,
+            hidden: is_own && had_credentials == Some(false),
+        },
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             RegistryError::Failing {
                 host,
@@ -73,10 +119,21 @@ pub(super) async fn refused(response: Response, status: StatusCode, what: String
                 said,
             }
         }
+        // The words of Go's server, and those of nginx.
+        StatusCode::BAD_REQUEST
+            if [&b"to an HTTPS server"[..], b"sent to HTTPS port"]
+                .iter()
+                .any(|words| body.windows(words.len()).any(|window| window == *words)) =>
+        {
+            RegistryError::SpeaksTls { host }
+        }
         status => RegistryError::Odd {
             host,
             what,
-            found: format!("{status}{said}"),
+            found: match is_page {
+                true => format!("{status} and a web page"),
+                false => format!("{status}{said}"),
+            },
         },
     }
 }

@@ -3,29 +3,24 @@
 //! A registry answers the first request with a challenge. `Basic` takes name and password; `Bearer` names a realm, where
 //! they are exchanged for a token that is good for one repository and some minutes.
 
-use std::path::PathBuf;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docker_credential::{CredentialRetrievalError, DockerCredential};
-use http::StatusCode;
+use docker_credential::DockerCredential;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode};
 use http_auth::ChallengeParser;
 use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::answers::{read, refused, unreachable};
-use super::client::Session;
+use super::answers::{read, refused};
+use super::client::{Service, Session};
+use super::docker::credential;
 use super::error::RegistryError;
-use super::manifest::shown;
 use super::settings::authority;
 
 /// The largest answer with a token that is read, in bytes.
 const MAX_TOKEN: u64 = 64 << 10;
-
-/// What Docker's own registry is called in the docker configuration.
-const DOCKER_HUB: (&str, &str) = ("docker.io", "https://index.docker.io/v1/");
 
 /// A registry's challenge that can be answered.
 enum Challenge {
@@ -47,7 +42,7 @@ pub(super) async fn answer(
     challenges: &[String],
 ) -> Result<Answer, RegistryError> {
     let challenge = understood(session, challenges)?;
-    let credential = credential(session.reference.host()).await?;
+    let credential = credential(session.reference.host(), session.settings.timeout).await?;
     let had_credentials = credential.is_some();
     let authorization = match (challenge, credential) {
         (Challenge::Bearer { realm, service }, credential) => {
@@ -159,7 +154,7 @@ async fn bearer(
     let response = request
         .send()
         .await
-        .map_err(|error| unreachable(&realm, error))?;
+        .map_err(|error| session.unreachable(Service::Token, &realm, error))?;
     let what = "a token".to_owned();
     match response.status() {
         StatusCode::OK => {}
@@ -167,7 +162,10 @@ async fn bearer(
             let host = session.host();
             return Err(RegistryError::Unauthorized { host, had });
         }
-        status => return Err(refused(response, status, what).await),
+        _ => {
+            let service = session.named(Service::Token, &realm);
+            return Err(refused(session, response, service, &Method::GET, what).await);
+        }
     }
     #[derive(Deserialize)]
     struct Token {
@@ -206,54 +204,6 @@ fn no_text(session: &Session<'_>) -> RegistryError {
         host: session.host(),
         why: "they can't be sent".to_owned(),
     }
-}
-
-/// What the docker configuration has for the host, by its credential helpers too.
-async fn credential(host: &str) -> Result<Option<DockerCredential>, RegistryError> {
-    let Some(file) = docker_configuration().filter(|file| file.exists()) else {
-        return Ok(None);
-    };
-    let server = match host {
-        host if host == DOCKER_HUB.0 => DOCKER_HUB.1.to_owned(),
-        host => host.to_owned(),
-    };
-    // A helper is a process that is waited for.
-    let found = tokio::task::spawn_blocking(move || docker_credential::get_credential(&server));
-    let why = match found.await {
-        Ok(Ok(found)) => return Ok(Some(found)),
-        Ok(Err(error)) => match error {
-            CredentialRetrievalError::NoCredentialConfigured
-            | CredentialRetrievalError::ConfigNotFound => return Ok(None),
-            // What every helper says where it has nothing for a host.
-            CredentialRetrievalError::HelperFailure { stdout, .. }
-                if stdout.contains("credentials not found") =>
-            {
-                return Ok(None);
-            }
-            CredentialRetrievalError::HelperFailure { helper, stderr, .. } => {
-                format!("the helper {helper} failed: {}", shown(stderr.trim()))
-            }
-            CredentialRetrievalError::ConfigReadError => {
-                format!("{} can't be read", file.display())
-            }
-            CredentialRetrievalError::HelperCommunicationError => {
-                "its credential helper can't be run".to_owned()
-            }
-            error => error.to_string(),
-        },
-        Err(error) => error.to_string(),
-    };
-    Err(RegistryError::Credentials {
-        host: host.to_owned(),
-        why,
-    })
-}
-
-/// Where docker keeps it: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`.
-fn docker_configuration() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    Some(directory.or_else(home)?.join("config.json"))
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
-use reqwest::{Response, redirect};
+use reqwest::{Certificate, Response, redirect};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::answers::{refused, unreachable};
+use super::answers::refused;
 use super::auth;
 use super::error::RegistryError;
 use super::reference::Reference;
 use super::settings::{RegistrySettings, authority, is_loopback};
+use crate::transport::{CaError, Cause, Proxies, Proxy, Remedies, explain, read_ca_file};
 
 /// Redirects that are followed for one answer.
 pub(super) const MAX_REDIRECTS: usize = 5;
@@ -64,6 +65,15 @@ impl Ask {
     }
 }
 
+/// A server that a registry leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// The registry itself, or a host that it redirects to.
+    Registry,
+    /// Where it has tokens from.
+    Token,
+}
+
 /// A repository that is being worked in.
 pub(super) struct Session<'s> {
     pub(super) http: reqwest::Client,
@@ -71,7 +81,10 @@ pub(super) struct Session<'s> {
     pub(super) reference: &'s Reference,
     pub(super) settings: &'s RegistrySettings,
     pub(super) actions: Actions,
-    authorization: Mutex<Option<HeaderValue>>,
+    /// What answered the registry's last challenge.
+    login: Mutex<Option<auth::Answer>>,
+    /// None for this machine, which is spoken to directly.
+    proxies: Option<Proxies>,
 }
 
 impl<'s> Session<'s> {
@@ -96,8 +109,22 @@ impl<'s> Session<'s> {
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(settings.timeout);
-        if is_loopback(&base) {
-            builder = builder.no_proxy();
+        let proxies = match is_loopback(&base) {
+            true => {
+                builder = builder.no_proxy();
+                None
+            }
+            false => Some(Proxies::of_environment()),
+        };
+        if let Some(path) = &settings.ca_file {
+            let pem = read_ca_file(path).map_err(RegistryError::Ca)?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| {
+                RegistryError::Ca(CaError::Invalid {
+                    path: path.clone(),
+                    source: error.into(),
+                })
+            })?;
+            builder = builder.tls_certs_merge(certificates);
         }
         let http = builder
             .build()
@@ -108,7 +135,8 @@ impl<'s> Session<'s> {
             reference,
             settings,
             actions,
-            authorization: Mutex::default(),
+            login: Mutex::default(),
+            proxies,
         })
     }
 
@@ -130,11 +158,70 @@ impl<'s> Session<'s> {
     ///
     /// When the registry can't be reached, refuses or fails, or sends us where we don't go.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Response, RegistryError> {
-        let what = ask.what.clone();
+        let (method, what) = (ask.method.clone(), ask.what.clone());
         let response = self.send(ask).await?;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            status => Err(refused(response, status, what).await),
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let name = self.named(Service::Registry, response.url());
+        Err(refused(self, response, name, &method, what).await)
+    }
+
+    /// A server, for messages after "the registry".
+    pub(super) fn named(&self, service: Service, url: &Url) -> String {
+        let (own, host) = (self.host(), authority(url));
+        match service {
+            Service::Token => format!("{own}'s token service {host}"),
+            Service::Registry if is_same_place(url, &self.base) => own,
+            Service::Registry => format!("{own}'s blob host {host}"),
+        }
+    }
+
+    /// Whether a login was made from credentials; none where the registry did not ask for any.
+    pub(super) async fn had_credentials(&self) -> Option<bool> {
+        let login = self.login.lock().await;
+        login.as_ref().map(|login| login.had_credentials)
+    }
+
+    /// The proxy that requests to this address go through.
+    pub(super) fn proxy(&self, url: &Url) -> Option<Proxy> {
+        self.proxies.as_ref()?.of(&url.as_str().parse().ok()?)
+    }
+
+    /// What a request without an answer means.
+    pub(super) fn unreachable(
+        &self,
+        service: Service,
+        url: &Url,
+        error: reqwest::Error,
+    ) -> RegistryError {
+        let host = authority(url);
+        let proxy = self.proxy(url);
+        let own = format!("`plain_http = [\"{host}\"]` in [registry], or give `--plain-http`");
+        let remedies = Remedies {
+            address: match service {
+                Service::Token => "the registry, which names this host for tokens",
+                Service::Registry => "the host in the reference",
+            },
+            without_tls: &format!("write {own}"),
+            with_tls: match is_loopback(url) {
+                true => {
+                    "name this machine by its host name, since it is spoken to without TLS by this one"
+                }
+                false => "take the host out of `registry.plain_http`",
+            },
+            ca_file: "`registry.ca_file`, or by `--ca-file`",
+            proxy: proxy.as_ref(),
+        };
+        let why = match error.is_timeout() {
+            true => "no answer in time: try again later, or raise `registry.timeout`".to_owned(),
+            false => explain(&Cause::of(&error), &host, &remedies),
+        };
+        RegistryError::Unreachable {
+            host: self.named(service, url),
+            why,
+            // The address may hold a signature that stands for credentials.
+            source: error.without_url().into(),
         }
     }
 
@@ -146,7 +233,10 @@ impl<'s> Session<'s> {
             // Credentials are for the registry itself, whatever it redirects to.
             let own = is_same_place(&url, &self.base);
             let authorization = match own {
-                true => self.authorization.lock().await.clone(),
+                true => {
+                    let login = self.login.lock().await;
+                    login.as_ref().map(|login| login.authorization.clone())
+                }
                 false => None,
             };
             let mut request = self.http.request(ask.method.clone(), url.clone());
@@ -162,7 +252,7 @@ impl<'s> Session<'s> {
             let response = request
                 .send()
                 .await
-                .map_err(|error| unreachable(&url, error))?;
+                .map_err(|error| self.unreachable(Service::Registry, &url, error))?;
             let status = response.status();
             if status == StatusCode::UNAUTHORIZED && own {
                 if let Some(had) = logged_in {
@@ -178,7 +268,7 @@ impl<'s> Session<'s> {
                     .collect();
                 let answer = auth::answer(self, &challenges).await?;
                 logged_in = Some(answer.had_credentials);
-                *self.authorization.lock().await = Some(answer.authorization);
+                *self.login.lock().await = Some(answer);
                 continue;
             }
             let reads = ask.method == Method::GET || ask.method == Method::HEAD;

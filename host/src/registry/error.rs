@@ -1,9 +1,11 @@
 //! What can go wrong between a registry and a component.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::reference::{Reference, ReferenceError};
 use crate::digest::Digest;
+use crate::transport::CaError;
 
 /// Why a component can't be had from a registry, or brought there.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +28,13 @@ pub enum RegistryError {
         digest: Option<Digest>,
     },
     /// The registry gave no answer, or one that says that it can't answer now.
-    #[error("{}", unreachable(.host, *.tls))]
+    #[error("the registry {host} can't be reached: {why}")]
     Unreachable {
         /// The host.
         host: String,
-        /// Whether it was spoken to over TLS.
-        tls: bool,
-        /// Why.
+        /// Why, and what to do about it.
+        why: String,
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -66,27 +68,64 @@ pub enum RegistryError {
         had: bool,
     },
     /// The registry does not allow it.
-    #[error(
-        "the registry {host} does not allow these credentials to {what}{said}: ask who runs it for that right"
-    )]
+    #[error("the registry {host} does not allow access to {what} ({said}): {because}")]
     Denied {
         /// The host.
         host: String,
-        /// What was tried.
+        /// What was asked for.
         what: String,
-        /// What it says about that, with what stands before it.
+        /// The status, with what the registry says about it.
+        said: String,
+        /// The likely reason.
+        because: Denial,
+    },
+    /// A proxy answered.
+    #[error("no answer of the registry {host}: {proxy} answered {status}: {}", of_proxy(*.status))]
+    Proxy {
+        /// The host.
+        host: String,
+        /// The proxy.
+        proxy: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The host speaks TLS, and was spoken to without.
+    #[error(
+        "the registry {host} speaks TLS: take it out of `registry.plain_http`, and leave `--plain-http` out"
+    )]
+    SpeaksTls {
+        /// The host.
+        host: String,
+    },
+    /// Nothing can be pushed there.
+    #[error(
+        "the registry {host} does not take a push to {name} ({said}): check the name; some registries want the \
+         repository to be created first, and mirrors take no push at all"
+    )]
+    NoPush {
+        /// The host.
+        host: String,
+        /// The repository.
+        name: String,
+        /// The status, with what the registry says about it.
         said: String,
     },
-    /// There is no such thing.
+    /// It does not exist, or is hidden.
     #[error(
-        "the registry {host} does not have {what}: check name and tag; `tidegate policy list REF` shows a repository's tags"
+        "the registry {host} does not have {what}: check name and tag; `tidegate policy list REF` shows a repository's \
+         tags{}", may_be_private(.host, *.hidden)
     )]
     NotFound {
         /// The host.
         host: String,
         /// What was looked for.
         what: String,
+        /// Whether a login might show it.
+        hidden: bool,
     },
+    /// CA certificates that can't be used.
+    #[error("the CA certificates for registries can't be used")]
+    Ca(#[source] CaError),
     /// An answer that no registry gives.
     #[error("the registry {host} answers {what} with {found}: is it an OCI registry?")]
     Odd {
@@ -198,6 +237,7 @@ impl RegistryError {
             self,
             RegistryError::Unreachable { .. }
                 | RegistryError::Failing { .. }
+                | RegistryError::Proxy { .. }
                 | RegistryError::BrokeOff { .. }
         )
     }
@@ -210,6 +250,7 @@ impl RegistryError {
                 | RegistryError::NoVersion(_)
                 | RegistryError::PushedDigest(_)
                 | RegistryError::NoCache
+                | RegistryError::Ca(_)
         )
     }
 
@@ -219,16 +260,47 @@ impl RegistryError {
     }
 }
 
-fn unreachable(host: &str, tls: bool) -> String {
-    let plain = match tls {
-        true => {
-            "; one that speaks without TLS is to be named in `registry.plain_http`, or by `--plain-http`"
-        }
-        false => "",
-    };
-    format!(
-        "the registry {host} can't be reached: check the host and the network, or try again later{plain}"
-    )
+/// Why a registry, or a server that it leads to, does not allow something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// This machine's clock is wrong; by how much.
+    Clock(String),
+    /// The credentials lack a right.
+    Right,
+    /// No credentials were sent.
+    NoLogin,
+    /// It was the signed address that a registry redirects to.
+    SignedAddress,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Denial::Clock(skew) => skew,
+            Denial::Right => "these credentials lack that right; ask the registry's operator for it",
+            Denial::NoLogin => "log in, for example with `docker login`",
+            Denial::SignedAddress => {
+                "no credentials are sent to a host that a registry redirects to, and the address may have expired; try \
+                 again"
+            }
+        })
+    }
+}
+
+fn of_proxy(status: u16) -> &'static str {
+    match status {
+        407 => "write name and password into the variable, as http://NAME:PASSWORD@HOST:PORT",
+        _ => "allow the host there, or list it in NO_PROXY",
+    }
+}
+
+fn may_be_private(host: &str, hidden: bool) -> String {
+    match hidden {
+        true => format!(
+            "; one that is private is shown after a login, for example by `docker login {host}`"
+        ),
+        false => String::new(),
+    }
 }
 
 fn unpinned(reference: &Reference, digest: Option<&Digest>) -> String {
@@ -244,10 +316,10 @@ fn unpinned(reference: &Reference, digest: Option<&Digest>) -> String {
 fn unauthorized(host: &str, had: bool) -> String {
     match had {
         true => format!(
-            "the registry {host} refuses the credentials that the docker configuration has for it: log in anew, as by `docker login {host}`"
+            "the registry {host} refuses the credentials that the docker configuration has for it: log in again, for example with `docker login {host}`"
         ),
         false => format!(
-            "the registry {host} wants credentials, and the docker configuration has none for it: log in, as by `docker login {host}`"
+            "the registry {host} wants credentials, and the docker configuration has none for it: log in, for example with `docker login {host}`"
         ),
     }
 }

@@ -7,7 +7,7 @@ use http::header::LOCATION;
 use http::{Method, StatusCode};
 
 use super::answers::refused;
-use super::client::{Actions, Ask, Session};
+use super::client::{Actions, Ask, Service, Session};
 use super::error::RegistryError;
 use super::manifest::{MANIFEST, MAX_COMPONENT, Manifest, config_of};
 use super::reference::Reference;
@@ -88,8 +88,8 @@ async fn upload(session: &Session<'_>, blob: Bytes, what: &str) -> Result<bool, 
         .ask(Ask::new(Method::POST, session.url("blobs/uploads/"), what))
         .await?;
     if begun.status() != StatusCode::ACCEPTED || !begun.headers().contains_key(LOCATION) {
-        let status = begun.status();
-        return Err(refused(begun, status, what.to_owned()).await);
+        let name = session.named(Service::Registry, begun.url());
+        return Err(refused(session, begun, name, &Method::POST, what.to_owned()).await);
     }
     let mut to = session.location(&session.base, &begun, what)?;
     to.query_pairs_mut()

@@ -12,6 +12,8 @@ pub struct RegistrySettings {
     pub allow_tags: bool,
     /// Hosts that are spoken to without TLS, each with its port where it has one. This machine's own need no mention.
     pub plain_http: Vec<String>,
+    /// A PEM file of CA certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
     /// Hosts that a registry may send us to for its blobs.
     pub redirects: Vec<String>,
     /// Where pulled components are kept. `None` is `tidegate/components` in the user's cache.
@@ -44,6 +46,7 @@ impl Default for RegistrySettings {
         Self {
             allow_tags: false,
             plain_http: Vec::new(),
+            ca_file: None,
             redirects: Vec::new(),
             cache: None,
             cache_max: Self::CACHE_MAX,

@@ -11,9 +11,12 @@ use object_store::client::HttpErrorKind;
 use crate::contract::{FailureKind, StoreFailure};
 use crate::time::{Timestamp, in_full};
 
+use super::advice::Advisor;
+use super::body;
 use super::file::FileTrouble;
-use super::observe::Exchange;
-use super::redact::{Redactor, one_line};
+use super::observe::{Exchange, Role};
+use super::redact::one_line;
+use crate::transport::{Cause, causes, innermost};
 
 /// What an operation's error says about the object and about what was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,27 +56,33 @@ const THROTTLED: [&str; 4] = [
 /// The one among them that promises that nothing was done.
 const NOTHING_DONE: &str = "SlowDown";
 
+/// Codes that say that credentials are not valid, with whatever status.
+const NOT_VALID: [&str; 3] = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
+
 /// Sorts `error`, met while doing `what` (`read a/b`), after the HTTP `exchange`, where there was one.
 pub(super) fn sort(
     error: &Error,
     what: &str,
     exchange: &Exchange,
     now: Timestamp,
-    redactor: &Redactor,
+    advisor: &Advisor,
 ) -> Trouble {
     if let Some(failure) = find::<StoreFailure>(error) {
         return simulated(failure);
     }
     let text = error.to_string();
-    let code = exchange
-        .code
-        .clone()
-        .or_else(|| element(&text, "Code").map(str::to_owned));
-    let (answer, kind) = meaning(error, exchange, code.as_deref());
-    let detail = match find::<FileTrouble>(error) {
-        Some(trouble) => format!("{trouble}: {}", innermost(error)),
-        None => detail(error, &text, exchange, code.as_deref(), redactor),
+    let code = exchange.code.clone().or_else(|| body::code(&text));
+    let (answer, kind) = match advisor.lacks_credentials(error, exchange) {
+        true => (Answer::Refused, FailureKind::PermissionDenied),
+        false => meaning(error, exchange, code.as_deref()),
     };
+    let mut detail = match find::<FileTrouble>(error) {
+        Some(trouble) => format!("{trouble}: {}", innermost(error)),
+        None => advisor.describe(error, &text, exchange, code.as_deref(), now),
+    };
+    if kind == FailureKind::Throttled {
+        detail.push_str(": lower `store.requests_per_second`");
+    }
     Trouble {
         answer,
         failure: StoreFailure {
@@ -85,15 +94,22 @@ pub(super) fn sort(
 }
 
 /// No answer came in time.
-pub(super) fn timed_out(what: &str, after: Duration) -> Trouble {
+pub(super) fn timed_out(
+    what: &str,
+    after: Duration,
+    exchange: &Exchange,
+    advisor: &Advisor,
+) -> Trouble {
+    let detail = advisor.describe_timeout(exchange, &in_full(after));
     Trouble {
-        answer: Answer::Unclear,
+        answer: match exchange.role {
+            // Nothing was sent to the store yet.
+            Some(Role::Metadata | Role::TokenService) => Answer::Refused,
+            Some(Role::Store) | None => Answer::Unclear,
+        },
         failure: StoreFailure::new(
             FailureKind::Timeout,
-            one_line(&format!(
-                "can't {what}: no answer within {}",
-                in_full(after)
-            )),
+            one_line(&format!("can't {what}: {detail}")),
         ),
     }
 }
@@ -117,6 +133,18 @@ fn simulated(failure: &StoreFailure) -> Trouble {
 }
 
 fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, FailureKind) {
+    if let Some(Role::Metadata | Role::TokenService) = exchange.role {
+        // Nothing was sent to the store.
+        return match exchange.status {
+            Some(status) if status.is_client_error() => {
+                (Answer::Refused, FailureKind::PermissionDenied)
+            }
+            _ => (Answer::Refused, FailureKind::Unavailable),
+        };
+    }
+    if code.is_some_and(|code| NOT_VALID.contains(&code)) {
+        return (Answer::Refused, FailureKind::PermissionDenied);
+    }
     if code.is_some_and(|code| NO_BUCKET.contains(&code)) {
         return (Answer::Refused, FailureKind::NotFound);
     }
@@ -152,6 +180,10 @@ fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, F
             // A connection that never stood carried nothing.
             (None, Some(HttpErrorKind::Connect)) => (Answer::Refused, FailureKind::Unavailable),
             (None, Some(HttpErrorKind::Timeout)) => (Answer::Unclear, FailureKind::Timeout),
+            // Never sent.
+            (None, Some(_)) if Cause::of(error) == Cause::PlainForbidden => {
+                (Answer::Refused, FailureKind::Unavailable)
+            }
             (None, Some(_)) => (Answer::Unclear, FailureKind::Unavailable),
             (None, None) => by_io(error),
         },
@@ -177,6 +209,8 @@ fn by_status(status: StatusCode, code: Option<&str>) -> (Answer, FailureKind) {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             (Answer::Refused, FailureKind::PermissionDenied)
         }
+        // A proxy's.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => (Answer::Refused, FailureKind::Unavailable),
         StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => {
             (Answer::Unclear, FailureKind::Timeout)
         }
@@ -189,65 +223,13 @@ fn by_status(status: StatusCode, code: Option<&str>) -> (Answer, FailureKind) {
     }
 }
 
-/// What happened, in the store's words where they are known to be harmless: its code and message, never its whole
-/// answer, which on S3 repeats the access key and the signature.
-fn detail(
-    error: &Error,
-    text: &str,
-    exchange: &Exchange,
-    code: Option<&str>,
-    redactor: &Redactor,
-) -> String {
-    let host = exchange.host.as_deref().unwrap_or("the store");
-    match (exchange.status, exchange.broken) {
-        (Some(status), _) if !status.is_success() => {
-            let message = element(text, "Message").map(|message| redactor.strike(message));
-            match (code, message) {
-                (Some(code), Some(message)) => {
-                    format!("{host} answered {status} ({code}: {message})")
-                }
-                (Some(code), None) => format!("{host} answered {status} ({code})"),
-                _ => format!("{host} answered {status}"),
-            }
-        }
-        (_, Some(HttpErrorKind::Connect)) => {
-            format!("no connection to {host}: {}", innermost(error))
-        }
-        (_, Some(_)) => format!("the connection to {host} broke: {}", innermost(error)),
-        _ => redactor.strike(text),
-    }
-}
-
-/// The text of the first XML element of this name. Enough for error answers, which are flat.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    let (content, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(content)
-}
-
-/// The causes of an error, itself first.
-fn chain(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
-}
-
 fn find<T: StdError + 'static>(error: &Error) -> Option<&T> {
-    chain(error).find_map(|cause| cause.downcast_ref::<T>())
-}
-
-fn innermost(error: &Error) -> String {
-    chain(error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    causes(error).find_map(|cause| cause.downcast_ref::<T>())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::redact::Redactor;
     use super::*;
 
     fn generic(text: &str) -> Error {
@@ -259,13 +241,17 @@ mod tests {
 
     fn sorted(status: u16, body: &str) -> (Answer, FailureKind, String) {
         let exchange = Exchange {
+            role: Some(Role::Store),
             status: Some(StatusCode::from_u16(status).unwrap()),
             host: Some("store.test".into()),
             ..Exchange::default()
         };
-        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let advisor = Advisor {
+            redactor: Redactor::new(["hunter2".to_owned()]),
+            ..Advisor::default()
+        };
         let now = Timestamp::from_millis(0);
-        let trouble = sort(&generic(body), "write k", &exchange, now, &redactor);
+        let trouble = sort(&generic(body), "write k", &exchange, now, &advisor);
         (
             trouble.answer,
             trouble.failure.kind,
@@ -336,7 +322,7 @@ mod tests {
             "write k",
             &Exchange::default(),
             Timestamp::from_millis(0),
-            &Redactor::default(),
+            &Advisor::default(),
         );
         assert_eq!(
             (trouble.answer, trouble.failure),

@@ -5,11 +5,17 @@
 //! its own lost success.
 
 mod adapt;
+mod advice;
+mod body;
 mod classify;
 mod counts;
 mod file;
+mod hints;
 mod id;
+mod keys;
 mod limit;
+mod metadata;
+mod names;
 mod object;
 mod observe;
 mod open;
@@ -26,12 +32,16 @@ mod version;
 
 pub use counts::RequestCounts;
 pub use id::StoreId;
+pub use names::SettingNames;
 pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
 pub use probe::probe;
 pub use settings::{ConditionalWrites, StoreSettings};
 pub use store::Store;
 pub use support::{Condition, ConditionalSupport};
+
+/// Why a file of CA certificates can't be used.
+pub use crate::transport::CaError;
 
 /// A key in the store, relative to the store URL's prefix.
 pub use object_store::path::Path as Key;

@@ -1,20 +1,23 @@
 //! Watches the HTTP exchange beneath one operation. object_store keeps neither the status nor `Retry-After` for callers,
 //! and both decide what a failure means.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::DateTime;
-use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use http::{StatusCode, Uri};
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     ReqwestConnector,
 };
+use object_store::{Certificate, ClientOptions};
+use tower_http::follow_redirect::RequestUri;
 
+use super::metadata::{is_of_metadata, usable};
 use crate::time::Timestamp;
+use crate::transport::http_date;
 
 /// The longest advice that is passed on; a store that asks for more is asked again after this.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -22,8 +25,21 @@ pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Azure's error code, which it sends with HEAD too, where no body can carry it.
 const AZURE_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
+/// The region that S3 says a bucket is in, with HEAD too.
+const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+
 tokio::task_local! {
     static WATCHED: Arc<Mutex<Exchange>>;
+}
+
+/// Who a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Store,
+    /// The service that gives this machine's own credentials.
+    Metadata,
+    /// A service that gives credentials for others.
+    TokenService,
 }
 
 /// What was seen of an operation's latest HTTP exchange.
@@ -31,6 +47,10 @@ tokio::task_local! {
 pub(super) struct Exchange {
     /// Requests sent so far.
     pub(super) requests: u64,
+    /// Who the latest one is for.
+    pub(super) role: Option<Role>,
+    /// Its address.
+    pub(super) uri: Option<Uri>,
     /// Host and port of the latest one.
     pub(super) host: Option<String>,
     /// The status of its answer.
@@ -43,6 +63,14 @@ pub(super) struct Exchange {
     pub(super) retry_after: Option<String>,
     /// The `Date` header as it came.
     pub(super) date: Option<String>,
+    /// The region of the bucket, where a header says it.
+    pub(super) region: Option<String>,
+    /// What kind of body came.
+    pub(super) content_type: Option<String>,
+    /// The host that the answer sends to.
+    pub(super) location: Option<String>,
+    /// The host that answered in the end, where redirects led to another one.
+    pub(super) redirected: Option<String>,
 }
 
 impl Exchange {
@@ -61,15 +89,23 @@ impl Exchange {
         Some(length.min(MAX_RETRY_AFTER))
     }
 
-    fn sent(&mut self, uri: &Uri) {
+    /// Whether the request went out without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        let scheme = self.uri.as_ref().and_then(Uri::scheme_str);
+        scheme == Some("http")
+    }
+
+    fn sent(&mut self, uri: &Uri, is_store: bool) {
+        let role = match is_store || uri.query() == Some("session") {
+            true => Role::Store,
+            false if is_of_metadata(uri.path()) => Role::Metadata,
+            false => Role::TokenService,
+        };
         *self = Self {
             requests: self.requests.saturating_add(1),
-            host: uri.authority().map(|authority| {
-                let text = authority.as_str();
-                text.rsplit_once('@')
-                    .map_or(text, |(_, host)| host)
-                    .to_owned()
-            }),
+            role: Some(role),
+            host: host(uri),
+            uri: Some(uri.clone()),
             ..Self::default()
         };
     }
@@ -82,21 +118,29 @@ impl Exchange {
                 self.code = text(AZURE_CODE);
                 self.retry_after = text(RETRY_AFTER);
                 self.date = text(DATE);
+                self.region = text(REGION);
+                self.content_type = text(CONTENT_TYPE);
+                self.location = text(LOCATION).and_then(|to| host(&to.parse().ok()?));
+                let last = response.extensions().get::<RequestUri>();
+                self.redirected = last.and_then(|last| host(&last.0)).filter(|last| {
+                    let first = self.host.as_deref();
+                    first.is_some_and(|first| !first.eq_ignore_ascii_case(last))
+                });
             }
             Err(error) => self.broken = Some(error.kind()),
         }
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
+/// Host and port of an address.
+fn host(uri: &Uri) -> Option<String> {
+    let text = uri.authority()?.as_str();
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    Some(host.to_owned())
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
-    let moment = DateTime::parse_from_rfc2822(text).ok()?;
-    u64::try_from(moment.timestamp_millis())
-        .ok()
-        .map(Timestamp::from_millis)
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// Runs `work` and shows what its HTTP exchanges looked like, even when it is dropped half-way.
@@ -116,27 +160,57 @@ impl Watch {
     }
 }
 
-/// Connects as object_store does by itself, and lets the operation's [`Watch`] see each exchange.
+/// Connects as object_store does by itself, trusts further authorities, and lets the operation's [`Watch`] see each
+/// exchange.
 #[derive(Debug, Default)]
-pub(super) struct WatchedConnector;
+pub(super) struct WatchedConnector {
+    authorities: Vec<Certificate>,
+    connected: Arc<AtomicUsize>,
+}
+
+impl WatchedConnector {
+    pub(super) fn new(authorities: Vec<Certificate>) -> Self {
+        Self {
+            authorities,
+            ..Self::default()
+        }
+    }
+}
 
 impl HttpConnector for WatchedConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(WatchedService(client)))
+        let authorities = self.authorities.iter().cloned();
+        let options = authorities.fold(options.clone(), ClientOptions::with_root_certificate);
+        Ok(HttpClient::new(WatchedService {
+            client: ReqwestConnector::default().connect(&options)?,
+            number: self.connected.fetch_add(1, Ordering::Relaxed),
+            connected: Arc::clone(&self.connected),
+        }))
     }
 }
 
 #[derive(Debug)]
-struct WatchedService(HttpClient);
+struct WatchedService {
+    client: HttpClient,
+    /// Clients of this store that were made before.
+    number: usize,
+    /// Clients of this store in all.
+    connected: Arc<AtomicUsize>,
+}
 
 #[async_trait]
 impl HttpService for WatchedService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        note(|exchange| exchange.sent(request.uri()));
-        let answer = self.0.execute(request).await;
+        // object_store's builders make the clients for credentials first and the store's own last.
+        let is_store = self.number + 1 == self.connected.load(Ordering::Relaxed);
+        note(|exchange| exchange.sent(request.uri(), is_store));
+        let path = request.uri().path().to_owned();
+        let answer = self.client.execute(request).await;
         note(|exchange| exchange.answered(&answer));
-        answer
+        match is_store {
+            true => answer,
+            false => usable(&path, answer?).await,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::io;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use object_store::ObjectStoreScheme;
@@ -9,15 +10,18 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+use object_store::{Certificate, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
+use super::advice::Advisor;
 use super::file::FileStore;
 use super::id::StoreId;
+use super::keys::{Keys, Provider};
 use super::observe::WatchedConnector;
 use super::options::{AZURE, FILE, GCS, S3, SCRATCH, suggestion};
 use super::redact::{Redactor, public_url};
 use super::settings::StoreSettings;
+use crate::transport::{CaError, Proxies, read_ca_file};
 
 /// Why a store can't be opened. Nothing was sent to it yet.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,10 @@ pub enum OpenError {
         scheme: String,
         suggestion: Option<&'static str>,
     },
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    #[error("a {scheme} store has no use for CA certificates: remove `store.ca_file`")]
+    UnusedCa { scheme: String },
     #[error("the settings of the store {id} do not work")]
     Settings {
         id: StoreId,
@@ -105,7 +113,7 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 pub(super) struct Opened {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) id: StoreId,
-    pub(super) redactor: Redactor,
+    pub(super) advisor: Advisor,
     /// The store again if it is a directory, where the comparing is our own code.
     pub(super) files: Option<Arc<FileStore>>,
 }
@@ -142,7 +150,7 @@ pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
             Ok(Opened {
                 objects: under(Arc::new(InMemory::new()), prefix),
                 id: StoreId::of(&url, &[]),
-                redactor: Redactor::default(),
+                advisor: Advisor::default(),
                 files: None,
             })
         }
@@ -165,7 +173,7 @@ fn file(settings: &StoreSettings, url: &Url) -> Result<Opened, OpenError> {
     Ok(Opened {
         objects: Arc::clone(&store) as Arc<dyn ObjectStore>,
         id,
-        redactor: Redactor::default(),
+        advisor: Advisor::default(),
         files: Some(store),
     })
 }
@@ -176,6 +184,11 @@ fn only(
     url: &Url,
     names: &'static [&'static str],
 ) -> Result<(), OpenError> {
+    if settings.ca_file.is_some() {
+        return Err(OpenError::UnusedCa {
+            scheme: url.scheme().to_owned(),
+        });
+    }
     match settings
         .options
         .keys()
@@ -188,6 +201,38 @@ fn only(
             suggestion: suggestion(key, names, false),
         }),
     }
+}
+
+/// The authorities that are trusted besides the system's.
+fn authorities(settings: &StoreSettings) -> Result<Vec<Certificate>, OpenError> {
+    let Some(path) = &settings.ca_file else {
+        return Ok(Vec::new());
+    };
+    let pem = read_ca_file(path)?;
+    Certificate::from_pem_bundle(&pem).map_err(|error| {
+        CaError::Invalid {
+            path: path.clone(),
+            source: error.into(),
+        }
+        .into()
+    })
+}
+
+/// The bucket or container that a URL names, which no `https://` URL does at a fixed place.
+fn container(url: &Url) -> Option<String> {
+    let user = (!url.username().is_empty()).then(|| url.username());
+    let name = user.or_else(|| url.host_str())?;
+    (url.scheme() != "https").then(|| name.to_owned())
+}
+
+/// The variable of the environment that sets a key, by object_store's rule: its name is the key's behind a prefix.
+fn variable<K: FromStr + PartialEq>(prefix: &str, key: &K) -> Option<String> {
+    std::env::vars_os().find_map(|(name, _)| {
+        let name = name.to_str()?;
+        let is_it = name.starts_with(prefix)
+            && name.to_ascii_lowercase().parse::<K>().ok().as_ref() == Some(key);
+        is_it.then(|| name.to_owned())
+    })
 }
 
 fn under(objects: Arc<dyn ObjectStore>, prefix: Path) -> Arc<dyn ObjectStore> {
@@ -210,7 +255,7 @@ fn no_retries() -> RetryConfig {
 /// The environment is left out where the options hold credentials: a session token or an endpoint of some other account
 /// would be mixed into them.
 macro_rules! cloud {
-    ($open:ident, $builder:ty, $key:ident, $names:expr, $told_apart_by:expr, $secrets:expr, $paths:expr) => {
+    ($open:ident, $provider:expr, $prefix:literal, $builder:ty, $key:ident, $names:expr, $told_apart_by:expr, $secrets:expr, $paths:expr) => {
         fn $open(settings: &StoreSettings, url: &Url, prefix: Path) -> Result<Opened, OpenError> {
             let mut options = Vec::with_capacity(settings.options.len());
             for (name, value) in &settings.options {
@@ -227,6 +272,7 @@ macro_rules! cloud {
             let own_credentials = options
                 .iter()
                 .any(|(key, _)| $secrets.contains(key) || $paths.contains(key));
+            let keys: Vec<$key> = options.iter().map(|(key, _)| *key).collect();
             let start = match own_credentials {
                 true => <$builder>::new(),
                 false => <$builder>::from_env(),
@@ -235,7 +281,7 @@ macro_rules! cloud {
             let builder = options.into_iter().fold(
                 start
                     .with_retry(no_retries())
-                    .with_http_connector(WatchedConnector)
+                    .with_http_connector(WatchedConnector::new(authorities(settings)?))
                     .with_config($key::Client(ClientConfigKey::Timeout), timeout),
                 |builder, (key, value)| builder.with_config(key, value),
             );
@@ -246,18 +292,51 @@ macro_rules! cloud {
                 .collect();
             let redactor = Redactor::new($secrets.iter().filter_map(value));
             let id = StoreId::of(url, &parts);
+            let parsed = |option: &str| option.parse::<$key>().ok();
+            let is_set = |option: &str| parsed(option).and_then(|key| value(&key)).is_some();
+            let name = |option: &str| {
+                let key = parsed(option);
+                let set_by = settings
+                    .options
+                    .keys()
+                    .zip(&keys)
+                    .find(|(_, own)| Some(*own) == key.as_ref());
+                match set_by {
+                    Some((name, _)) => settings.names.of(name),
+                    None => key
+                        .filter(|_| !own_credentials)
+                        .and_then(|key| variable($prefix, &key))
+                        .unwrap_or_else(|| settings.names.of(option)),
+                }
+            };
+            let proxy = parsed("proxy_url").and_then(|key| value(&key));
+            let proxies = match proxy {
+                Some(url) => {
+                    let excludes = parsed("proxy_excludes").and_then(|key| value(&key));
+                    let keys = ["proxy_url", "proxy_excludes"].map(name);
+                    Proxies::configured(&url, excludes.as_deref(), keys)
+                }
+                None => Proxies::of_environment(),
+            };
+            let advisor = Advisor {
+                provider: $provider,
+                container: container(url),
+                keys: Keys::new($provider, &settings.names, &name, &is_set),
+                proxies: Some(proxies),
+                redactor,
+            };
             let objects =
                 builder
                     .with_url(url.as_str())
                     .build()
                     .map_err(|error| OpenError::Settings {
                         id: id.clone(),
-                        source: Redacted(redactor.strike(&error.to_string())),
+                        source: Redacted(advisor.redactor.strike(&error.to_string())),
                     })?;
             Ok(Opened {
                 objects: under(Arc::new(objects), prefix),
                 id,
-                redactor,
+                advisor,
                 files: None,
             })
         }
@@ -266,6 +345,8 @@ macro_rules! cloud {
 
 cloud!(
     s3,
+    Provider::S3,
+    "AWS_",
     AmazonS3Builder,
     AmazonS3ConfigKey,
     S3,
@@ -283,6 +364,8 @@ cloud!(
 
 cloud!(
     gcs,
+    Provider::Gcs,
+    "GOOGLE_",
     GoogleCloudStorageBuilder,
     GoogleConfigKey,
     GCS,
@@ -299,6 +382,8 @@ cloud!(
 
 cloud!(
     azure,
+    Provider::Azure,
+    "AZURE_",
     MicrosoftAzureBuilder,
     AzureConfigKey,
     AZURE,

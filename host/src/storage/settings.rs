@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::names::SettingNames;
 use super::options::is_public;
 use super::redact::{REDACTED, public_url};
 
@@ -29,6 +31,10 @@ pub struct StoreSettings {
     /// set here wins over the environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`), which is not read at all where credentials
     /// are set here. Empty by default.
     pub options: BTreeMap<String, String>,
+    /// How messages name these settings. By the keys of the configuration file by default.
+    pub names: SettingNames,
+    /// A PEM file of CA certificates that are trusted besides the system's. None by default.
+    pub ca_file: Option<PathBuf>,
     /// Whether a store must honour conditional writes. [`ConditionalWrites::Required`] by default.
     pub conditional_writes: ConditionalWrites,
     /// Requests in flight at once. 32 by default.
@@ -48,6 +54,8 @@ impl StoreSettings {
         Self {
             url: url.into(),
             options: BTreeMap::new(),
+            names: SettingNames::default(),
+            ca_file: None,
             conditional_writes: ConditionalWrites::default(),
             max_in_flight: MAX_IN_FLIGHT,
             requests_per_second: REQUESTS_PER_SECOND,
@@ -87,12 +95,13 @@ impl fmt::Debug for StoreSettings {
         f.debug_struct("StoreSettings")
             .field("url", &public_url(&self.url))
             .field("options", &options)
+            .field("ca_file", &self.ca_file)
             .field("conditional_writes", &self.conditional_writes)
             .field("max_in_flight", &self.max_in_flight)
             .field("requests_per_second", &self.requests_per_second)
             .field("burst", &self.burst)
             .field("request_timeout", &self.request_timeout)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

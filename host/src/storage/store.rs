@@ -14,6 +14,7 @@ use crate::planted::{self, Defect};
 use crate::time::Clock;
 
 use super::adapt::{Adaptation, Sending};
+use super::advice::Advisor;
 use super::classify::{self, Answer, Trouble};
 use super::counts::{Counter, Kind, RequestCounts};
 use super::file::FileStore;
@@ -24,7 +25,6 @@ use super::object::{
 };
 use super::observe::Watch;
 use super::open::{self, OpenError, Opened};
-use super::redact::Redactor;
 use super::settings::StoreSettings;
 use super::support::ConditionalSupport;
 use super::version;
@@ -59,7 +59,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     timeout: Duration,
-    redactor: Redactor,
+    advisor: Advisor,
     files: Option<Arc<FileStore>>,
     adaptation: Adaptation,
 }
@@ -87,7 +87,7 @@ impl Store {
         let opened = Opened {
             objects,
             id,
-            redactor: Redactor::default(),
+            advisor: Advisor::default(),
             files: None,
         };
         Self::new(opened, settings, clock)
@@ -100,7 +100,7 @@ impl Store {
             clock,
             limits: Limits::new(settings),
             timeout: settings.request_timeout,
-            redactor: opened.redactor,
+            advisor: opened.advisor,
             files: opened.files,
             adaptation: Adaptation::default(),
         };
@@ -430,10 +430,15 @@ impl Store {
                     &what(),
                     &exchange,
                     now,
-                    &shared.redactor,
+                    &shared.advisor,
                 ))
             }
-            Either::Right(((), _)) => Err(classify::timed_out(&what(), shared.timeout)),
+            Either::Right(((), _)) => Err(classify::timed_out(
+                &what(),
+                shared.timeout,
+                &exchange,
+                &shared.advisor,
+            )),
         }
     }
 }

@@ -46,8 +46,21 @@ pub(super) async fn answer(
         let text = r#"{"errors":[{"code":"TOLD","message":"told to fail"}]}"#;
         return Ok(respond(status).body(full(text))?);
     }
+    if let Trick::WebPage(status) = trick {
+        let page = respond(status).header(CONTENT_TYPE, "text/html; charset=utf-8");
+        return Ok(page.body(full("<html>told to be a web page</html>"))?);
+    }
+    if let Trick::NoPush(status) = trick
+        && (head.method == Method::POST || head.method == Method::PUT)
+    {
+        let text = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository"}]}"#;
+        return Ok(respond(status).body(full(text))?);
+    }
     if path == "/token" {
         return token(&trick, authorization);
+    }
+    if trick == Trick::Hides && authorization.is_some() {
+        return Ok(respond(404).body(full(""))?);
     }
     let host = head.headers.get("host").and_then(|host| host.to_str().ok());
     if let Some(challenge) = challenge(&trick, authorization, host.unwrap_or_default()) {
@@ -99,7 +112,7 @@ fn challenge(trick: &Trick, authorization: Option<&str>, host: &str) -> Option<S
             Some("Basic realm=\"tests\"".to_owned())
         }
         Trick::Token if authorization != Some(&format!("Bearer {TOKEN}")) => Some(bearer(&own)),
-        Trick::DeafToken | Trick::EndlessToken => Some(bearer(&own)),
+        Trick::DeafToken | Trick::EndlessToken | Trick::Hides => Some(bearer(&own)),
         Trick::TokenAt(realm) => Some(bearer(realm)),
         _ => None,
     }

@@ -38,6 +38,12 @@ pub enum Trick {
     TokenAt(String),
     /// Every answer has this status.
     Status(u16),
+    /// Every answer has this status and a web page.
+    WebPage(u16),
+    /// It takes no push: every POST and PUT has this status.
+    NoPush(u16),
+    /// It gives a token to everybody, and hides what it has.
+    Hides,
     /// Manifests are these bytes, whatever was asked for.
     Manifest(Bytes),
     /// Blobs are these bytes, whatever was asked for.

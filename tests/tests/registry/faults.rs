@@ -2,6 +2,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use tidegate::digest::Digest;
 use tidegate_tests::registry::{Desk, NEVER, Registry, Trick};
+use tidegate_tests::stub::{Answer, Stub, closed_port};
 
 use crate::{NAME, failed_with, pushed, reference, stocked};
 
@@ -80,7 +81,14 @@ async fn a_misbehaving_registry_is_told_in_words_and_leaves_the_cache_as_it_was(
             vec!["fails (500: TOLD, told to fail)", "try again later"],
         ),
         (Trick::Status(429), vec!["fails (429"]),
-        (Trick::Status(403), vec!["does not allow"]),
+        (
+            Trick::Status(403),
+            vec!["does not allow access", "(403: TOLD", "docker login"],
+        ),
+        (
+            Trick::WebPage(404),
+            vec!["404 Not Found and a web page", "is it an OCI registry?"],
+        ),
         (
             Trick::Status(404),
             vec!["does not have the manifest", "tidegate policy list"],
@@ -173,6 +181,62 @@ async fn a_registry_that_is_down_is_told() -> Result<()> {
         failed_with(&ran, 5, &[&host, "can't be reached", "caused by"])?;
     }
     ensure!(desk.cached()?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_not_taken_is_not_called_a_missing_component() -> Result<()> {
+    let desk = Desk::new()?;
+    let registry = Registry::start().await?;
+    for status in [404, 405] {
+        registry.play(Trick::NoPush(status));
+        let ran = desk.run(&["policy", "push", NEVER, &reference(&registry, "1")])?;
+        let said =
+            format!("does not take a push to {NAME} ({status}: NAME_UNKNOWN, no such repository)");
+        failed_with(&ran, 5, &[&said, "created first"])?;
+        ensure!(!ran.stderr.contains("does not have"), "{ran:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_may_not_see_may_be_private() -> Result<()> {
+    let desk = Desk::new()?;
+    let (registry, pinned) = stocked(&desk).await?;
+    registry.play(Trick::Hides);
+    let ran = desk.run(&["policy", "pull", &pinned])?;
+    failed_with(&ran, 5, &["does not have", "private", "docker login"])?;
+    desk.log_in_rightly(&registry.host())?;
+    let ran = desk.run(&["policy", "pull", &pinned])?;
+    failed_with(&ran, 5, &["does not have"])?;
+    ensure!(!ran.stderr.contains("private"), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_a_registry_leads_to_are_not_taken_for_it() -> Result<()> {
+    let desk = Desk::new()?;
+    let (registry, pinned) = stocked(&desk).await?;
+    let host = registry.host();
+    // A host for blobs, whose signed addresses expire.
+    let blobs = Stub::answering(Answer::s3(403, "AccessDenied", "Request has expired")).await?;
+    let allowed = format!("[registry]\nredirects = [\"{}\"]\n", blobs.host());
+    desk.configure(&pinned, &allowed)?;
+    registry.play(Trick::Redirect(blobs.http_url()));
+    let pull = || desk.run(&["policy", "pull", &pinned, "-c", "tidegate.toml"]);
+    let name = format!("{host}'s blob host {}", blobs.host());
+    failed_with(&pull()?, 5, &[&name, "may have expired"])?;
+    // A token service.
+    for answer in [Answer::new(500), Answer::new(404)] {
+        let tokens = Stub::answering(answer).await?;
+        registry.play(Trick::TokenAt(tokens.http_url()));
+        let name = format!("{host}'s token service {}", tokens.host());
+        failed_with(&pull()?, 5, &[&name])?;
+    }
+    let gone = closed_port().await?;
+    registry.play(Trick::TokenAt(format!("http://{gone}/token")));
+    let name = format!("{host}'s token service {gone} can't be reached");
+    failed_with(&pull()?, 5, &[&name, "Connection refused"])?;
     Ok(())
 }
 

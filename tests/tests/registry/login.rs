@@ -43,24 +43,80 @@ async fn a_credential_helper_is_asked() -> Result<()> {
     let (registry, pinned) = stocked(&desk).await?;
     let host = registry.host();
     registry.play(Trick::Basic);
-    let config = json!({ "credHelpers": { &host: "desk" } }).to_string();
-    fs::write(desk.path("docker/config.json"), config)?;
-    let helper = desk.path("docker-credential-desk");
     let write = |script: &str| {
+        let helper = desk.path("docker-credential-desk");
         fs::write(&helper, format!("#!/bin/sh\n{script}\n"))?;
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))
     };
     let pull = || desk.run(&["policy", "pull", &pinned]);
-    let ran = pull()?;
-    failed_with(&ran, 5, &[&host, "credential helper can't be run"])?;
-    write("cat >&2; exit 1")?;
-    failed_with(&pull()?, 5, &["docker-credential-desk failed"])?;
-    write("cat >/dev/null; echo credentials not found in native keychain; exit 1")?;
-    failed_with(&pull()?, 5, &["wants credentials"])?;
     let answer = json!({ "Username": LOGIN.0, "Secret": LOGIN.1 });
-    write(&format!("cat >/dev/null; echo '{answer}'"))?;
-    let ran = pull()?;
-    ensure!(ran.code == Some(0), "{ran:?}");
+    for (key, config) in [
+        ("credHelpers", json!({ "credHelpers": { &host: "desk" } })),
+        (
+            "credsStore",
+            json!({ "credsStore": "desk", "auths": { &host: {} } }),
+        ),
+    ] {
+        fs::write(desk.path("docker/config.json"), config.to_string())?;
+        let _ = fs::remove_file(desk.path("docker-credential-desk"));
+        let ran = pull()?;
+        let words = [
+            &*host,
+            "`docker-credential-desk` is not on the PATH",
+            key,
+            "docker/config.json",
+        ];
+        failed_with(&ran, 5, &words)?;
+        // By the protocol of helpers, an error is on stdout.
+        write("cat >/dev/null; echo the keychain is locked; echo a trace >&2; exit 3")?;
+        let words = [
+            "`docker-credential-desk` failed",
+            "exit status: 3",
+            "the keychain is locked",
+            "a trace",
+        ];
+        failed_with(&pull()?, 5, &words)?;
+        write("exit 1")?;
+        failed_with(&pull()?, 5, &["it printed nothing"])?;
+        write("cat >/dev/null; echo credentials not found in native keychain; exit 1")?;
+        failed_with(&pull()?, 5, &["wants credentials"])?;
+        write("cat >/dev/null; echo a-secret-that-must-never-show")?;
+        let ran = pull()?;
+        failed_with(
+            &ran,
+            5,
+            &["`docker-credential-desk` does not print credentials as JSON"],
+        )?;
+        ensure!(!format!("{ran:?}").contains("must-never-show"), "{ran:?}");
+        write(&format!("cat >/dev/null; echo '{answer}'"))?;
+        let ran = pull()?;
+        ensure!(ran.code == Some(0), "{ran:?}");
+        fs::remove_dir_all(desk.path("cache"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_helper_that_never_ends_is_stopped() -> Result<()> {
+    let desk = Desk::new()?;
+    let (registry, pinned) = stocked(&desk).await?;
+    registry.play(Trick::Basic);
+    let config = json!({ "credHelpers": { registry.host(): "desk" } }).to_string();
+    fs::write(desk.path("docker/config.json"), config)?;
+    let helper = desk.path("docker-credential-desk");
+    desk.configure(&pinned, "[registry]\ntimeout = \"300ms\"\n")?;
+    for (script, words) in [
+        (
+            "exec sleep 1000",
+            "gave no answer within 300ms and was stopped",
+        ),
+        ("exec yes", "prints over 65536 bytes"),
+    ] {
+        fs::write(&helper, format!("#!/bin/sh\n{script}\n"))?;
+        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
+        let ran = desk.run(&["policy", "pull", &pinned, "-c", "tidegate.toml"])?;
+        failed_with(&ran, 5, &["`docker-credential-desk`", words])?;
+    }
     Ok(())
 }
 
@@ -89,7 +145,7 @@ async fn a_registry_that_takes_no_answer_is_left() -> Result<()> {
     fs::write(desk.path("docker/config.json"), "{")?;
     registry.play(Trick::Basic);
     let ran = desk.run(&["policy", "push", NEVER, &reference(&registry, "2")])?;
-    failed_with(&ran, 5, &["docker/config.json can't be read"])?;
+    failed_with(&ran, 5, &["docker/config.json is not valid JSON"])?;
     ensure!(desk.cached()?.is_empty());
     Ok(())
 }

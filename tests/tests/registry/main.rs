@@ -9,6 +9,7 @@ mod configured;
 mod faults;
 mod login;
 mod redirects;
+mod transport;
 
 use anyhow::{Result, ensure};
 use tidegate_tests::command::Ran;

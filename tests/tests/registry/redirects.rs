@@ -66,7 +66,11 @@ async fn credentials_stay_with_the_registry() -> Result<()> {
     let fresh = Desk::new()?;
     std::fs::write(fresh.path("docker/config.json"), config.to_string())?;
     let ran = fresh.run(&["policy", "pull", &pinned, "--allow-redirect", &to])?;
-    failed_with(&ran, 5, &["refuses"])?;
+    failed_with(
+        &ran,
+        5,
+        &["does not allow access", "no credentials are sent"],
+    )?;
     let seen = elsewhere.take_seen();
     ensure!(
         seen.iter().all(|seen| seen.authorization.is_none()),

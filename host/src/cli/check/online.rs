@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::agent::verdict;
 use crate::cli::{STORE, output};
 use crate::config::Settings;
-use crate::contract::{FailureKind, StoreFailure};
+use crate::contract::StoreFailure;
 use crate::storage::{Store, probe};
 use crate::stream::NodeId;
 use crate::sync::Writes;
@@ -54,19 +54,6 @@ pub(super) async fn ask(
 }
 
 fn in_words(failure: &StoreFailure) -> String {
-    let what = match failure.kind {
-        FailureKind::PermissionDenied => {
-            "refuses these credentials: check them and what they may do"
-        }
-        FailureKind::NotFound => "does not exist: create it, or correct `store.url`",
-        FailureKind::Timeout => {
-            "does not answer in time: check `store.options.endpoint` and the network"
-        }
-        FailureKind::Unavailable => {
-            "can't be reached: check `store.options.endpoint` and the network"
-        }
-        FailureKind::Throttled => "asks for patience: try again later",
-        _ => "fails",
-    };
-    format!("{what}\n{failure}")
+    // The failure itself says what is wrong and what to do.
+    format!("can't be used\n{failure}")
 }

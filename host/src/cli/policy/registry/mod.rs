@@ -30,6 +30,9 @@ pub(super) struct Registry {
     /// Speak with the reference's host without TLS
     #[arg(long)]
     plain_http: bool,
+    /// Trust the CA certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Let the registry redirect to this host; may be given several times
     #[arg(long = "allow-redirect", value_name = "HOST")]
     redirects: Vec<String>,
@@ -54,6 +57,9 @@ impl Registry {
         settings.redirects.extend(self.redirects.iter().cloned());
         if let (true, Some(reference)) = (self.plain_http, reference) {
             settings.plain_http.push(reference.host().to_owned());
+        }
+        if let Some(path) = &self.ca_file {
+            settings.ca_file = Some(path.clone());
         }
         if let Some(cache) = &self.cache {
             settings.cache = Some(cache.clone());

@@ -1,0 +1,140 @@
+//! Docker's credential helpers: programs of this machine that print the credentials for a registry.
+
+use std::io::{ErrorKind, Read, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use docker_credential::DockerCredential;
+use serde::Deserialize;
+
+use super::manifest::shown;
+use crate::time::in_full;
+
+/// The most that is read of what a helper prints, in bytes.
+const MAX_OUTPUT: u64 = 64 << 10;
+/// How often a helper is looked at.
+const TICK: Duration = Duration::from_millis(10);
+/// How long what a helper printed may take to arrive after it ended.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// What every helper prints when it has nothing for a host.
+const NOT_FOUND: &str = "credentials not found";
+
+/// What a helper says about a host.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    Credential(DockerCredential),
+    /// It has nothing for it.
+    Nothing,
+}
+
+/// Asks the helper of this name, `docker-credential-NAME`, for the credentials of `server`.
+///
+/// # Errors
+///
+/// Why there is no answer, with what the helper printed if it failed.
+pub(super) fn ask(name: &str, server: &str, timeout: Duration) -> Result<Answer, String> {
+    let program = format!("docker-credential-{name}");
+    let spawned = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = spawned.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("`{program}` is not on the PATH: install it"),
+        _ => format!("`{program}` can't be run: {error}"),
+    })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper may answer without listening.
+        let _ = stdin.write_all(server.as_bytes());
+    }
+    let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
+    let Some(status) = wait(&mut child, timeout) else {
+        // It may have ended just now; then there is nothing to stop.
+        let _ = child.kill();
+        let _ = child.wait();
+        let timeout = in_full(timeout);
+        return Err(format!(
+            "`{program}` gave no answer within {timeout} and was stopped: run it by hand to see what it waits for, or \
+             raise `registry.timeout`"
+        ));
+    };
+    let text = |output: Option<Receiver<Vec<u8>>>| {
+        let bytes = output.and_then(|output| output.recv_timeout(DRAIN).ok());
+        bytes.unwrap_or_default()
+    };
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    if stdout.len() as u64 > MAX_OUTPUT {
+        return Err(format!("`{program}` prints over {MAX_OUTPUT} bytes"));
+    }
+    match status.success() {
+        true => credential(&stdout).ok_or_else(|| {
+            format!("`{program}` does not print credentials as JSON: check its version")
+        }),
+        false => failed(&program, status, &stdout, &stderr),
+    }
+}
+
+/// Reads what a helper prints, up to the bound, while it runs.
+fn reader(pipe: Option<impl Read + Send + 'static>) -> Option<Receiver<Vec<u8>>> {
+    let pipe = pipe?;
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Half of what was printed is better than nothing.
+        let _ = pipe.take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    Some(receiver)
+}
+
+/// Waits for the end of a helper; none if it does not come in time.
+fn wait(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if waited < timeout => std::thread::sleep(TICK),
+            Ok(None) | Err(_) => return None,
+        }
+        waited += TICK;
+    }
+}
+
+/// What a helper that failed says: it has nothing, or why it failed. By its protocol it says so on stdout.
+fn failed(
+    program: &str,
+    status: ExitStatus,
+    stdout: &[u8],
+    stderr: &[u8],
+) -> Result<Answer, String> {
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        shown(text.trim())
+    });
+    if stdout.contains(NOT_FOUND) {
+        return Ok(Answer::Nothing);
+    }
+    let said = match (stdout.as_str(), stderr.as_str()) {
+        ("", "") => "it printed nothing".to_owned(),
+        (said, "") | ("", said) => said.to_owned(),
+        (stdout, stderr) => format!("{stdout}; {stderr}"),
+    };
+    Err(format!("`{program}` failed ({status}): {said}"))
+}
+
+fn credential(stdout: &[u8]) -> Option<Answer> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Printed {
+        username: String,
+        secret: String,
+    }
+    let Printed { username, secret } = serde_json::from_slice(stdout).ok()?;
+    Some(Answer::Credential(match username.as_str() {
+        "<token>" => DockerCredential::IdentityToken(secret),
+        _ => DockerCredential::UsernamePassword(username, secret),
+    }))
+}

@@ -1,0 +1,209 @@
+//! What to do about an error answer.
+
+use http::StatusCode;
+
+use super::advice::Advisor;
+use super::body;
+use super::keys::Keys;
+use super::observe::Exchange;
+use crate::time::Timestamp;
+use crate::transport::{Cause, Skew};
+
+/// Codes of refusals that a wrong clock explains.
+const OF_CLOCKS: [&str; 8] = [
+    "RequestTimeTooSkewed",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "InvalidSecurity",
+    "invalid_grant",
+];
+
+/// Codes by which S3 says that a bucket is elsewhere.
+const OF_REGIONS: [&str; 4] = [
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+];
+
+impl Advisor {
+    /// What to do about an answer.
+    pub(super) fn hint(
+        &self,
+        text: &str,
+        exchange: &Exchange,
+        status: StatusCode,
+        code: Option<&str>,
+        now: Timestamp,
+    ) -> Option<String> {
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let cause = Cause::ProxyLogin;
+            return Some(self.explain(&cause, exchange, &self.keys.address));
+        }
+        self.of_clock(exchange, status, code, now)
+            .or_else(|| self.of_place(text, exchange, status, code))
+            .or_else(|| code.and_then(|code| self.of_code(code, text)))
+            .or_else(|| self.of_stranger(text, exchange, code))
+            .or_else(|| self.of_status(status))
+    }
+
+    fn of_clock(
+        &self,
+        exchange: &Exchange,
+        status: StatusCode,
+        code: Option<&str>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let refused = matches!(
+            status,
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        if !refused || code.is_some_and(|code| !OF_CLOCKS.contains(&code)) {
+            return None;
+        }
+        match Skew::of(exchange.date.as_deref(), now) {
+            Some(skew) => Some(skew.to_string()),
+            None if code == Some("RequestTimeTooSkewed") => Some(
+                "this machine's clock differs from the store's: set the clock, for example with NTP"
+                    .to_owned(),
+            ),
+            None => None,
+        }
+    }
+
+    /// The bucket, or the whole store, is elsewhere.
+    fn of_place(
+        &self,
+        text: &str,
+        exchange: &Exchange,
+        status: StatusCode,
+        code: Option<&str>,
+    ) -> Option<String> {
+        let Keys {
+            address, region, ..
+        } = &self.keys;
+        let place = self.place();
+        let of_regions = code.is_some_and(|code| OF_REGIONS.contains(&code));
+        if status.is_redirection()
+            || of_regions
+            || (status == StatusCode::BAD_REQUEST && code.is_none())
+        {
+            let own = exchange
+                .region
+                .clone()
+                .or_else(|| body::element(text, "Region"));
+            if let Some(own) = own {
+                return Some(format!(
+                    "{place} is in the region {own}: set {region} to {own:?}, and {address} to an endpoint of that \
+                     region if it names another"
+                ));
+            }
+        }
+        match (&exchange.location, &exchange.redirected) {
+            (Some(to), _) | (None, Some(to)) => Some(format!(
+                "credentials don't go along with a redirect: write the address of {to} in {address}"
+            )),
+            (None, None) if status.is_redirection() || of_regions => Some(format!(
+                "{place} is in another region or endpoint: check {region} and {address}"
+            )),
+            (None, None) => None,
+        }
+    }
+
+    fn of_code(&self, code: &str, text: &str) -> Option<String> {
+        let Keys {
+            container,
+            identity,
+            secret,
+            token,
+            ..
+        } = &self.keys;
+        let place = self.place();
+        Some(match code {
+            "InvalidAccessKeyId" => format!("the store does not know this access key: check {identity}"),
+            "SignatureDoesNotMatch" => format!(
+                "check {secret}; a proxy that rewrites requests breaks signatures too"
+            ),
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                format!("the credentials have expired or are not valid: renew {token}")
+            }
+            "AccessDenied" | "AllAccessDisabled" | "InsufficientAccountPermissions" => format!(
+                "allow these credentials to read, write and list in {place}"
+            ),
+            "NoSuchBucket" | "ContainerNotFound" => {
+                format!("{place} does not exist: create it, or correct {container}")
+            }
+            "ContainerBeingDeleted" => format!("{place} is being deleted: create it again, or correct {container}"),
+            "InvalidBucketName" => format!("correct {container}"),
+            "AuthenticationFailed" | "InvalidAuthenticationInfo" => format!("check {secret}"),
+            "KeyBasedAuthenticationNotPermitted" => {
+                "the account does not allow access keys: allow them there, or use a managed identity"
+                    .to_owned()
+            }
+            "AuthorizationFailure" => {
+                "the account's network rules may exclude this machine: allow it there".to_owned()
+            }
+            "AuthorizationPermissionMismatch" => {
+                "assign the role Storage Blob Data Contributor to this identity".to_owned()
+            }
+            "InvalidRequest" | "InvalidArgument" if speaks_of_authorization(text) => {
+                "the store does not take signature version 4, and Tidegate signs with no other".to_owned()
+            }
+            _ => return None,
+        })
+    }
+
+    /// Something else than the store answered.
+    fn of_stranger(&self, text: &str, exchange: &Exchange, code: Option<&str>) -> Option<String> {
+        let Keys {
+            address, with_tls, ..
+        } = &self.keys;
+        if code.is_some() {
+            return None;
+        }
+        // The words of Go's server, and those of nginx.
+        if text.contains("to an HTTPS server") || text.contains("sent to HTTPS port") {
+            return Some(format!("the server speaks TLS: {with_tls}"));
+        }
+        let is_page = exchange
+            .content_type
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("text/html"));
+        match (self.proxy(exchange), is_page) {
+            // Tunnels are opaque: their answers are the store's own.
+            (Some(proxy), _) if exchange.is_plain() => Some(format!(
+                "the request went through {proxy}, which may have answered: allow the host there, or list it in {}",
+                proxy.excludes
+            )),
+            (_, true) => Some(format!(
+                "the answer is a web page, not a store's: check host and port in {address}"
+            )),
+            _ => None,
+        }
+    }
+
+    fn of_status(&self, status: StatusCode) -> Option<String> {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
+                "check {}, and that these credentials may read, write and list in {}",
+                self.keys.credentials,
+                self.place()
+            )),
+            _ => None,
+        }
+    }
+}
+
+fn speaks_of_authorization(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    [
+        "authorization mechanism",
+        "unsupported authorization type",
+        "signature version",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
