@@ -42,7 +42,7 @@ fn unreadable_directories_and_links_do_not_end_the_watch() -> Result<()> {
     symlink("/", place.path("staging/link"))?;
     for closed in ["staging/lost+found", "staging/closed"] {
         fs::create_dir(place.path(closed))?;
-        fs::set_permissions(place.path(closed), fs::Permissions::from_mode(0))?;
+        fs::set_permissions(place.path(closed), fs::Permissions::from_mode(0o0))?;
     }
     let mut agent = place.start_unprivileged(&RUN)?;
     let line = agent.logs(&["not watched"])?;

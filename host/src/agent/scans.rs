@@ -150,7 +150,7 @@ impl Agent {
         let causes: BTreeSet<_> = unwatched.into_iter().map(|found| found.cause).collect();
         for cause in scans.reported.difference(&causes) {
             tracing::info!(
-                "every staging directory that was unwatched for this cause is watched again or gone: {cause}"
+                "directories that were not watched are watched again or gone; the cause was: {cause}"
             );
         }
         scans.reported = causes;

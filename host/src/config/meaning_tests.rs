@@ -49,7 +49,7 @@ fn a_minimal_file_is_enough() {
     );
     assert!(!with("[sync]\nwrite = false").write);
     assert_eq!(settings.scan_interval, Duration::from_secs(5));
-    assert_eq!(settings.rescan_interval, Duration::from_secs(600));
+    assert_eq!(settings.rescan_interval, Duration::from_secs(1_800));
     assert_eq!(settings.staging.max_watches, 1_000_000);
 }
 

@@ -177,7 +177,7 @@ impl Settings {
         let rescan_interval = found.keep(reader.positive(
             &["staging", "rescan_interval"],
             file.staging.rescan_interval,
-            600,
+            1_800,
         ));
         let verify = found.keep(reader.verify(&file));
         let runtime = found.keep(reader.runtime(&file));

@@ -160,10 +160,10 @@ impl Watches {
     /// Watches a directory, or keeps the watch that it has. Called before the directory is listed.
     pub(super) fn place(&self, place: Place, path: &Path) {
         let mut table = self.lock();
-        let remote = match table.root_is_remote() && place != Place::Root {
-            // One directory is enough to scan everything.
-            true => None,
-            false => Inotify::remote(path),
+        // Streams are not mounted one by one, and asking for each would double the cost.
+        let remote = match place {
+            Place::Root | Place::Tenant(_) => Inotify::remote(path),
+            Place::Stream(_) | Place::Processing(_) => None,
         };
         match self.inotify.add(path, place == Place::Root) {
             Ok(watch) => {

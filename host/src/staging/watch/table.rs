@@ -110,12 +110,6 @@ impl Table {
         self.hints.rescan = true;
     }
 
-    /// Whether the staging directory itself is unwatched for this reason.
-    pub(super) fn root_is_remote(&self) -> bool {
-        let root = self.unwatched.get(&Place::Root);
-        matches!(root, Some((Cause::Remote(_), _)))
-    }
-
     pub(super) fn take_hints(&mut self) -> Hints {
         std::mem::take(&mut self.hints)
     }
