@@ -105,8 +105,8 @@ pub(super) fn compile(
         None => {
             // The machine's own time, also for policies of a simulated world: compiling is not part of that.
             let clock = SystemClock::new();
-            let component =
-                build(engine, bytes).map_err(|error| LoadProblem::Compile(error.into()))?;
+            let component = Component::from_binary(engine, bytes)
+                .map_err(|error| LoadProblem::Compile(error.into()))?;
             let took = clock.monotonic();
             let built = Built { component, took };
             match cache {
@@ -117,15 +117,6 @@ pub(super) fn compile(
     };
     known.add(digest, &built);
     Ok(Compiled { digest, built })
-}
-
-/// Compiles on threads that end with the compilation. The memory that a thread allocated from goes back to the system when it
-/// ends, and an agent compiles at its start and then lives for months.
-fn build(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    match rayon::ThreadPoolBuilder::new().build() {
-        Ok(threads) => threads.install(|| Component::from_binary(engine, bytes)),
-        Err(_) => Component::from_binary(engine, bytes),
-    }
 }
 
 /// A WebAssembly binary begins with a magic number, a version and a layer: 0 for core modules, 1 for components.
