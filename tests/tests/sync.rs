@@ -9,6 +9,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tidegate::contract::{Failure, Phase, Trigger};
 use tidegate::stream::{NodeId, StreamId};
+use tidegate::sync::machine::Repair;
 use tidegate_tests::meddling::Meddling;
 use tidegate_tests::node::{Kind, Node, asked, schema};
 use tidegate_tests::stores::{TestStore, honest_stores, memory, through};
