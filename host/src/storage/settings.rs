@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,10 +26,13 @@ pub struct StoreSettings {
     /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `file:///directory`, `memory:///`, and the
     /// other spellings that object_store knows for them. The path is a prefix to every key.
     pub url: String,
-    /// object_store's own option keys (`endpoint`, `region`, `access_key_id`, …) and, for `file://`, `scratch`. What is
-    /// set here wins over the environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`), which is not read at all where credentials
-    /// are set here. Empty by default.
+    /// object_store's own option keys (`endpoint`, `region`, `access_key_id`, …) and, for `file://`, `scratch`. The
+    /// environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`) adds nothing when the store is opened: a configuration takes from it
+    /// what nothing written has settled. Empty by default.
     pub options: BTreeMap<String, String>,
+    /// Files that hold the values of options. They are read again when they change and when the store rejects the
+    /// credentials. Empty by default.
+    pub option_files: BTreeMap<String, PathBuf>,
     /// Whether a store must honour conditional writes. [`ConditionalWrites::Required`] by default.
     pub conditional_writes: ConditionalWrites,
     /// Requests in flight at once. 32 by default.
@@ -48,6 +52,7 @@ impl StoreSettings {
         Self {
             url: url.into(),
             options: BTreeMap::new(),
+            option_files: BTreeMap::new(),
             conditional_writes: ConditionalWrites::default(),
             max_in_flight: MAX_IN_FLIGHT,
             requests_per_second: REQUESTS_PER_SECOND,
@@ -87,6 +92,7 @@ impl fmt::Debug for StoreSettings {
         f.debug_struct("StoreSettings")
             .field("url", &public_url(&self.url))
             .field("options", &options)
+            .field("option_files", &self.option_files)
             .field("conditional_writes", &self.conditional_writes)
             .field("max_in_flight", &self.max_in_flight)
             .field("requests_per_second", &self.requests_per_second)

@@ -1,6 +1,7 @@
 //! `tidegate check`: everything that can be known before the agent runs. Changes neither staging, store
 //! nor ledger, and works beside an agent; opening a `file://` store prepares its scratch directory.
 
+mod environment;
 mod examine;
 mod known;
 mod online;
@@ -60,6 +61,7 @@ impl Check {
     }
 
     async fn examine(&self, source: &Source, settings: &Settings, report: &mut Report) {
+        environment::variables(&settings.store_environment, report);
         let node = examine::staging(source, settings, report);
         examine::layout(settings, node.as_ref(), report);
         if let Some(look) = node
