@@ -238,7 +238,7 @@ macro_rules! cloud {
             let mut builder = <$builder>::new()
                 .with_retry(no_retries())
                 .with_http_connector(WatchedConnector);
-            let timeout = humantime::format_duration(settings.request_timeout).to_string();
+            let timeout = format!("{} ms", settings.request_timeout.as_millis().max(1));
             if let Ok(key) = TIMEOUT.parse::<$key>() {
                 builder = builder.with_config(key, timeout);
             }

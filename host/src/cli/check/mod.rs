@@ -1,6 +1,8 @@
 //! `tidegate check`: everything that can be known before the agent runs. Changes neither staging, store
 //! nor ledger, and works beside an agent; opening a `file://` store prepares its scratch directory.
 
+mod access;
+mod clamped;
 mod environment;
 mod examine;
 mod known;
@@ -94,6 +96,8 @@ impl Check {
             known::ask(store, node, settings, report).await;
         }
         examine::ledger(source, settings, store.as_ref(), self.online, report).await;
+        access::cache(source, settings, report);
+        clamped::delays(source, settings, report);
         examine::policies(source, settings, report).await;
     }
 }

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use url::{Host, Url};
 
+use crate::time::parse_duration;
+
 /// The longest time that an option may give. Adding much more to the clock's time overflows.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
@@ -273,9 +275,9 @@ fn switch(value: &str) -> Result<(), BadValue> {
 }
 
 fn length(value: &str) -> Result<(), BadValue> {
-    match humantime::parse_duration(value) {
+    match parse_duration(value) {
         Ok(length) if length.is_zero() => bad("is no time at all: write more than 0s"),
-        Ok(length) if length > LONGEST => bad(format!("is `{value}`: write at most 1day")),
+        Ok(length) if length > LONGEST => bad(format!("is `{value}`: write at most 1d")),
         Ok(_) => Ok(()),
         Err(_) => bad(format!(
             "is `{value}`: write a length of time with its unit, such as `30s`"

@@ -366,7 +366,7 @@ fn values_that_can_not_work_are_refused_with_what_to_write() {
         ("region", "${REGION}", "was not expanded"),
         ("allow_http", "maybe", "write `true` or `false`"),
         ("timeout", "30", "a length of time with its unit"),
-        ("timeout", "400days", "at most 1day"),
+        ("timeout", "400d", "at most 1d"),
         (
             "http2_max_frame_size",
             "1",
