@@ -301,6 +301,31 @@ fn the_environment_does_not_redirect_what_the_file_says() {
 }
 
 #[test]
+fn a_variable_that_would_have_no_effect_is_reported_and_no_problem() {
+    let lines = "[store]\nurl = \"s3://logs\"\n";
+    let found = settings(lines, &[("AWS_SESSION_TOKEN", "t")]).unwrap();
+    assert!(found.store.options.is_empty());
+    assert!(found.store_environment.used.is_empty());
+    assert_eq!(
+        names(&found.store_environment.unused),
+        ["AWS_SESSION_TOKEN"]
+    );
+    let written = format!("{lines}options.session_token = \"t\"\n");
+    let problem = store(&written, &[]).unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("has no effect without `access_key_id`"),
+        "{problem}"
+    );
+    let problem = store(lines, &[("AWS_ACCESS_KEY_ID", "k")]).unwrap_err();
+    assert!(
+        problem.message.contains("AWS_ACCESS_KEY_ID has no effect"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn every_variable_of_a_node_is_applied_or_reported() {
     let s3 = [
         ("P_S3_URL", "http://127.0.0.1:9000"),

@@ -211,10 +211,18 @@ impl<'a> Options<'a> {
     }
 
     /// The options, and what the environment has to do with them, after a check of the options as a whole.
-    pub(super) fn finish(self) -> (Values, StoreEnvironment) {
+    pub(super) fn finish(mut self) -> (Values, StoreEnvironment) {
         for bad in relations(self.address.family, &self.given) {
-            if let Some(given) = self.given.get(bad.name) {
-                self.refuse(given.by.problem(self.reader, &bad.message));
+            match self.given.get(bad.name).map(|given| &given.by) {
+                // Other programs may need the variable.
+                Some(By::Environment(variable)) if bad.is_ignored => {
+                    let variable = variable.clone();
+                    self.environment.used.retain(|used| *used != variable);
+                    self.environment.unused.push((variable, bad.message));
+                    self.given.remove(bad.name);
+                }
+                Some(by) => self.refuse(by.problem(self.reader, &bad.message)),
+                None => {}
             }
         }
         let mut values = Values {

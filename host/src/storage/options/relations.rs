@@ -11,6 +11,8 @@ pub(crate) struct BadRelation {
     pub(crate) name: &'static str,
     /// What follows the option's name.
     pub(crate) message: String,
+    /// Whether the store works as if the option were not there.
+    pub(crate) is_ignored: bool,
 }
 
 /// An option, and those of which one must be there too.
@@ -72,19 +74,23 @@ pub(crate) fn relations<V: AsRef<str>>(
         })
     };
     let mut wrong = Vec::new();
-    let mut add = |name, message: String| wrong.push(BadRelation { name, message });
+    let mut add = |name, message: String, is_ignored| {
+        wrong.push(BadRelation {
+            name,
+            message,
+            is_ignored,
+        });
+    };
     for (of, name, others) in NEEDS {
         if *of == family
             && value(name).is_some()
             && !others.iter().any(|name| value(name).is_some())
         {
-            add(
-                name,
-                format!(
-                    "has no effect without `{}`: write both",
-                    others.join("` or `")
-                ),
-            );
+            // One half of a key pair makes object_store fail.
+            let is_ignored = !matches!(*name, "access_key_id" | "secret_access_key");
+            let others = others.join("` or `");
+            let message = format!("has no effect without `{others}`: write both");
+            add(name, message, is_ignored);
         }
     }
     for (of, name, other) in EXCLUDES {
@@ -92,6 +98,7 @@ pub(crate) fn relations<V: AsRef<str>>(
             add(
                 name,
                 format!("and `{other}` exclude each other: leave one out"),
+                false,
             );
         }
     }
@@ -102,6 +109,7 @@ pub(crate) fn relations<V: AsRef<str>>(
         add(
             "server_side_encryption",
             "is `sse-c`, which needs `sse_customer_key_base64`: write both".to_owned(),
+            false,
         );
     }
     if family == Family::S3
@@ -111,6 +119,7 @@ pub(crate) fn relations<V: AsRef<str>>(
         add(
             "sse_customer_key_base64",
             "is used only with `server_side_encryption = \"sse-c\"`".to_owned(),
+            false,
         );
     }
     wrong
