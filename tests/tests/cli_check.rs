@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use tidegate_tests::command::{Ran, tidegate};
+use tidegate_tests::command::{Ran, command, tidegate};
+use tidegate_tests::s3::Endpoint;
 
 const CAPTURED: &str = "data/parseable-2.9.5";
 
@@ -151,18 +152,18 @@ fn all_that_is_wrong_with_the_file_is_said_at_once() {
                            |
                          7 | stored = "{stream}/y"
                            |          ^^^^^^^^^^^^
-    FAIL  configuration  tidegate.toml:13:9: must be at least 1
-                            |
-                         13 | slots = 0
-                            |         ^
-    FAIL  configuration  tidegate.toml:11:9: `a=b=c` is no filter: invalid filter directive: too many '=' in filter directive, expected 0 or 1
-                            |
-                         11 | level = "a=b=c"
-                            |         ^^^^^^^
     FAIL  configuration  tidegate.toml:9:14: no policy is named `presense`; did you mean `presence`?
                            |
                          9 | existence = ["presense"]
                            |              ^^^^^^^^^^
+    FAIL  configuration  tidegate.toml:11:9: `a=b=c` is no filter: invalid filter directive: too many '=' in filter directive, expected 0 or 1
+                            |
+                         11 | level = "a=b=c"
+                            |         ^^^^^^^
+    FAIL  configuration  tidegate.toml:13:9: must be at least 1
+                            |
+                         13 | slots = 0
+                            |         ^
     –     all else       not looked at while the configuration is wrong
 
     4 problems: see FAIL above
@@ -275,6 +276,245 @@ fn an_agent_is_refused_with_the_same_words_and_code() {
     6 | path = "staging/ledger.db"
       |        ^^^^^^^^^^^^^^^^^^^
     "#);
+}
+
+/// The command as a user who is not the superuser, for whom permissions count.
+fn as_user(dir: &Path, arguments: &[&str]) -> Ran {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let mut command = command().unwrap();
+    if fs::metadata(dir).unwrap().uid() == 0 {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.args(arguments).current_dir(dir).output().unwrap();
+    output.into()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_this_user_can_not_read_or_write_is_refused_before_a_run() {
+    let dir = node(&format!(
+        "{FINE}[ledger]\npath = \"state/ledger.db\"\n[runtime]\ncache = \"state/cache\"\n"
+    ));
+    fs::create_dir(dir.path().join("state")).unwrap();
+    set_mode(&dir.path().join("state"), 0o555);
+    set_mode(&dir.path().join("store"), 0o777);
+    let run = as_user(dir.path(), &["check"]);
+    assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+    for told in [
+        "FAIL  ledger",
+        "tidegate.toml:6:8: the ledger",
+        "can't be written: make the file and its directory writable",
+        "warn  cache",
+        "tidegate.toml:8:9: the cache state/cache can't be used",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+    let agent = as_user(dir.path(), &["sync"]);
+    assert_eq!(agent.code, Some(2), "{}", agent.stderr);
+    assert!(
+        agent.stderr.contains("can't be written"),
+        "{}",
+        agent.stderr
+    );
+}
+
+#[test]
+fn a_ledger_that_exists_must_be_writable_too() {
+    let dir = node(FINE);
+    assert_eq!(ran(dir.path(), &["sync", "app"]).code, Some(0));
+    set_mode(&dir.path().join("ledger.db"), 0o644);
+    set_mode(&dir.path().join("store"), 0o777);
+    let run = as_user(dir.path(), &["check"]);
+    let is_other_user = fs::metadata(dir.path()).is_ok_and(|found| {
+        use std::os::unix::fs::MetadataExt;
+        found.uid() == 0
+    });
+    if is_other_user {
+        assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+        assert!(run.stdout.contains("can't be written"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn streams_that_this_user_can_not_read_are_refused() {
+    let dir = node(FINE);
+    set_mode(&dir.path().join("store"), 0o777);
+    let staging = dir.path().join("staging");
+    set_mode(&staging.join("app"), 0o700);
+    let schema = staging.join("pstats/.ingestor.95659b0612138de.schema");
+    fs::create_dir_all(schema.parent().unwrap()).unwrap();
+    fs::write(&schema, "{}").unwrap();
+    set_mode(&schema, 0o000);
+    if fs::metadata(dir.path()).is_ok_and(|found| {
+        use std::os::unix::fs::MetadataExt;
+        found.uid() != 0
+    }) {
+        set_mode(&staging.join("app"), 0o000);
+    }
+    let run = as_user(dir.path(), &["check"]);
+    set_mode(&staging.join("app"), 0o755);
+    assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+    for told in [
+        "FAIL  streams",
+        "this user can't read what is staged for 2 streams",
+        "app: Permission denied",
+        "pstats: Permission denied",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_ledger_in_memory_is_warned_about() {
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
+        return;
+    };
+    let path = memory.path().join("ledger.db");
+    let run = said_by_check(&format!("{FINE}[ledger]\npath = {path:?}\n"));
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    for told in [
+        "warn  ledger",
+        "tidegate.toml:6:8: the ledger lies on a file system in memory (tmpfs)",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn delays_that_the_bounds_change_are_warned_about() {
+    let run = said_by_check(&format!(
+        "{FINE}[policies.backoff]\ncomponent = \"builtin:backoff\"\n\
+         settings = {{ initial = \"1s\", max = \"1h\", overrides.\"store.timeout\" = {{ initial = \"10ms\" }} }}\n\
+         [[rules]]\nstreams = [\"a\"]\nbounds = {{ max_delay = \"2h\", min_delay = \"2s\" }}\n"
+    ));
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    for told in [
+        "tidegate.toml:7:36: `max` is 1h, and the bounds of [sync] hold every delay to at most 15m",
+        "`initial` is 10ms, and the bounds of [sync] hold every delay to at least 250ms",
+        "`initial` is 1s, and the bounds of rules[0] hold every delay to at least 2s",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+    assert!(
+        !run.stdout
+            .contains("`max` is 1h, and the bounds of rules[0]"),
+        "{}",
+        run.stdout
+    );
+}
+
+fn said_by_check(configuration: &str) -> Ran {
+    let dir = node(configuration);
+    ran(dir.path(), &["check"])
+}
+
+#[tokio::test]
+async fn no_variable_of_the_environment_leads_to_a_store_that_the_file_does_not_name() {
+    let (named, other) = (
+        Endpoint::start().await.unwrap(),
+        Endpoint::start().await.unwrap(),
+    );
+    let [access_key, secret_key] = named.secrets();
+    let written = format!(
+        "url = \"s3://bkt\"\n[store.options]\nendpoint = \"{}\"\nregion = \"us-east-1\"\nallow_http = true\n",
+        named.url()
+    );
+    let parseable = [
+        ("P_S3_URL", named.url()),
+        ("P_S3_BUCKET", "bkt".to_owned()),
+        ("P_S3_REGION", "us-east-1".to_owned()),
+    ];
+    for (store, variables) in [
+        (written.as_str(), &[][..]),
+        ("from = \"parseable\"\n", &parseable[..]),
+    ] {
+        let dir = node(&format!("[staging]\ndir = \"staging\"\n[store]\n{store}"));
+        let run = |arguments: &'static [&'static str]| {
+            let mut command = command().unwrap();
+            command
+                .args(arguments)
+                .current_dir(dir.path())
+                .envs(
+                    variables
+                        .iter()
+                        .map(|(name, value)| (*name, value.as_str())),
+                )
+                .env("AWS_ACCESS_KEY_ID", access_key)
+                .env("AWS_SECRET_ACCESS_KEY", secret_key)
+                .env("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+                .env("AWS_BUCKET", "other")
+                .env("AWS_SKIP_SIGNATURE", "false");
+            for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"] {
+                command.env(name, other.url());
+            }
+            tokio::task::spawn_blocking(move || Ran::from(command.output().unwrap()))
+        };
+        let check = run(&["check"]).await.unwrap();
+        assert_eq!(check.code, Some(0), "{}", check.stdout);
+        for told in [
+            "the store also takes ",
+            "AWS_ACCESS_KEY_ID, ",
+            "AWS_SECRET_ACCESS_KEY, ",
+            "AWS_ENDPOINT_URL_S3, settled by ",
+            "AWS_BUCKET, settled by store.url",
+        ] {
+            assert!(check.stdout.contains(told), "{told}: {}", check.stdout);
+        }
+        assert!(!check.stdout.contains(secret_key), "{}", check.stdout);
+        let before = named.faults().requests().total();
+        let sync = run(&["sync", "app"]).await.unwrap();
+        assert!(
+            named.faults().requests().total() > before,
+            "{}",
+            sync.stderr
+        );
+        assert_eq!(other.faults().requests().total(), 0, "{}", sync.stderr);
+    }
+}
+
+#[test]
+fn values_of_the_environment_that_can_not_work_are_refused_by_every_command() {
+    let dir = node(
+        "[staging]\ndir = \"staging\"\n[store]\nurl = \"s3://bkt\"\n[store.options]\nendpoint = \"http://127.0.0.1:9\"\n\
+         allow_http = true\nmetadata_endpoint = \"http://127.0.0.1:9\"\n",
+    );
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", "AK\n"),
+        ("AWS_SESSION_TOKEN", "a\nb"),
+        ("AWS_REGION", "eu\nnorth"),
+        ("AWS_REGION", "${REGION}"),
+    ] {
+        for arguments in [&["check"][..], &["sync", "app"], &["verify"]] {
+            let mut command = command().unwrap();
+            command
+                .args(arguments)
+                .current_dir(dir.path())
+                .env("AWS_ACCESS_KEY_ID", "k")
+                .env("AWS_SECRET_ACCESS_KEY", "hunter2")
+                .env(name, value);
+            let run = Ran::from(command.output().unwrap());
+            assert_eq!(
+                run.code,
+                Some(2),
+                "{name} {arguments:?}: {}{}",
+                run.stdout,
+                run.stderr
+            );
+            let said = format!("{}{}", run.stdout, run.stderr);
+            assert!(
+                said.contains(&format!("the environment variable {name} ")),
+                "{said}"
+            );
+            assert!(!said.contains("hunter"), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -335,7 +335,8 @@ fn secrets_never_enter_a_recording() -> Result<()> {
     let (before, _) = head.split_once("[store]").unwrap_or_default();
     let (_, after) = head.split_once("[ledger]").unwrap_or_default();
     let of_store = format!(
-        "[store]\nurl = \"s3://logs\"\n[store.options]\nendpoint = \"http://someone:{SECRET}-e@127.0.0.1:9\"\n\
+        "[store]\nurl = \"s3://logs\"\n[store.options]\nendpoint = \"http://127.0.0.1:9\"\n\
+         proxy_url = \"http://someone:{SECRET}-e@127.0.0.1:9\"\n\
          access_key_id = \"{SECRET}-f\"\nsecret_access_key = \"{SECRET}-g\"\ntoken = \"{SECRET}-h\"\nregion = \"r\"\n\
          allow_http = true\n"
     );

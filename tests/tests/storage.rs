@@ -17,6 +17,9 @@ use tidegate::time::{Entropy, SystemClock, SystemEntropy};
 use tidegate_tests::s3::{Conditions, ETags, Endpoint, Fault, Kind, Rejection, Rule, Seen};
 use tidegate_tests::stores::{TestStore, honest_stores, stores};
 
+#[path = "storage/secrets.rs"]
+mod secrets;
+
 /// More than any object here.
 const MAX: u64 = 1 << 20;
 

@@ -175,9 +175,10 @@ impl Config {
     }
 }
 
-/// A variable of this process's environment.
+/// A variable of this process's environment. Bytes that are not UTF-8 are replaced, so that the check of the value
+/// reports them.
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Runs the command that the arguments name.

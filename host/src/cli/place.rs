@@ -6,6 +6,7 @@ use std::fmt;
 use crate::agent::AgentError;
 use crate::config::{Problem, Settings, Source, StreamSettings};
 use crate::contract::Role;
+use crate::ledger::LedgerError;
 use crate::policy::{Import, LoadError, LoadProblem, Offer, SettingsProblem, WrongRole};
 use crate::storage::OpenError;
 
@@ -40,6 +41,9 @@ pub(super) fn places(source: &Source, settings: &Settings, error: &AgentError) -
         AgentError::Store(error) => vec![of_store(source, error)],
         AgentError::Staging(_) => vec![source.problem(&["staging", "dir"], error.to_string())],
         AgentError::LedgerInside { .. } => {
+            vec![source.problem(&["ledger", "path"], error.to_string())]
+        }
+        AgentError::Ledger(LedgerError::ReadOnly { .. } | LedgerError::NoDirectory(_)) => {
             vec![source.problem(&["ledger", "path"], error.to_string())]
         }
         _ => Vec::new(),
@@ -133,7 +137,12 @@ fn of_role(source: &Source, settings: &Settings, error: &WrongRole) -> Vec<Probl
 fn of_store(source: &Source, error: &OpenError) -> Problem {
     let message = error.to_string();
     match error {
-        OpenError::Option { key, .. } => source.problem(&["store", "options", key], message),
+        OpenError::Option { key, .. } | OpenError::Value { key, .. } => {
+            source.problem(&["store", "options", key], message)
+        }
+        OpenError::OptionFile { key, .. } => {
+            source.problem(&["store", "option_files", key], message)
+        }
         OpenError::NoScratch { .. }
         | OpenError::Scratch { .. }
         | OpenError::ScratchInside { .. }

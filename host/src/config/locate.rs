@@ -46,6 +46,41 @@ fn find_in_value(
     inside || value.span() == *span
 }
 
+/// Takes out the key, value or item of an array that takes exactly this part of the text. Returns the key, which is empty
+/// for an item.
+pub(super) fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    for (_, value) in table.iter_mut() {
+        if let Some(key) = remove_below(value, span) {
+            return Some(key);
+        }
+    }
+    let (key, _) = table
+        .iter()
+        .find(|(key, value)| key.span() == *span || value.span() == *span)?;
+    let key = key.get_ref().to_string();
+    table.remove(key.as_str());
+    Some(key)
+}
+
+fn remove_below(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> {
+    match value.get_mut() {
+        DeValue::Table(table) => remove(table, span),
+        DeValue::Array(array) => {
+            if let Some(key) = array.iter_mut().find_map(|item| remove_below(item, span)) {
+                return Some(key);
+            }
+            array.iter().find(|item| item.span() == *span)?;
+            *array = array
+                .iter()
+                .filter(|item| item.span() != *span)
+                .cloned()
+                .collect();
+            Some(String::new())
+        }
+        _ => None,
+    }
+}
+
 /// The part of the text that holds the value at this path; where the path leads to nothing, its last part that leads
 /// to something. `None` when not even its first part does.
 pub(super) fn span_of(text: &str, path: &[&str]) -> Option<Range<usize>> {

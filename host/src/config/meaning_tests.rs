@@ -185,13 +185,270 @@ fn policies_take_what_their_tables_say() {
     }
 }
 
-fn store(lines: &str, env: &[(&str, &str)]) -> Result<StoreSettings, Problem> {
+const FROM: &str = "[store]\nfrom = \"parseable\"\n";
+
+/// The settings of a file with these lines in place of `[store]`, in this environment; else all problems.
+fn settings(lines: &str, env: &[(&str, &str)]) -> Result<Settings, Problems> {
     let variable = |name: &str| {
         let found = env.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
     let source = Source::new("/etc/tidegate.toml", format!("{STAGING}{lines}"));
-    Settings::from_source(&source, &variable).map(|settings| settings.store)
+    Settings::check(&source, &variable)
+}
+
+fn store(lines: &str, env: &[(&str, &str)]) -> Result<StoreSettings, Problem> {
+    match settings(lines, env) {
+        Ok(settings) => Ok(settings.store),
+        Err(problems) => Err(problems.first),
+    }
+}
+
+fn names(variables: &[(String, String)]) -> Vec<&str> {
+    variables.iter().map(|(name, _)| &**name).collect()
+}
+
+#[test]
+fn every_bad_option_is_reported_with_where_it_came_from() {
+    let problems = settings(
+        "[store]\nurl = \"s3://logs\"\nburst = 0\n[store.options]\nendpoint = \"minio:9000\"\nregion = \"\"\n\
+         endpiont = \"x\"\nallow_http = \"maybe\"\nbucket = \"other\"\n",
+        &[("AWS_ACCESS_KEY_ID", "AK\n"), ("AWS_SECRET_ACCESS_KEY", "hunter2\nhunter3")],
+    )
+    .unwrap_err();
+    let told: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.line, problem.message))
+        .collect();
+    for (at, line) in [
+        (
+            0,
+            "3: the environment variable AWS_ACCESS_KEY_ID ends with a line break: remove it",
+        ),
+        (
+            1,
+            "3: the environment variable AWS_SECRET_ACCESS_KEY has several lines: write one",
+        ),
+        (2, "5: must be at least 1"),
+        (
+            3,
+            "7: `endpoint` is `minio:9000`, which has no scheme: write `http://minio:9000` or `https://minio:9000`",
+        ),
+        (
+            4,
+            "8: `region` is empty: write a value, or leave the option out",
+        ),
+        (
+            5,
+            "9: `endpiont` is not an option of this kind of store; did you mean `endpoint`?",
+        ),
+        (6, "10: `allow_http` is `maybe`: write `true` or `false`"),
+        (7, "11: `bucket` is settled by `store.url`: leave it out"),
+    ] {
+        assert_eq!(told.get(at).map(String::as_str), Some(line), "{told:#?}");
+    }
+    assert_eq!(told.len(), 8, "{told:#?}");
+    assert!(!problems.to_string().contains("hunter"), "{problems}");
+}
+
+#[test]
+fn the_environment_does_not_redirect_what_the_file_says() {
+    let lines = "[store]\nurl = \"s3://logs\"\n[store.options]\nendpoint = \"http://127.0.0.1:9000\"\n\
+                 region = \"us-east-1\"\nallow_http = true\n";
+    let env = [
+        ("AWS_ACCESS_KEY_ID", "k"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT", "http://127.0.0.1:9"),
+        ("AWS_BUCKET", "other"),
+        ("AWS_REGION", "other"),
+        ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true"),
+    ];
+    let found = settings(lines, &env).unwrap();
+    let options: Vec<_> = found
+        .store
+        .options
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(
+        options,
+        [
+            "access_key_id=k",
+            "allow_http=true",
+            "endpoint=http://127.0.0.1:9000",
+            "region=us-east-1",
+            "secret_access_key=hunter2",
+        ]
+    );
+    let environment = found.store_environment;
+    assert_eq!(
+        environment.used,
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    );
+    assert_eq!(
+        names(&environment.unused),
+        [
+            "AWS_BUCKET",
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT",
+            "AWS_REGION",
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"
+        ]
+    );
+    let (_, reason) = &environment.unused[1];
+    assert_eq!(reason, "settled by store.options.endpoint");
+}
+
+#[test]
+fn a_variable_that_would_have_no_effect_is_reported_and_no_problem() {
+    let lines = "[store]\nurl = \"s3://logs\"\n";
+    let found = settings(lines, &[("AWS_SESSION_TOKEN", "t")]).unwrap();
+    assert!(found.store.options.is_empty());
+    assert!(found.store_environment.used.is_empty());
+    assert_eq!(
+        names(&found.store_environment.unused),
+        ["AWS_SESSION_TOKEN"]
+    );
+    let written = format!("{lines}options.session_token = \"t\"\n");
+    let problem = store(&written, &[]).unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("has no effect without `access_key_id`"),
+        "{problem}"
+    );
+    let problem = store(lines, &[("AWS_ACCESS_KEY_ID", "k")]).unwrap_err();
+    assert!(
+        problem.message.contains("AWS_ACCESS_KEY_ID has no effect"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn every_variable_of_a_node_is_applied_or_reported() {
+    let s3 = [
+        ("P_S3_URL", "http://127.0.0.1:9000"),
+        ("P_S3_BUCKET", "logs"),
+        ("P_S3_REGION", "us-east-1"),
+        ("P_S3_ACCESS_KEY", "k"),
+        ("P_S3_PATH_STYLE", "true"),
+        ("P_S3_CHECKSUM", "false"),
+        ("P_S3_TLS_SKIP_VERIFY", "true"),
+        ("P_FS_DIR", "/data"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"),
+    ];
+    let azure = [
+        ("P_AZR_URL", "http://127.0.0.1:10000"),
+        ("P_AZR_ACCOUNT", "account"),
+        ("P_AZR_CONTAINER", "logs"),
+        ("P_AZR_ACCESS_KEY", "a2V5"),
+        ("P_AZR_CLIENT_ID", "id"),
+        ("AZURE_STORAGE_TOKEN", "x"),
+    ];
+    let gcs = [
+        ("P_GCS_BUCKET", "logs"),
+        ("P_GCS_URL", "https://storage.example"),
+        ("P_GCS_TLS_SKIP_VERIFY", "true"),
+        ("GOOGLE_BEARER_TOKEN", "x"),
+    ];
+    let drive = [("P_FS_DIR", "/data"), ("AWS_REGION", "x")];
+    for (env, url, options, unused) in [
+        (
+            &s3[..],
+            "s3://logs",
+            &[
+                "allow_http",
+                "allow_invalid_certificates",
+                "container_credentials_relative_uri",
+                "endpoint",
+                "region",
+                "virtual_hosted_style_request",
+            ][..],
+            &["P_S3_ACCESS_KEY", "P_FS_DIR", "AWS_ENDPOINT_URL_S3"][..],
+        ),
+        (
+            &azure,
+            "az://logs",
+            &["access_key", "account_name", "allow_http", "endpoint"],
+            &["P_AZR_CLIENT_ID", "AZURE_STORAGE_TOKEN"],
+        ),
+        (
+            &gcs,
+            "gs://logs",
+            &["allow_invalid_certificates", "bearer_token"],
+            &["P_GCS_URL"],
+        ),
+        (&drive, "file:///data/", &[], &[]),
+    ] {
+        let found = settings(FROM, env).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(found.store.url, url);
+        let given: Vec<_> = found.store.options.keys().map(String::as_str).collect();
+        assert_eq!(given, options, "{url}");
+        let environment = found.store_environment;
+        assert_eq!(names(&environment.unused), unused, "{url}");
+        for (name, _) in env {
+            let is_reported = environment.used.iter().any(|used| used == name)
+                || names(&environment.unused).contains(name)
+                || url.starts_with("file:") && name.starts_with("AWS_");
+            assert!(is_reported, "{name} of {url}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_nodes_variables_is_reported_at_once() {
+    let told = |lines: &str, env: &[(&str, &str)]| settings(lines, env).unwrap_err().to_string();
+    let text = told(
+        FROM,
+        &[
+            ("P_S3_URL", "minio:9000"),
+            ("P_S3_CHECKSUM", "yes"),
+            ("P_S3_BUCKET", "a/b"),
+        ],
+    );
+    for part in [
+        "P_S3_REGION: set it",
+        "P_S3_CHECKSUM is `yes`",
+        "P_S3_BUCKET is `a/b`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = told(
+        FROM,
+        &[
+            ("P_S3_URL", "minio:9000"),
+            ("P_S3_REGION", "eu north"),
+            ("P_S3_BUCKET", "logs"),
+        ],
+    );
+    for part in [
+        "the node's variable P_S3_URL is `minio:9000`, which has no scheme",
+        "the node's variable P_S3_REGION is `eu north`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(told(FROM, &[]).contains("names no store"));
+    assert!(told(FROM, &[("P_FS_DIR", "data")]).contains("relative path"));
+    let both = [("P_S3_BUCKET", "a"), ("P_AZR_CONTAINER", "b")];
+    assert!(told(FROM, &both).contains("several kinds"));
+    // The file goes before the node's variables, under any name of an option.
+    let lines = format!(
+        "{FROM}[store.options]\naws_endpoint_url_s3 = \"http://127.0.0.1:9\"\nallow_http = true\n"
+    );
+    let node = [
+        ("P_S3_URL", "http://127.0.0.1:9000"),
+        ("P_S3_REGION", "r"),
+        ("P_S3_BUCKET", "b"),
+    ];
+    let found = settings(&lines, &node).unwrap();
+    assert_eq!(found.store.options.get("endpoint"), None);
+    assert_eq!(names(&found.store_environment.unused), ["P_S3_URL"]);
+    let lines = lines.replace("aws_endpoint_url_s3", "endpoint_url");
+    let found = settings(&lines, &node).unwrap();
+    assert_eq!(found.store.options["endpoint"], "http://127.0.0.1:9");
+    assert_eq!(names(&found.store_environment.unused), ["P_S3_URL"]);
 }
 
 #[test]
@@ -223,11 +480,29 @@ fn a_secret_may_stand_in_a_file_and_in_one_place_only() {
     fs::write(&path, "hunter2\r\n").unwrap();
     let option_file =
         format!("[store]\nurl = \"s3://b\"\noption_files = {{ secret_access_key = {path:?} }}\n");
+    let keys = [("AWS_ACCESS_KEY_ID", "k")];
+    let problem = store(&option_file, &keys).unwrap_err();
+    assert!(
+        problem.message.contains("needs") || problem.message.contains("without `access_key_id`"),
+        "{problem}"
+    );
+    let option_file = format!("{option_file}options.access_key_id = \"k\"\n");
     let settings = store(&option_file, &[]).unwrap();
     assert_eq!(settings.options["secret_access_key"], "hunter2");
-    let twice = format!("{option_file}options = {{ secret_access_key = \"hunter2\" }}\n");
+    assert_eq!(settings.option_files["secret_access_key"], path);
+    let twice = format!("{option_file}options.secret_access_key = \"hunter2\"\n");
     let problem = store(&twice, &[]).unwrap_err();
     assert!(problem.message.contains("leave one out"), "{problem}");
+    let alias = format!("{option_file}options.AWS_SECRET_ACCESS_KEY = \"hunter2\"\n");
+    let problem = store(&alias, &[]).unwrap_err();
+    assert!(problem.message.contains("leave one out"), "{problem}");
+    fs::write(&path, "hunter2\nhunter3\n").unwrap();
+    let problem = store(&option_file, &[]).unwrap_err();
+    assert!(
+        problem.message.contains("has several lines") && problem.message.contains("secret"),
+        "{problem}"
+    );
+    assert!(!problem.to_string().contains("hunter"), "{problem}");
     fs::remove_file(&path).unwrap();
     let problem = store(&option_file, &[]).unwrap_err();
     assert!(problem.message.contains("can't read"), "{problem}");
@@ -235,7 +510,7 @@ fn a_secret_may_stand_in_a_file_and_in_one_place_only() {
 
 #[test]
 fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
-    const FROM: &str = "[store]\nfrom = \"parseable\"\n";
+    const SSE_C: &str = "SSE-C:AES256:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     let node = [
         ("P_S3_URL", "https://s3.example"),
         ("P_S3_BUCKET", "logs"),
@@ -244,14 +519,17 @@ fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
     let settings = store(FROM, &node).unwrap();
     assert_eq!(settings.url, "s3://logs");
     let options: Vec<_> = settings.options.iter().collect();
-    assert_eq!(options.len(), 2, "nothing is made up: {options:?}");
+    assert_eq!(options.len(), 2, "nothing is added: {options:?}");
 
     let more = [
         ("P_S3_ACCESS_KEY", "key"),
         ("P_S3_SECRET_KEY", "secret"),
         ("P_S3_PATH_STYLE", "False"),
         ("P_S3_TLS_SKIP_VERIFY", "true"),
-        ("P_S3_SSEC_ENCRYPTION_KEY", "SSE-C:AES256:a2V5"),
+        ("P_S3_SSEC_ENCRYPTION_KEY", SSE_C),
+        ("P_S3_CHECKSUM", "true"),
+        ("P_AWS_IMDSV1_FALLBACK", "true"),
+        ("P_AWS_METADATA_ENDPOINT", "http://127.0.0.1:9"),
     ];
     let all: Vec<_> = node.into_iter().chain(more).collect();
     let options = store(FROM, &all).unwrap().options;
@@ -262,8 +540,14 @@ fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
         ("secret_access_key", "secret"),
         ("virtual_hosted_style_request", "true"),
         ("allow_invalid_certificates", "true"),
-        ("aws_server_side_encryption", "sse-c"),
-        ("aws_sse_customer_key_base64", "a2V5"),
+        ("server_side_encryption", "sse-c"),
+        (
+            "sse_customer_key_base64",
+            "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        ),
+        ("checksum_algorithm", "sha256"),
+        ("imdsv1_fallback", "true"),
+        ("metadata_endpoint", "http://127.0.0.1:9"),
     ] {
         assert_eq!(
             options.get(option).map(String::as_str),

@@ -21,6 +21,7 @@ pub use problems::Problems;
 pub use settings::{LedgerSettings, LogSettings, RuntimePart, Settings, VerifySettings};
 pub use size::Size;
 pub use source::{CONFIG_MAX, ConfigError, Problem, Source, suggest};
+pub use store::StoreEnvironment;
 pub use streams::{RuleSettings, StreamSettings};
 
 /// The annotated example: every key, with what it means and its default.

@@ -8,14 +8,14 @@ use super::source::Problem;
 /// Problems of one file, at least one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problems {
-    /// The one that was met first.
+    /// The first one in the file.
     pub first: Problem,
     /// The others.
     pub rest: Vec<Problem>,
 }
 
 impl Problems {
-    /// All of them, in the order in which they were met.
+    /// All of them, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         std::iter::once(&self.first).chain(&self.rest)
     }
@@ -51,9 +51,11 @@ impl Found {
             .ok()
     }
 
-    /// What was put aside, if anything.
+    /// What was put aside, if anything, in the order of the file.
     pub(super) fn into_problems(self) -> Option<Problems> {
-        let mut found = self.0.into_inner().into_iter();
+        let mut found = self.0.into_inner();
+        found.sort_by_key(|problem| (problem.line, problem.column));
+        let mut found = found.into_iter();
         Some(Problems {
             first: found.next()?,
             rest: found.collect(),

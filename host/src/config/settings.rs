@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::file::{self, File};
 use super::problems::{Found, Problems};
 use super::source::{Problem, Source};
+use super::store::{self, StoreEnvironment};
 use super::streams::{self, RuleSettings, StreamSettings};
-use super::{ConfigError, policies, registry, store};
+use super::{ConfigError, policies, registry};
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::{CompileCache, PolicySettings};
 use crate::registry::RegistrySettings;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub rescan_interval: Duration,
     /// The store.
     pub store: StoreSettings,
+    /// What the environment has to do with the store.
+    pub store_environment: StoreEnvironment,
     /// The agent's memory.
     pub ledger: LedgerSettings,
     /// How policies run.
@@ -153,22 +156,27 @@ impl Settings {
         Self::check(source, env).map_err(|problems| problems.first)
     }
 
-    /// Checks a configuration that was read, and goes on behind a problem as far as it can.
+    /// Checks a configuration that was read, and goes on after a problem.
     ///
     /// # Errors
     ///
-    /// Every problem that was found, with its place. One that keeps the file from being read hides all others, and what
+    /// Every problem that was found, with its place. Broken TOML hides all others, and so does a key that is missing; what
     /// depends on something that is wrong is not looked at.
     pub fn check(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let file = source.parse()?;
         let found = Found::default();
+        let Some(file) = source.parse(&found) else {
+            let problems = found.into_problems();
+            // There is a problem whenever there is no file.
+            let unknown = || source.problem(&[], "the file can't be used").into();
+            return Err(problems.unwrap_or_else(unknown));
+        };
         let reader = Reader {
             source,
             dir: source.path().parent().unwrap_or(Path::new("")),
         };
         let staging = found.keep(reader.staging(&file));
         reader.unused_layouts(&file, &found);
-        let store = found.keep(store::settings(&reader, &file, env));
+        let store = store::settings(&reader, &file, env, &found);
         let scan_interval = found.keep(reader.positive(
             &["staging", "scan_interval"],
             file.staging.scan_interval,
@@ -188,7 +196,7 @@ impl Settings {
             .and_then(|streams| found.keep(streams::rules(&reader, &file, streams)));
         let local_files = store
             .as_ref()
-            .is_some_and(|store| store.url.starts_with("file:"));
+            .is_some_and(|(store, _)| store.url.starts_with("file:"));
         let staging = staging.map(|staging| StagingSettings {
             layout: literal_keys(staging.layout, local_files),
             ..staging
@@ -250,12 +258,14 @@ impl Settings {
         };
         let sync = file.sync.as_ref();
         let (scan_interval, rescan_interval) = intervals;
+        let (store, store_environment) = store;
         Ok(Self {
             staging,
             watch: file.staging.watch.unwrap_or(true),
             scan_interval,
             rescan_interval,
             store,
+            store_environment,
             ledger: reader.ledger(&file),
             runtime,
             registry: origin.registry,

@@ -9,10 +9,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::problems::Found;
 use super::{file, locate, simulated};
 
 /// The largest configuration file, in bytes.
 pub const CONFIG_MAX: u64 = 1 << 20;
+
+/// Problems with the shape of a file that are reported at once.
+const MAX_PROBLEMS: usize = 50;
 
 /// Names that differ by less than this (Jaro-Winkler, 1 is equal) are taken for a slip of the pen.
 const SIMILAR: f64 = 0.8;
@@ -152,18 +156,49 @@ impl Source {
     }
 
     /// The configuration that is written, by its shape.
-    pub(super) fn parse(&self) -> Result<file::File, Problem> {
-        let read = || {
-            let mut root = DeTable::parse(&self.text)?;
-            if let Some(name) = self.table {
-                root = table_in(root.get_mut(), name);
+    ///
+    /// Each part that does not fit is put aside, with a problem, and the rest is read without it. `None` if what is left
+    /// is not enough.
+    pub(super) fn parse(&self, found: &Found) -> Option<file::File> {
+        let (mut root, broken) = DeTable::parse_recoverable(&self.text);
+        if !broken.is_empty() {
+            for error in broken.iter().take(MAX_PROBLEMS) {
+                found.keep::<()>(Err(self.refused(error)));
             }
-            if self.simulated {
-                simulated::replace_places(root.get_mut());
+            return None;
+        }
+        if let Some(name) = self.table {
+            root = table_in(root.get_mut(), name);
+        }
+        if self.simulated {
+            simulated::replace_places(root.get_mut());
+        }
+        let mut removed = Vec::new();
+        let mut is_enough = true;
+        for _ in 0..MAX_PROBLEMS {
+            let deserializer = toml::de::Deserializer::from(root.clone());
+            let error = match file::File::deserialize(deserializer) {
+                Ok(file) => return is_enough.then_some(file),
+                Err(error) => error,
+            };
+            let missing = error
+                .message()
+                .strip_prefix("missing field `")
+                .and_then(|rest| rest.split('`').next());
+            is_enough &= missing.is_none();
+            // What was taken out is missing for a reason that is known.
+            if !missing.is_some_and(|key| removed.iter().any(|removed| removed == key)) {
+                found.keep::<()>(Err(self.refused(&error)));
             }
-            file::File::deserialize(toml::de::Deserializer::from(root))
-        };
-        read().map_err(|error| self.refused(&error))
+            match error
+                .span()
+                .and_then(|span| locate::remove(root.get_mut(), &span))
+            {
+                Some(key) => removed.push(key),
+                None => return None,
+            }
+        }
+        None
     }
 
     /// What is written in the whole file, by a shape of the caller's.

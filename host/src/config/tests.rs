@@ -8,9 +8,18 @@ use super::*;
 
 const MINIMAL: &str = "[staging]\ndir = \"staging\"\n[store]\nurl = \"memory:///\"\n";
 
+/// The file by its shape, or the first problem.
+fn parse(source: &Source) -> Result<file::File, Problem> {
+    let found = problems::Found::default();
+    let file = source.parse(&found);
+    match found.into_problems() {
+        Some(problems) => Err(problems.first),
+        None => Ok(file.expect("a file or a problem")),
+    }
+}
+
 fn refusal(text: &str) -> String {
-    Source::new("tidegate.toml", text)
-        .parse()
+    parse(&Source::new("tidegate.toml", text))
         .expect_err("must be refused")
         .to_string()
 }
@@ -22,11 +31,11 @@ fn refused_lines(lines: &str) -> String {
 
 #[test]
 fn the_example_loads_with_and_without_its_settings() {
-    let plain = Source::new("example.toml", EXAMPLE).parse().unwrap();
+    let plain = parse(&Source::new("example.toml", EXAMPLE)).unwrap();
     assert_eq!(plain.store.url.as_deref(), Some("s3://logs"));
     assert_eq!(plain.sync, None);
     let all = Source::new("example.toml", example_with_every_key());
-    let all = all.parse().unwrap_or_else(|problem| panic!("{problem}"));
+    let all = parse(&all).unwrap_or_else(|problem| panic!("{problem}"));
     let bounds = all.sync.unwrap().bounds.unwrap();
     assert_eq!(bounds.max_delay, Some(Length(Duration::from_secs(900))));
     assert_eq!(all.policies["patient"].settings["grace"], "2m");
@@ -65,9 +74,7 @@ fn note_keys(value: &Value, path: &str, written: &mut BTreeMap<String, bool>) {
 
 #[test]
 fn every_key_is_in_the_example() {
-    let all = Source::new("example.toml", example_with_every_key())
-        .parse()
-        .unwrap();
+    let all = parse(&Source::new("example.toml", example_with_every_key())).unwrap();
     let mut written = BTreeMap::new();
     note_keys(&serde_json::to_value(all).unwrap(), "", &mut written);
     assert!(written.len() > 80, "the shapes were walked: {written:?}");
@@ -170,6 +177,62 @@ fn a_missing_key_and_broken_syntax_are_shown_at_their_place() {
 }
 
 #[test]
+fn every_part_that_does_not_fit_is_reported() {
+    let text = format!(
+        "{MINIMAL}[sync]\nfalback = []\nwrite = \"no\"\n[[rules]]\nstreams = [\"a\", 7]\nignroe = true\n\
+         [verify]\ninterval = 30\n[zebra]\n[runtime]\nslots = 0\n"
+    );
+    let problems = Settings::check(&Source::new("t", text), &|_| None).unwrap_err();
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            (
+                problem.line,
+                problem
+                    .message
+                    .split(&['`', ':'][..])
+                    .next()
+                    .unwrap()
+                    .trim(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (6, "unknown key"),
+            (7, ""),
+            (9, ""),
+            (10, "unknown key"),
+            (12, ""),
+            (13, "unknown key"),
+            (15, "must be at least 1"),
+        ],
+        "{problems}"
+    );
+    // What depends on a key that was taken out, or is missing, is not reported too.
+    let check = |text: &str| {
+        let problems = Settings::check(&Source::new("t", text), &|_| None).unwrap_err();
+        problems
+            .iter()
+            .map(|problem| problem.line)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        check("[staging]\ndir = 7\n[store]\nurl = \"memory:///\"\n[log]\nlevl = 1\n"),
+        [2, 6]
+    );
+    assert_eq!(
+        check(&format!(
+            "{MINIMAL}[policies.p]\nsha256 = \"x\"\n[sync]\nretry = [\"p\"]\n"
+        )),
+        [5]
+    );
+    let broken = check("[staging\ndir = \"x\"\n[store]\nurl = \"a\n");
+    assert!(broken.contains(&1) && broken.contains(&4), "{broken:?}");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     for lines in [
         "secret_access_key = [\"hunter2\"]",
@@ -208,11 +271,13 @@ fn what_is_wrong_by_meaning_is_shown_at_its_place_too() {
 
 #[test]
 fn columns_count_characters() {
-    let problem = Source::new("t", "# ü\nü = 1").parse().unwrap_err();
+    let problem = parse(&Source::new("t", "# ü\nü = 1")).unwrap_err();
     assert_eq!((problem.line, problem.column), (2, 1));
-    let problem = Source::new("t", "store = { url = \"ü\", zebra = 1 }")
-        .parse()
-        .unwrap_err();
+    let problem = parse(&Source::new(
+        "t",
+        "staging = { dir = \"s\" }\nstore = { url = \"ü\", zebra = 1 }",
+    ))
+    .unwrap_err();
     assert_eq!(problem.column, 22);
 }
 
@@ -240,7 +305,7 @@ fn files_that_can_not_be_read_are_told_apart() {
         "{binary}"
     );
     std::fs::write(&path, MINIMAL).unwrap();
-    Source::read(&path).unwrap().parse().unwrap();
+    parse(&Source::read(&path).unwrap()).unwrap();
 }
 
 proptest! {
@@ -253,7 +318,7 @@ proptest! {
         let start = text.floor_char_boundary(at.index(text.len()));
         let end = text.floor_char_boundary(start + cut);
         text.replace_range(start..end, &put);
-        if let Err(problem) = Source::new("t", text.clone()).parse() {
+        if let Err(problem) = parse(&Source::new("t", text.clone())) {
             prop_assert!(problem.line >= 1 && problem.line <= text.lines().count() + 1);
             prop_assert!(problem.to_string().lines().count() == 4, "{problem}");
         }

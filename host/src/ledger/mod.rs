@@ -66,7 +66,7 @@ pub use archive::ARCHIVED_KEPT;
 pub use belongs::adopt;
 pub use error::LedgerError;
 pub use handle::{Ledger, Save};
-pub use open::examine;
+pub use open::{Examined, examine};
 pub use policy::{STATE_KEY_MAX, STATE_KEYS_MAX, STATE_VALUE_MAX, StateScope, Swap};
 pub use reader::{LedgerReader, Meta, StreamFilter};
 pub use record::{

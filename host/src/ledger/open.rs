@@ -3,15 +3,18 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use url::Url;
 
 use super::belongs;
 use super::error::LedgerError;
 use super::lock::{WriterLock, beside};
 use super::migrate::{self, APPLICATION_ID, STEPS, VERSION};
+use super::volume;
 use super::{Durability, LedgerOptions};
 use crate::time::Timestamp;
 
@@ -93,31 +96,44 @@ pub(super) fn open_reader(path: &Path) -> Result<(PathBuf, Connection), LedgerEr
     Ok((path, connection))
 }
 
-/// Whether a ledger that can be used stands at `path`, without changing anything. `Ok(false)` where none is and one can
-/// be made. Works beside a running agent.
+/// What [`examine`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// Whether the ledger exists; one can be made if it doesn't.
+    pub exists: bool,
+    /// What is wrong with its place, although it can be used there.
+    pub warnings: Vec<String>,
+}
+
+/// Looks at the ledger at `path` without changing anything, and compares it with the store if that is known. Works beside
+/// a running agent.
 ///
 /// # Errors
 ///
 /// What [`Ledger::open`](super::Ledger::open) would refuse, as far as it can be known without writing.
-pub fn examine(path: &Path, store: &str) -> Result<bool, LedgerError> {
+pub fn examine(path: &Path, store: Option<&str>) -> Result<Examined, LedgerError> {
     let path = locate(path)?;
     refuse_read_only(&path)?;
+    let examined = |exists| Examined {
+        exists,
+        warnings: volume::warning(parent(&path)).into_iter().collect(),
+    };
     if !exists(&path)? {
         refuse_orphaned_wal(&path)?;
-        return Ok(false);
+        return Ok(examined(false));
     }
     let connection = open_read_only(&path)?;
     refuse_newer(&path, version(&connection, &path)?)?;
     check_content(&connection, &path)?;
     let recorded =
         belongs::recorded(&connection).map_err(|source| LedgerError::sqlite(&path, source))?;
-    match recorded {
-        Some(recorded) if recorded != store => Err(LedgerError::OtherStore {
+    match (recorded, store) {
+        (Some(recorded), Some(store)) if recorded != store => Err(LedgerError::OtherStore {
             path,
             recorded,
             configured: store.to_owned(),
         }),
-        _ => Ok(true),
+        _ => Ok(examined(true)),
     }
 }
 
@@ -156,14 +172,28 @@ fn exists(path: &Path) -> Result<bool, LedgerError> {
         .map_err(|source| LedgerError::io("find", path, source))
 }
 
-/// Refuses what is marked as not to be written, which the system would let the superuser write all the same.
+/// Refuses what this user can't write, whether by permissions or since the file system is read-only, and what is marked
+/// as not to be written, which the system would let the superuser write anyway.
 fn refuse_read_only(path: &Path) -> Result<(), LedgerError> {
-    for place in [path, parent(path)] {
-        if fs::metadata(place).is_ok_and(|metadata| metadata.permissions().readonly()) {
-            return Err(LedgerError::ReadOnly {
-                path: path.to_owned(),
-                source: None,
-            });
+    // The directory takes the lock, the log and the shared memory, which lie beside the database.
+    let places = [path, parent(path), &beside(path, ".lock")];
+    for place in places {
+        let Ok(metadata) = fs::metadata(place) else {
+            continue;
+        };
+        let wanted = match metadata.is_dir() {
+            true => Access::WRITE_OK | Access::EXEC_OK,
+            false => Access::READ_OK | Access::WRITE_OK,
+        };
+        let refused = |source| LedgerError::ReadOnly {
+            path: path.to_owned(),
+            source,
+        };
+        if metadata.permissions().readonly() {
+            return Err(refused(None));
+        }
+        if let Err(error) = accessat(CWD, place, wanted, AtFlags::EACCESS) {
+            return Err(refused(Some(Arc::new(error.into()))));
         }
     }
     Ok(())

@@ -15,7 +15,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
+use rustix::fs::{
+    Access, AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, accessat, futimens,
+};
+use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -60,6 +63,21 @@ impl CompileCache {
     }
 }
 
+/// Makes sure that this user owns the directory and no other can enter it.
+fn private(directory: &Path, owner: u32) -> io::Result<()> {
+    let found = fs::symlink_metadata(directory)?;
+    if found.is_dir() && found.uid() == owner && found.mode() & SHARED == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "`{}` must be a directory of this user that no one else can enter (mode 0700)",
+            directory.display()
+        ),
+    ))
+}
+
 /// A private directory of compiled components.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
@@ -90,16 +108,7 @@ impl Cache {
             .create(directory)?;
         // A file of our own tells who we are, and that the directory can be written.
         let owner = tempfile::tempfile_in(directory)?.metadata()?.uid();
-        let found = fs::symlink_metadata(directory)?;
-        if !found.is_dir() || found.uid() != owner || found.mode() & SHARED != 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!(
-                    "`{}` must be a directory of this user that no one else can enter (mode 0700)",
-                    directory.display()
-                ),
-            ));
-        }
+        private(directory, owner)?;
         Ok(Self {
             directory: directory.to_owned(),
             max_size: wanted.max_size,
@@ -118,6 +127,28 @@ impl Cache {
             );
         });
         opened.ok()
+    }
+
+    /// Finds out whether [`Cache::open`] would work, without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Cache::open`].
+    pub(super) fn examine(directory: &Path) -> io::Result<()> {
+        let absolute = std::path::absolute(directory)?;
+        let existing = absolute.ancestors().find(|path| path.exists());
+        let existing = existing.unwrap_or(Path::new("/"));
+        accessat(
+            CWD,
+            existing,
+            Access::WRITE_OK | Access::EXEC_OK,
+            AtFlags::EACCESS,
+        )?;
+        match existing == absolute {
+            true => private(directory, geteuid().as_raw()),
+            false if existing.is_dir() => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }
     }
 
     /// The compiled form of the component with this digest, if there is one that this engine can take. A file that is

@@ -1,6 +1,7 @@
 //! What all policies of a process share: the engine, the linkers, the slots, the compile cache.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +121,15 @@ impl Runtime {
             allocation,
             ticker,
         })))
+    }
+
+    /// Finds out whether a compile cache in this directory could be used, without making anything.
+    ///
+    /// # Errors
+    ///
+    /// The directory can't be made or written, belongs to another user, or is open to others.
+    pub fn examine_cache(directory: &Path) -> std::io::Result<()> {
+        Cache::examine(directory)
     }
 
     /// What makes fuel and compiled code comparable: the same in every process with the same build of Tidegate on the

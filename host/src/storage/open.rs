@@ -1,16 +1,15 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use object_store::ObjectStoreScheme;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{Certificate, ClientConfigKey, ObjectStore, RetryConfig};
+use object_store::{Certificate, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::advice::Advisor;
@@ -18,8 +17,11 @@ use super::file::FileStore;
 use super::id::StoreId;
 use super::keys::{Keys, Provider};
 use super::observe::WatchedConnector;
-use super::options::{AZURE, FILE, GCS, S3, SCRATCH, suggestion};
-use super::redact::{Redactor, public_url};
+use super::options::{
+    Address, BadValue, Family, SCRATCH, SETTLED_BY_URL, TIMEOUT, find, relations, secrets,
+    suggestion,
+};
+use super::redact::Redactor;
 use super::settings::StoreSettings;
 use crate::transport::{CaError, Proxies, read_ca_file};
 
@@ -52,6 +54,12 @@ pub enum OpenError {
         "the store URL {url:?} carries a {part}; write a store's settings and credentials as options"
     )]
     UrlPart { url: String, part: &'static str },
+    #[error("the store URL {url:?} can't be used")]
+    UrlName {
+        url: String,
+        #[source]
+        source: BadValue,
+    },
     #[error("unknown option {key:?} for a {scheme} store{}", did_you_mean(*.suggestion))]
     Option {
         key: String,
@@ -62,6 +70,17 @@ pub enum OpenError {
     Ca(#[from] CaError),
     #[error("a {scheme} store has no use for CA certificates: remove `store.ca_file`")]
     UnusedCa { scheme: String },
+    #[error("the option `{key}` {problem}")]
+    Value { key: String, problem: String },
+    #[error("the file {path:?} of the option `{key}` can't be read")]
+    OptionFile {
+        key: String,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("they name the store {is} instead of {was}: start the agent again for another store")]
+    OtherStore { was: StoreId, is: StoreId },
     #[error("the settings of the store {id} do not work")]
     Settings {
         id: StoreId,
@@ -100,6 +119,20 @@ pub enum OpenError {
     ScratchElsewhere { path: PathBuf, root: PathBuf },
 }
 
+impl OpenError {
+    /// Returns the message with those of all causes.
+    pub(crate) fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
 /// A cause as text without the store's secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -118,49 +151,65 @@ pub(super) struct Opened {
     pub(super) files: Option<Arc<FileStore>>,
 }
 
+/// Opens the store, from its settings alone: what the environment says was settled when the configuration was read.
 pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
-    let shown = || public_url(&settings.url);
-    let url = Url::parse(&settings.url).map_err(|source| OpenError::Url {
-        url: shown(),
-        source,
-    })?;
-    for (part, there) in [
-        ("password", url.password().is_some()),
-        ("query", url.query().is_some()),
-        ("fragment (write # as %23)", url.fragment().is_some()),
-    ] {
-        if there {
-            return Err(OpenError::UrlPart { url: shown(), part });
-        }
-    }
-    if let Err(source) = Path::from_url_path(url.path()) {
-        return Err(OpenError::Prefix {
-            url: shown(),
-            source,
+    let address = Address::parse(&settings.url)?;
+    check_options(&address, settings)?;
+    if settings.ca_file.is_some() && matches!(address.family, Family::Memory | Family::File) {
+        return Err(OpenError::UnusedCa {
+            scheme: address.url.scheme().to_owned(),
         });
     }
-    let (scheme, prefix) =
-        ObjectStoreScheme::parse(&url).map_err(|_| OpenError::Scheme { url: shown() })?;
-    match scheme {
-        ObjectStoreScheme::AmazonS3 => s3(settings, &url, prefix),
-        ObjectStoreScheme::GoogleCloudStorage => gcs(settings, &url, prefix),
-        ObjectStoreScheme::MicrosoftAzure => azure(settings, &url, prefix),
-        ObjectStoreScheme::Memory => {
-            only(settings, &url, &[])?;
-            Ok(Opened {
-                objects: under(Arc::new(InMemory::new()), prefix),
-                id: StoreId::of(&url, &[]),
-                advisor: Advisor::default(),
-                files: None,
-            })
+    match address.family {
+        Family::S3 => s3(settings, &address),
+        Family::Gcs => gcs(settings, &address),
+        Family::Azure => azure(settings, &address),
+        Family::Memory => Ok(Opened {
+            objects: under(Arc::new(InMemory::new()), address.prefix),
+            id: StoreId::of(&address.url, &[]),
+            advisor: Advisor::default(),
+            files: None,
+        }),
+        Family::File => file(settings, &address.url),
+    }
+}
+
+/// Refuses options that object_store would panic on, or fail on later. Those of a configuration file were checked when
+/// it was read, with their places.
+fn check_options(address: &Address, settings: &StoreSettings) -> Result<(), OpenError> {
+    let wrong = |key: &str, problem: String| OpenError::Value {
+        key: key.to_owned(),
+        problem,
+    };
+    let mut known = BTreeMap::new();
+    for (key, value) in &settings.options {
+        let Some(spec) = find(address.family, key) else {
+            return Err(OpenError::Option {
+                key: key.clone(),
+                scheme: address.url.scheme().to_owned(),
+                suggestion: suggestion(address.family, key),
+            });
+        };
+        if address.settles(spec) {
+            return Err(wrong(key, SETTLED_BY_URL.to_owned()));
         }
-        ObjectStoreScheme::Local => file(settings, &url),
-        _ => Err(OpenError::Scheme { url: shown() }),
+        spec.kind
+            .check(value)
+            .map_err(|bad| wrong(key, bad.to_string()))?;
+        if known.insert(spec.name(), value).is_some() {
+            return Err(wrong(
+                key,
+                format!("is the same as `{}`: leave one out", spec.name()),
+            ));
+        }
+    }
+    match relations(address.family, &known).into_iter().next() {
+        Some(bad) => Err(wrong(bad.name, bad.message)),
+        None => Ok(()),
     }
 }
 
 fn file(settings: &StoreSettings, url: &Url) -> Result<Opened, OpenError> {
-    only(settings, url, FILE)?;
     let root = url.to_file_path().map_err(|()| OpenError::Scheme {
         url: url.to_string(),
     })?;
@@ -176,31 +225,6 @@ fn file(settings: &StoreSettings, url: &Url) -> Result<Opened, OpenError> {
         advisor: Advisor::default(),
         files: Some(store),
     })
-}
-
-/// Fails on an option that is not among `names`.
-fn only(
-    settings: &StoreSettings,
-    url: &Url,
-    names: &'static [&'static str],
-) -> Result<(), OpenError> {
-    if settings.ca_file.is_some() {
-        return Err(OpenError::UnusedCa {
-            scheme: url.scheme().to_owned(),
-        });
-    }
-    match settings
-        .options
-        .keys()
-        .find(|key| !names.contains(&key.as_str()))
-    {
-        None => Ok(()),
-        Some(key) => Err(OpenError::Option {
-            key: key.clone(),
-            scheme: url.scheme().to_owned(),
-            suggestion: suggestion(key, names, false),
-        }),
-    }
 }
 
 /// The authorities that are trusted besides the system's.
@@ -225,16 +249,6 @@ fn container(url: &Url) -> Option<String> {
     (url.scheme() != "https").then(|| name.to_owned())
 }
 
-/// The variable of the environment that sets a key, by object_store's rule: its name is the key's behind a prefix.
-fn variable<K: FromStr + PartialEq>(prefix: &str, key: &K) -> Option<String> {
-    std::env::vars_os().find_map(|(name, _)| {
-        let name = name.to_str()?;
-        let is_it = name.starts_with(prefix)
-            && name.to_ascii_lowercase().parse::<K>().ok().as_ref() == Some(key);
-        is_it.then(|| name.to_owned())
-    })
-}
-
 fn under(objects: Arc<dyn ObjectStore>, prefix: Path) -> Arc<dyn ObjectStore> {
     match prefix.is_root() {
         true => objects,
@@ -250,14 +264,18 @@ fn no_retries() -> RetryConfig {
     }
 }
 
-/// object_store's three builders have the same methods and no trait in common.
-///
-/// The environment is left out where the options hold credentials: a session token or an endpoint of some other account
-/// would be mixed into them.
+/// object_store's three builders have the same methods and no trait in common. None of them reads the environment here.
 macro_rules! cloud {
-    ($open:ident, $provider:expr, $prefix:literal, $builder:ty, $key:ident, $names:expr, $told_apart_by:expr, $secrets:expr, $paths:expr) => {
-        fn $open(settings: &StoreSettings, url: &Url, prefix: Path) -> Result<Opened, OpenError> {
-            let mut options = Vec::with_capacity(settings.options.len());
+    ($open:ident, $provider:expr, $builder:ty, $key:ident, $told_apart_by:expr) => {
+        fn $open(settings: &StoreSettings, address: &Address) -> Result<Opened, OpenError> {
+            let url = &address.url;
+            let mut builder = <$builder>::new()
+                .with_retry(no_retries())
+                .with_http_connector(WatchedConnector::new(authorities(settings)?));
+            let timeout = format!("{} ms", settings.request_timeout.as_millis().max(1));
+            if let Ok(key) = TIMEOUT.parse::<$key>() {
+                builder = builder.with_config(key, timeout);
+            }
             for (name, value) in &settings.options {
                 let key: $key =
                     name.to_ascii_lowercase()
@@ -265,50 +283,20 @@ macro_rules! cloud {
                         .map_err(|_| OpenError::Option {
                             key: name.clone(),
                             scheme: url.scheme().to_owned(),
-                            suggestion: suggestion(name, $names, true),
+                            suggestion: suggestion(address.family, name),
                         })?;
-                options.push((key, value));
+                builder = builder.with_config(key, value);
             }
-            let own_credentials = options
-                .iter()
-                .any(|(key, _)| $secrets.contains(key) || $paths.contains(key));
-            let keys: Vec<$key> = options.iter().map(|(key, _)| *key).collect();
-            let start = match own_credentials {
-                true => <$builder>::new(),
-                false => <$builder>::from_env(),
-            };
-            let timeout = format!("{} ms", settings.request_timeout.as_millis());
-            let builder = options.into_iter().fold(
-                start
-                    .with_retry(no_retries())
-                    .with_http_connector(WatchedConnector::new(authorities(settings)?))
-                    .with_config($key::Client(ClientConfigKey::Timeout), timeout),
-                |builder, (key, value)| builder.with_config(key, value),
-            );
             let value = |key: &$key| builder.get_config_value(key);
             let parts: Vec<(&str, String)> = $told_apart_by
                 .iter()
                 .filter_map(|(name, key)| Some((*name, value(key)?)))
                 .collect();
-            let redactor = Redactor::new($secrets.iter().filter_map(value));
+            let redactor = Redactor::new(secrets(address.family, &settings.options));
             let id = StoreId::of(url, &parts);
             let parsed = |option: &str| option.parse::<$key>().ok();
             let is_set = |option: &str| parsed(option).and_then(|key| value(&key)).is_some();
-            let name = |option: &str| {
-                let key = parsed(option);
-                let set_by = settings
-                    .options
-                    .keys()
-                    .zip(&keys)
-                    .find(|(_, own)| Some(*own) == key.as_ref());
-                match set_by {
-                    Some((name, _)) => settings.names.of(name),
-                    None => key
-                        .filter(|_| !own_credentials)
-                        .and_then(|key| variable($prefix, &key))
-                        .unwrap_or_else(|| settings.names.of(option)),
-                }
-            };
+            let name = |option: &str| settings.names.of(option);
             let proxy = parsed("proxy_url").and_then(|key| value(&key));
             let proxies = match proxy {
                 Some(url) => {
@@ -334,7 +322,7 @@ macro_rules! cloud {
                         source: Redacted(advisor.redactor.strike(&error.to_string())),
                     })?;
             Ok(Opened {
-                objects: under(Arc::new(objects), prefix),
+                objects: under(Arc::new(objects), address.prefix.clone()),
                 id,
                 advisor,
                 files: None,
@@ -346,58 +334,29 @@ macro_rules! cloud {
 cloud!(
     s3,
     Provider::S3,
-    "AWS_",
     AmazonS3Builder,
     AmazonS3ConfigKey,
-    S3,
     [
         ("endpoint", AmazonS3ConfigKey::Endpoint),
         ("s3-endpoint", AmazonS3ConfigKey::S3Endpoint),
-    ],
-    [
-        AmazonS3ConfigKey::AccessKeyId,
-        AmazonS3ConfigKey::SecretAccessKey,
-        AmazonS3ConfigKey::Token,
-    ],
-    [AmazonS3ConfigKey::WebIdentityTokenFile]
+    ]
 );
 
 cloud!(
     gcs,
     Provider::Gcs,
-    "GOOGLE_",
     GoogleCloudStorageBuilder,
     GoogleConfigKey,
-    GCS,
-    [("endpoint", GoogleConfigKey::BaseUrl)],
-    [
-        GoogleConfigKey::ServiceAccountKey,
-        GoogleConfigKey::BearerToken,
-    ],
-    [
-        GoogleConfigKey::ServiceAccount,
-        GoogleConfigKey::ApplicationCredentials,
-    ]
+    [("endpoint", GoogleConfigKey::BaseUrl)]
 );
 
 cloud!(
     azure,
     Provider::Azure,
-    "AZURE_",
     MicrosoftAzureBuilder,
     AzureConfigKey,
-    AZURE,
     [
         ("account", AzureConfigKey::AccountName),
         ("endpoint", AzureConfigKey::Endpoint),
-    ],
-    [
-        AzureConfigKey::AccessKey,
-        AzureConfigKey::ClientSecret,
-        AzureConfigKey::SasKey,
-        AzureConfigKey::Token,
-        AzureConfigKey::EncryptionKey,
-        AzureConfigKey::FabricSessionToken,
-    ],
-    [AzureConfigKey::FederatedTokenFile]
+    ]
 );

@@ -27,14 +27,17 @@ pub struct StoreSettings {
     /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `file:///directory`, `memory:///`, and the
     /// other spellings that object_store knows for them. The path is a prefix to every key.
     pub url: String,
-    /// object_store's own option keys (`endpoint`, `region`, `access_key_id`, …) and, for `file://`, `scratch`. What is
-    /// set here wins over the environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`), which is not read at all where credentials
-    /// are set here. Empty by default.
+    /// object_store's own option keys (`endpoint`, `region`, `access_key_id`, …) and, for `file://`, `scratch`. The
+    /// environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`) adds nothing when the store is opened: a configuration takes from it
+    /// what nothing written has settled. Empty by default.
     pub options: BTreeMap<String, String>,
     /// How messages name these settings. By the keys of the configuration file by default.
     pub names: SettingNames,
     /// A PEM file of CA certificates that are trusted besides the system's. None by default.
     pub ca_file: Option<PathBuf>,
+    /// Files that hold the values of options. They are read again when they change and when the store rejects the
+    /// credentials. Empty by default.
+    pub option_files: BTreeMap<String, PathBuf>,
     /// Whether a store must honour conditional writes. [`ConditionalWrites::Required`] by default.
     pub conditional_writes: ConditionalWrites,
     /// Requests in flight at once. 32 by default.
@@ -56,6 +59,7 @@ impl StoreSettings {
             options: BTreeMap::new(),
             names: SettingNames::default(),
             ca_file: None,
+            option_files: BTreeMap::new(),
             conditional_writes: ConditionalWrites::default(),
             max_in_flight: MAX_IN_FLIGHT,
             requests_per_second: REQUESTS_PER_SECOND,
@@ -96,6 +100,7 @@ impl fmt::Debug for StoreSettings {
             .field("url", &public_url(&self.url))
             .field("options", &options)
             .field("ca_file", &self.ca_file)
+            .field("option_files", &self.option_files)
             .field("conditional_writes", &self.conditional_writes)
             .field("max_in_flight", &self.max_in_flight)
             .field("requests_per_second", &self.requests_per_second)

@@ -24,7 +24,8 @@ use super::object::{
     Fetched, ListedObject, Listing, Object, Put, Refetched, collect, info, listed,
 };
 use super::observe::Watch;
-use super::open::{self, OpenError, Opened};
+use super::open::{OpenError, Opened};
+use super::reload::Reloading;
 use super::settings::StoreSettings;
 use super::support::ConditionalSupport;
 use super::version;
@@ -54,12 +55,10 @@ pub struct Store {
 }
 
 struct Shared {
-    objects: Arc<dyn ObjectStore>,
-    id: StoreId,
+    opened: Reloading,
     clock: Arc<dyn Clock>,
     limits: Limits,
     timeout: Duration,
-    advisor: Advisor,
     files: Option<Arc<FileStore>>,
     adaptation: Adaptation,
 }
@@ -71,7 +70,8 @@ impl Store {
     ///
     /// When the settings can't work; the message says which one and what to write.
     pub fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        Ok(Self::new(open::open(settings)?, settings, clock))
+        let opened = Reloading::open(settings, clock.monotonic())?;
+        Ok(Self::new(opened, settings, clock))
     }
 
     /// The store over an `ObjectStore` of the caller's, with the limits of `settings`; its URL and options are not read.
@@ -90,18 +90,16 @@ impl Store {
             advisor: Advisor::default(),
             files: None,
         };
-        Self::new(opened, settings, clock)
+        Self::new(Reloading::fixed(opened), settings, clock)
     }
 
-    fn new(opened: Opened, settings: &StoreSettings, clock: Arc<dyn Clock>) -> Self {
+    fn new(opened: Reloading, settings: &StoreSettings, clock: Arc<dyn Clock>) -> Self {
         let shared = Shared {
-            objects: opened.objects,
-            id: opened.id,
+            files: opened.current(clock.monotonic()).files.clone(),
+            opened,
             clock,
             limits: Limits::new(settings),
             timeout: settings.request_timeout,
-            advisor: opened.advisor,
-            files: opened.files,
             adaptation: Adaptation::default(),
         };
         Self {
@@ -112,7 +110,7 @@ impl Store {
 
     /// Which store it is.
     pub fn id(&self) -> &StoreId {
-        &self.shared.id
+        self.shared.opened.id()
     }
 
     /// The requests sent through this store and its clones so far.
@@ -144,9 +142,12 @@ impl Store {
     pub(super) fn over(&self, objects: Arc<dyn ObjectStore>) -> Self {
         let settings = StoreSettings {
             request_timeout: self.shared.timeout,
-            ..StoreSettings::new(self.shared.id.as_str())
+            ..StoreSettings::new(self.shared.opened.id().as_str())
         };
-        let (id, clock) = (self.shared.id.clone(), Arc::clone(&self.shared.clock));
+        let (id, clock) = (
+            self.shared.opened.id().clone(),
+            Arc::clone(&self.shared.clock),
+        );
         Self::with_object_store(objects, id, &settings, clock)
     }
 
@@ -160,9 +161,10 @@ impl Store {
     }
 
     pub(super) async fn plain_head(&self, key: &Path) -> Result<Option<ObjectInfo>, StoreFailure> {
-        let work = self.shared.objects.head(key);
+        let opened = self.opened();
+        let work = opened.objects.head(key);
         match self
-            .perform(Kind::Head, || format!("describe {key}"), work)
+            .perform(&opened, Kind::Head, || format!("describe {key}"), work)
             .await
         {
             Ok(meta) => Ok(Some(info(&meta))),
@@ -252,8 +254,9 @@ impl Store {
     /// breaks off is a failure, never a short listing.
     pub async fn list(&self, prefix: &Path, cap: usize) -> Result<Listing, StoreFailure> {
         let within = (!prefix.is_root()).then_some(prefix);
+        let opened = self.opened();
         let work = async {
-            let rows = self.shared.objects.list(within);
+            let rows = opened.objects.list(within);
             let mut objects: Vec<ListedObject> = rows
                 .take(cap.saturating_add(1))
                 .map_ok(listed)
@@ -264,7 +267,7 @@ impl Store {
             objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
             Ok(Listing { objects, truncated })
         };
-        self.perform(Kind::List, || format!("list {prefix}/"), work)
+        self.perform(&opened, Kind::List, || format!("list {prefix}/"), work)
             .await
             .map_err(|trouble| trouble.failure)
     }
@@ -361,9 +364,10 @@ impl Store {
 
     /// Deletes an object that this host made for a probe. There is no other deletion.
     pub(super) async fn delete_own(&self, key: &Path) -> Result<(), StoreFailure> {
-        let work = self.shared.objects.delete(key);
+        let opened = self.opened();
+        let work = opened.objects.delete(key);
         match self
-            .perform(Kind::Delete, || format!("delete {key}"), work)
+            .perform(&opened, Kind::Delete, || format!("delete {key}"), work)
             .await
         {
             Ok(()) => Ok(()),
@@ -378,8 +382,9 @@ impl Store {
         bytes: Bytes,
         mode: PutMode,
     ) -> Result<PutResult, Trouble> {
-        let work = self.shared.objects.put_opts(key, bytes.into(), mode.into());
-        self.perform(Kind::Put, || format!("{verb} {key}"), work)
+        let opened = self.opened();
+        let work = opened.objects.put_opts(key, bytes.into(), mode.into());
+        self.perform(&opened, Kind::Put, || format!("{verb} {key}"), work)
             .await
     }
 
@@ -397,17 +402,25 @@ impl Store {
         options: GetOptions,
         max_bytes: u64,
     ) -> Result<Fetched, Trouble> {
+        let opened = self.opened();
         let work = async {
-            let result = self.shared.objects.get_opts(key, options).await?;
+            let result = opened.objects.get_opts(key, options).await?;
             collect(result, max_bytes).await
         };
-        self.perform(Kind::Get, || format!("read {key}"), work)
+        self.perform(&opened, Kind::Get, || format!("read {key}"), work)
             .await
+    }
+
+    /// Returns the store with the credentials that hold now.
+    fn opened(&self) -> Arc<Opened> {
+        let shared = &self.shared;
+        shared.opened.current(shared.clock.monotonic())
     }
 
     /// Runs one operation under the limits and the timeout, and sorts its error, which says `what` failed.
     async fn perform<T>(
         &self,
+        opened: &Opened,
         kind: Kind,
         what: impl FnOnce() -> String,
         work: impl Future<Output = object_store::Result<T>>,
@@ -425,19 +438,17 @@ impl Store {
             Either::Left((Ok(value), _)) => Ok(value),
             Either::Left((Err(error), _)) => {
                 let now = shared.clock.now();
-                Err(classify::sort(
-                    &error,
-                    &what(),
-                    &exchange,
-                    now,
-                    &shared.advisor,
-                ))
+                let trouble = classify::sort(&error, &what(), &exchange, now, &opened.advisor);
+                if trouble.failure.kind == FailureKind::PermissionDenied {
+                    shared.opened.rejected();
+                }
+                Err(trouble)
             }
             Either::Right(((), _)) => Err(classify::timed_out(
                 &what(),
                 shared.timeout,
                 &exchange,
-                &shared.advisor,
+                &opened.advisor,
             )),
         }
     }
@@ -447,7 +458,7 @@ impl fmt::Debug for Store {
     /// Shows which store it is and no more: object_store's own output holds access keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("id", &self.shared.id)
+            .field("id", self.shared.opened.id())
             .field("requests", &self.requests())
             .finish_non_exhaustive()
     }

@@ -4,6 +4,7 @@
 //! The objects live in object_store's `InMemory`, whose conditional writes are atomic; `s3s` speaks the protocol and
 //! checks signatures; [`Faults`] stands before both and is steered while requests are running.
 
+mod auth;
 mod bucket;
 mod faults;
 mod witness;
@@ -24,7 +25,6 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 use s3s::Body;
-use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tidegate::storage::StoreSettings;
 use tokio::net::{TcpListener, TcpSocket};
@@ -34,6 +34,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use faults::{Conditions, ETags, Fault, Faults, Kind, Rejection, Rule};
 pub use witness::{Seen, Witness};
 
+use auth::Auth;
 use bucket::Bucket;
 
 /// The endpoint's only bucket.
@@ -55,6 +56,7 @@ pub struct Endpoint {
     objects: Arc<InMemory>,
     faults: Faults,
     witness: Witness,
+    auth: Auth,
     serving: Mutex<Option<Serving>>,
 }
 
@@ -82,7 +84,8 @@ impl Endpoint {
         let witness = Witness::default();
         let bucket = Bucket::new(Arc::clone(&objects), faults.clone(), witness.clone());
         let mut builder = S3ServiceBuilder::new(bucket);
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let auth = Auth::new(ACCESS_KEY, SECRET_KEY);
+        builder.set_auth(auth.clone());
         let endpoint = Self {
             address,
             _port: port,
@@ -90,6 +93,7 @@ impl Endpoint {
             objects,
             faults,
             witness,
+            auth,
             serving: Mutex::default(),
         };
         endpoint.come_back().await?;
@@ -118,6 +122,11 @@ impl Endpoint {
     /// The credentials of [`Endpoint::settings`], which nothing may print.
     pub fn secrets(&self) -> [&'static str; 2] {
         [ACCESS_KEY, SECRET_KEY]
+    }
+
+    /// Takes this secret from now on, and no other.
+    pub fn change_secret(&self, secret: &str) {
+        self.auth.change_secret(secret);
     }
 
     /// How it misbehaves, and what it was asked.

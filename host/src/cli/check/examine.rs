@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::access;
 use super::report::Report;
 use crate::agent::{
     AgentError, Finding, Verdict, check_ledger_place, recognize, recognize_offline,
@@ -57,6 +58,7 @@ pub(super) fn staging(source: &Source, settings: &Settings, report: &mut Report)
     match staging.identify() {
         Ok(Identity::Known(node)) => {
             report.ok("node", node.to_string());
+            access::staged(&staging, &node, report);
             Some(node)
         }
         Ok(Identity::NotYet) => {
@@ -109,24 +111,31 @@ pub(super) async fn ledger(
         refused("ledger", source, settings, error, report);
         return;
     }
-    let Some(store) = store else {
-        report.skipped("ledger", "not looked at without a store to compare it with");
-        return;
+    let id = store.map(|store| store.id().as_str());
+    let error = match ledger::examine(path, id) {
+        Ok(found) => {
+            let text = match found.exists {
+                true => path.display().to_string(),
+                false => format!("{} is not there yet and will be made", path.display()),
+            };
+            report.ok("ledger", text);
+            for warning in found.warnings {
+                let problem = source.problem(&["ledger", "path"], warning);
+                report.warned("ledger", &problem);
+            }
+            return;
+        }
+        Err(error) => error,
     };
-    match ledger::examine(path, store.id().as_str()) {
-        Ok(true) => report.ok("ledger", path.display().to_string()),
-        Ok(false) => report.ok(
-            "ledger",
-            format!("{} is not there yet and will be made", path.display()),
-        ),
-        Err(error @ LedgerError::OtherStore { .. }) => {
+    match (error, store) {
+        (error @ LedgerError::OtherStore { .. }, Some(store)) => {
             match other_store(settings, store, online, report).await {
                 Ok(true) => {}
                 Ok(false) => refused("ledger", source, settings, error.into(), report),
                 Err(error) => refused("ledger", source, settings, error, report),
             }
         }
-        Err(error) => refused("ledger", source, settings, error.into(), report),
+        (error, _) => refused("ledger", source, settings, error.into(), report),
     }
 }
 

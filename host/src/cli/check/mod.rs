@@ -1,6 +1,9 @@
 //! `tidegate check`: everything that can be known before the agent runs. Changes neither staging, store
 //! nor ledger, and works beside an agent; opening a `file://` store prepares its scratch directory.
 
+mod access;
+mod clamped;
+mod environment;
 mod examine;
 mod known;
 mod online;
@@ -60,6 +63,7 @@ impl Check {
     }
 
     async fn examine(&self, source: &Source, settings: &Settings, report: &mut Report) {
+        environment::variables(&settings.store_environment, report);
         let node = examine::staging(source, settings, report);
         examine::layout(settings, node.as_ref(), report);
         if let Some(look) = node
@@ -92,6 +96,8 @@ impl Check {
             known::ask(store, node, settings, report).await;
         }
         examine::ledger(source, settings, store.as_ref(), self.online, report).await;
+        access::cache(source, settings, report);
+        clamped::delays(source, settings, report);
         examine::policies(source, settings, report).await;
     }
 }

@@ -106,6 +106,21 @@ impl Report {
         );
     }
 
+    /// As [`Report::warning`], for something that is written in the configuration.
+    pub(super) fn warned(&mut self, subject: impl Into<String>, problem: &Problem) {
+        let place = Place {
+            line: problem.line,
+            column: problem.column,
+        };
+        self.add(
+            subject.into(),
+            State::Warning,
+            problem.to_string(),
+            Some(place),
+            SETTLED,
+        );
+    }
+
     fn add(&mut self, subject: String, state: State, text: String, place: Option<Place>, code: u8) {
         self.ok &= state != State::Failed;
         self.checks.push(Finding {

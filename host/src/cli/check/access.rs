@@ -1,0 +1,95 @@
+//! Whether this user may read and write what the agent needs.
+
+use super::report::Report;
+use crate::cli::USAGE;
+use crate::config::{Settings, Source};
+use crate::policy::Runtime;
+use crate::staging::{ReadError, SchemaStat, Staging, StagingDir};
+use crate::stream::NodeId;
+
+/// How many streams are named of those that can't be read.
+const NAMED: usize = 8;
+
+/// Reads what is staged, as the agent will.
+pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
+    let mut unreadable = Vec::new();
+    let mut too_large = Vec::new();
+    let mut streams = Vec::new();
+    let summary = staging.scan(node, &mut |staged| match staged.schema {
+        SchemaStat::Unreadable(cause) => unreadable.push(format!("{}: {cause}", staged.stream)),
+        SchemaStat::TooLarge(size) => {
+            too_large.push(format!("{}: {size} bytes", staged.stream));
+        }
+        SchemaStat::File(_) => streams.push(staged.stream),
+        SchemaStat::Missing => {}
+    });
+    let summary = match summary {
+        Ok(summary) => summary,
+        Err(error) => return report.failed("streams", crate::cli::output::causes(&error), USAGE),
+    };
+    for stream in streams {
+        if let Err(ReadError::Unreadable(cause)) = staging.read_schema(node, &stream) {
+            unreadable.push(format!("{stream}: {cause}"));
+        }
+    }
+    unreadable.extend(summary.unreadable);
+    if !unreadable.is_empty() {
+        let text = format!(
+            "this user can't read what is staged for {}: run as the node's user, or give this one the right to read\n{}",
+            streams_of(unreadable.len()),
+            examples(&unreadable)
+        );
+        report.failed("streams", text, USAGE);
+    }
+    if !too_large.is_empty() {
+        let text = format!(
+            "the staged schema of {} is over `staging.max_schema_size` and is not read\n{}",
+            streams_of(too_large.len()),
+            examples(&too_large)
+        );
+        report.warning("streams", text);
+    }
+    if summary.truncated {
+        report.warning(
+            "streams",
+            format!(
+                "there are more than {}, which is `staging.max_streams`: the others are left out",
+                summary.streams
+            ),
+        );
+    }
+}
+
+/// Whether compiled policies can be kept. The agent works without.
+pub(super) fn cache(source: &Source, settings: &Settings, report: &mut Report) {
+    let Some(cache) = settings.runtime.compile_cache() else {
+        return;
+    };
+    if let Err(error) = Runtime::examine_cache(&cache.directory) {
+        let message = format!(
+            "the cache {} can't be used, so each start compiles every policy: {error}",
+            cache.directory.display()
+        );
+        report.warned("cache", &source.problem(&["runtime", "cache"], message));
+    }
+}
+
+fn streams_of(count: usize) -> String {
+    match count {
+        1 => "1 stream".to_owned(),
+        count => format!("{count} streams"),
+    }
+}
+
+fn examples(lines: &[String]) -> String {
+    let mut text = lines
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n");
+    if let Some(more) = lines.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text.push_str(&format!("\nand {more} more"));
+    }
+    text
+}

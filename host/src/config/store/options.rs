@@ -1,0 +1,252 @@
+//! The options of a store, from all the places that may give them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::StoreEnvironment;
+use super::parseable::Node;
+use crate::config::file::OptionValue;
+use crate::config::problems::Found;
+use crate::config::settings::Reader;
+use crate::config::source::Problem;
+use crate::storage::{
+    Address, SETTLED_BY_URL, exclude, find, read_secret, relations, settle, suggestion,
+};
+
+/// The options of a store under their own names, whatever names they were given by.
+pub(super) struct Values {
+    pub(super) values: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, PathBuf>,
+    /// What gave each, by the option's own name, for messages.
+    pub(super) places: Vec<(&'static str, String)>,
+}
+
+/// Options that are being collected.
+pub(super) struct Options<'a> {
+    reader: &'a Reader<'a>,
+    address: &'a Address,
+    found: &'a Found,
+    given: BTreeMap<&'static str, Given>,
+    environment: StoreEnvironment,
+}
+
+/// An option that was given.
+struct Given {
+    value: String,
+    by: By,
+}
+
+/// What gave an option.
+enum By {
+    /// `[store.options]`, under this key.
+    Option(String),
+    /// The file that `[store.option_files]` names under this key.
+    File(String, PathBuf),
+    /// A variable of the node.
+    Node(String),
+    /// A variable of the environment.
+    Environment(String),
+}
+
+impl AsRef<str> for Given {
+    fn as_ref(&self) -> &str {
+        &self.value
+    }
+}
+
+impl By {
+    /// A problem with the option, at the place that gave it.
+    fn problem(&self, reader: &Reader<'_>, what: &str) -> Problem {
+        match self {
+            By::Option(key) => {
+                reader.problem(&["store", "options", key], format!("`{key}` {what}"))
+            }
+            By::File(key, path) => reader.problem(
+                &["store", "option_files", key],
+                format!("`{key}` from the file {} {what}", path.display()),
+            ),
+            By::Node(variable) => reader.problem(
+                &["store", "from"],
+                format!("the node's variable {variable} {what}"),
+            ),
+            By::Environment(variable) => reader.problem(
+                &["store"],
+                format!("the environment variable {variable} {what}"),
+            ),
+        }
+    }
+
+    /// The place, for messages.
+    fn place(&self) -> String {
+        match self {
+            By::Option(key) => format!("store.options.{key}"),
+            By::File(key, _) => format!("store.option_files.{key}"),
+            By::Node(variable) | By::Environment(variable) => variable.clone(),
+        }
+    }
+}
+
+impl<'a> Options<'a> {
+    pub(super) fn new(reader: &'a Reader<'a>, address: &'a Address, found: &'a Found) -> Self {
+        Self {
+            reader,
+            address,
+            found,
+            given: BTreeMap::new(),
+            environment: StoreEnvironment::default(),
+        }
+    }
+
+    /// Adds `[store.options]`.
+    pub(super) fn add_written(&mut self, options: &BTreeMap<String, OptionValue>) {
+        for (key, value) in options {
+            let mut value = value.to_string();
+            let spec = find(self.address.family, key);
+            // As all paths of the file, it starts from the file's directory.
+            if spec.is_some_and(|spec| spec.kind.is_path()) && !value.is_empty() {
+                value = self.reader.path(Path::new(&value)).display().to_string();
+            }
+            self.give(key, value, By::Option(key.clone()));
+        }
+    }
+
+    /// Adds what the files of `[store.option_files]` hold.
+    pub(super) fn add_files(&mut self, files: &BTreeMap<String, PathBuf>) {
+        for (key, path) in files {
+            let by = By::File(key.clone(), self.reader.path(path));
+            match read_secret(&self.reader.path(path)) {
+                Ok(value) => self.give(key, value, by),
+                Err(error) => {
+                    let message = format!("can't read {}: {error}", path.display());
+                    let place = ["store", "option_files", key];
+                    self.refuse(self.reader.problem(&place, message));
+                }
+            }
+        }
+    }
+
+    /// Adds what a node's variables say, except for what the file says otherwise.
+    pub(super) fn add_node(&mut self, node: Node) {
+        self.environment.used.extend(node.used);
+        self.environment.unused.extend(node.unused);
+        let mut settled: Vec<String> = Vec::new();
+        for (variable, option, value) in node.options {
+            if settled.contains(&variable) {
+                continue;
+            }
+            let is_first = !self.environment.used.contains(&variable);
+            let family = self.address.family;
+            let written = self
+                .given
+                .iter()
+                .find(|(name, given)| {
+                    (**name == option || exclude(family, name, option))
+                        && !matches!(given.by, By::Node(_))
+                })
+                .map(|(_, given)| settled_by(&given.by));
+            match written {
+                // The first option of a variable is what it is about; the others follow from it.
+                Some(reason) if is_first => {
+                    self.environment.unused.push((variable.clone(), reason));
+                    settled.push(variable);
+                }
+                Some(_) => {}
+                None => {
+                    if is_first {
+                        self.environment.used.push(variable.clone());
+                    }
+                    self.give(option, value, By::Node(variable));
+                }
+            }
+        }
+    }
+
+    /// Adds what the environment says about things that nothing else has settled.
+    pub(super) fn add_environment(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        let written = self
+            .given
+            .iter()
+            .map(|(name, given)| (*name, given.by.place()))
+            .collect();
+        let layer = settle(self.address, &written, env);
+        for (variable, by) in layer.unused {
+            let reason = format!("settled by {by}");
+            self.environment.unused.push((variable, reason));
+        }
+        for variable in layer.used {
+            self.environment.used.push(variable.name.clone());
+            let by = By::Environment(variable.name);
+            match variable.option {
+                Some(option) => self.give(option, variable.value, by),
+                None => {
+                    if let Some(Err(bad)) = variable.kind.map(|kind| kind.check(&variable.value)) {
+                        self.refuse(by.problem(self.reader, &bad.to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, key: &str, value: String, by: By) {
+        let Some(spec) = find(self.address.family, key) else {
+            let hint = suggestion(self.address.family, key)
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            return self.refuse(by.problem(
+                self.reader,
+                &format!("is not an option of this kind of store{hint}"),
+            ));
+        };
+        if let Some(other) = self.given.get(spec.name()) {
+            let what = format!("is the same option as {}: leave one out", other.by.place());
+            return self.refuse(by.problem(self.reader, &what));
+        }
+        if self.address.settles(spec) {
+            self.refuse(by.problem(self.reader, SETTLED_BY_URL));
+        } else if let Err(bad) = spec.kind.check(&value) {
+            self.refuse(by.problem(self.reader, &bad.to_string()));
+        }
+        self.given.insert(spec.name(), Given { value, by });
+    }
+
+    fn refuse(&self, problem: Problem) {
+        self.found.keep::<()>(Err(problem));
+    }
+
+    /// The options, and what the environment has to do with them, after a check of the options as a whole.
+    pub(super) fn finish(mut self) -> (Values, StoreEnvironment) {
+        for bad in relations(self.address.family, &self.given) {
+            match self.given.get(bad.name).map(|given| &given.by) {
+                // Other programs may need the variable.
+                Some(By::Environment(variable)) if bad.is_ignored => {
+                    let variable = variable.clone();
+                    self.environment.used.retain(|used| *used != variable);
+                    self.environment.unused.push((variable, bad.message));
+                    self.given.remove(bad.name);
+                }
+                Some(by) => self.refuse(by.problem(self.reader, &bad.message)),
+                None => {}
+            }
+        }
+        let mut values = Values {
+            values: BTreeMap::new(),
+            files: BTreeMap::new(),
+            places: Vec::new(),
+        };
+        for (name, given) in self.given {
+            let place = match &given.by {
+                By::Option(_) | By::File(..) => format!("`{}`", given.by.place()),
+                By::Node(_) | By::Environment(_) => given.by.place(),
+            };
+            values.places.push((name, place));
+            if let By::File(_, path) = given.by {
+                values.files.insert(name.to_owned(), path);
+            }
+            values.values.insert(name.to_owned(), given.value);
+        }
+        (values, self.environment)
+    }
+}
+
+fn settled_by(by: &By) -> String {
+    format!("settled by {}", by.place())
+}

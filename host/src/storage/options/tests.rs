@@ -1,0 +1,613 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use object_store::aws::AmazonS3ConfigKey;
+use object_store::azure::AzureConfigKey;
+use object_store::gcp::GoogleConfigKey;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::storage::{Key, Store, StoreSettings};
+use crate::time::SystemClock;
+
+/// A port on which nothing listens.
+const CLOSED: &str = "http://127.0.0.1:9";
+
+/// Values that were copied, cut or templated wrongly, and those that are valid for some other option.
+const HOSTILE: &[&str] = &[
+    "",
+    " ",
+    "\n",
+    "\t",
+    "minio:9000",
+    "127.0.0.1:9",
+    "//127.0.0.1:9",
+    "http:127.0.0.1",
+    "http://",
+    "http://:9",
+    "http://127.0.0.1:9 ",
+    " http://127.0.0.1:9",
+    "http://127.0.0.1:9\n",
+    "http://127.0.0.1:90000",
+    "http://127.0.0.1:0",
+    "http://127.0.0.1:",
+    "http://127.0.0.1:9/",
+    "http://127.0.0.1:9/a b",
+    "http://127.0.0.1:9/{}|^`\"<>\\",
+    "http://127.0.0.1:9/%zz",
+    "http://127.0.0.1:9/?q=1",
+    "http://127.0.0.1:9/#f",
+    "http://u:p@127.0.0.1:9",
+    "http://[::1",
+    "http://[::1]:9",
+    "http://[::1%25lo]:9",
+    "http://$HOST:9",
+    "http://${HOST}:9",
+    "http://a_b",
+    "http://münchen",
+    "http://127.1:9",
+    "HTTP://127.0.0.1:9",
+    "ftp://127.0.0.1:9",
+    "socks5://127.0.0.1:9",
+    "unix:///run/store.sock",
+    "$VAR",
+    "${VAR}",
+    "$(cat secret)",
+    "{{ .Values.key }}",
+    "a\nb",
+    "a\r\nb",
+    "a\tb",
+    "a\u{0}b",
+    "a\u{7f}b",
+    "a\u{1b}[31m",
+    "a b",
+    "a,b/c:d;e=f",
+    "schlüssel",
+    "\u{feff}key",
+    "\u{fffd}",
+    "key\u{a0}",
+    "\"quoted\"",
+    "'quoted'",
+    "true",
+    "false",
+    "TRUE",
+    "maybe",
+    "0",
+    "1",
+    "-1",
+    "16384",
+    "4294967295",
+    "99999999999999999999999",
+    "0s",
+    "1s",
+    "1 year",
+    "500000000000years",
+    "30",
+    "{}",
+    "[]",
+    "{\"a\":\n1}",
+    "{\"private_key\":\"x\",\"private_key_id\":\"y\",\"client_email\":\"z\"}",
+    "%",
+    "a=b",
+    "sig=a%0Ab&x=y",
+    "=&=",
+    "/",
+    "/a",
+    "/a b",
+    "@127.0.0.1",
+    "..",
+    "AES256",
+    "sse-c",
+    "aws:kms",
+    "etag",
+    "disabled",
+    "multipart",
+    "header:a:b",
+    "header:a b:c",
+    "header-with-status:a:b:9999",
+    "header-with-status:a:b:412",
+    "sha256",
+    "QUJD",
+    "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "-----BEGIN CERTIFICATE-----",
+    "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+    "/dev/null",
+    "/proc/self/mem",
+    "/nowhere/at/all",
+];
+
+/// Stores with explicit credentials and addresses, none of which leads off this machine.
+fn bases() -> Vec<(Family, StoreSettings)> {
+    let key =
+        json!({"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": true});
+    let mut settings = [
+        (
+            Family::S3,
+            StoreSettings::new("s3://bkt")
+                .with_option("endpoint", CLOSED)
+                .with_option("region", "us-east-1")
+                .with_option("allow_http", "true")
+                .with_option("access_key_id", "k")
+                .with_option("secret_access_key", "s")
+                .with_option("metadata_endpoint", CLOSED),
+        ),
+        (
+            Family::Gcs,
+            StoreSettings::new("gs://bkt")
+                .with_option("base_url", CLOSED)
+                .with_option("service_account_key", key.to_string()),
+        ),
+        (
+            Family::Azure,
+            StoreSettings::new("az://bkt")
+                .with_option("endpoint", CLOSED)
+                .with_option("account_name", "account")
+                .with_option("allow_http", "true")
+                .with_option("access_key", "a2V5")
+                .with_option("msi_endpoint", CLOSED)
+                .with_option("authority_host", CLOSED),
+        ),
+    ];
+    for (_, settings) in &mut settings {
+        settings.request_timeout = Duration::from_secs(5);
+    }
+    settings.into()
+}
+
+/// The names of the variants at this place of object_store's enum of keys, which has no other list of them.
+fn variants<K: DeserializeOwned>(place: fn(&str) -> Value) -> Vec<String> {
+    let Err(error) = serde_json::from_value::<K>(place("?")) else {
+        panic!("a variant without a name");
+    };
+    let text = error.to_string();
+    let (_, expected) = text.split_once("expected").expect("a list of variants");
+    let names = expected.split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+/// All keys of a store, under the names by which object_store shows them.
+fn keys<K: DeserializeOwned + AsRef<str>>() -> Vec<String> {
+    let mut keys = Vec::new();
+    let nested: [(&str, fn(&str) -> Value); 2] = [
+        ("Client", |name| json!({ "Client": name })),
+        ("Encryption", |name| json!({ "Encryption": name })),
+    ];
+    for variant in variants::<K>(|name| json!(name)) {
+        match nested.iter().find(|(name, _)| *name == variant) {
+            None => keys.push(json!(variant)),
+            Some((_, place)) => keys.extend(variants::<K>(*place).iter().map(|name| place(name))),
+        }
+    }
+    let key = |value| serde_json::from_value::<K>(value).expect("a key");
+    keys.into_iter()
+        .map(|value| key(value).as_ref().to_owned())
+        .collect()
+}
+
+fn all_keys(family: Family) -> Vec<String> {
+    match family {
+        Family::S3 => keys::<AmazonS3ConfigKey>(),
+        Family::Gcs => keys::<GoogleConfigKey>(),
+        Family::Azure => keys::<AzureConfigKey>(),
+        Family::File | Family::Memory => Vec::new(),
+    }
+}
+
+fn parsed(family: Family, name: &str) -> Option<String> {
+    match family {
+        Family::S3 => name
+            .parse()
+            .ok()
+            .map(|key: AmazonS3ConfigKey| key.as_ref().to_owned()),
+        Family::Gcs => name
+            .parse()
+            .ok()
+            .map(|key: GoogleConfigKey| key.as_ref().to_owned()),
+        Family::Azure => name
+            .parse()
+            .ok()
+            .map(|key: AzureConfigKey| key.as_ref().to_owned()),
+        Family::File | Family::Memory => None,
+    }
+}
+
+#[test]
+fn every_key_of_object_store_is_listed_once_under_all_its_names() {
+    for (family, least) in [(Family::S3, 50), (Family::Gcs, 25), (Family::Azure, 40)] {
+        let keys = all_keys(family);
+        assert!(keys.len() >= least, "{family:?}: {keys:?}");
+        for key in &keys {
+            assert!(find(family, key).is_some(), "{family:?}: {key}");
+        }
+        assert_eq!(specs(family).count(), keys.len(), "{family:?}");
+        for spec in specs(family) {
+            for name in spec.names {
+                let key = parsed(family, name);
+                assert_eq!(key, parsed(family, spec.name()), "{family:?}: {name}");
+                assert!(key.is_some(), "{family:?}: {name}");
+                assert_eq!(find(family, name), Some(spec), "{family:?}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn misspelled_options_find_their_neighbour() {
+    assert_eq!(suggestion(Family::S3, "endpiont"), Some("endpoint"));
+    assert_eq!(suggestion(Family::Gcs, "alow_http"), Some("allow_http"));
+    assert_eq!(suggestion(Family::S3, "zebra"), None);
+    assert_eq!(suggestion(Family::File, "alow_http"), None);
+}
+
+#[tokio::test]
+async fn no_value_of_any_option_makes_a_request_panic() {
+    let key = Key::from("app/.stream/.schema");
+    let (mut refused, mut sent) = (0, 0);
+    for (family, base) in bases() {
+        for spec in specs(family) {
+            for value in HOSTILE {
+                let mut settings = base.clone();
+                settings
+                    .options
+                    .insert(spec.name().to_owned(), (*value).to_owned());
+                if settings.options == base.options {
+                    continue;
+                }
+                let Ok(store) = Store::open(&settings, Arc::new(SystemClock::new())) else {
+                    refused += 1;
+                    continue;
+                };
+                sent += 1;
+                let requests = async {
+                    _ = store.create(&key, "{}".into()).await;
+                    _ = store.list(&Key::from("app"), 1).await;
+                };
+                let outcome = std::panic::AssertUnwindSafe(requests).catch_unwind().await;
+                assert!(outcome.is_ok(), "{family:?}: {} = {value:?}", spec.name());
+            }
+        }
+    }
+    assert!(
+        refused > 5_000 && sent > 400,
+        "{refused} refused, {sent} sent"
+    );
+}
+
+#[test]
+fn values_that_work_are_taken() {
+    for (family, name, value) in [
+        (
+            Family::S3,
+            "endpoint",
+            "https://minio.example.com:9000/under/a/path",
+        ),
+        (Family::S3, "endpoint", "http://[::1]:9000"),
+        (Family::S3, "endpoint", "http://my_minio:9000"),
+        (Family::S3, "endpoint", "HTTP://MinIO:9000"),
+        (Family::S3, "region", "us-east-1"),
+        (Family::S3, "secret_access_key", "wJalr/XUtn+FEMI=$1 ü"),
+        (Family::S3, "session_token", "IQoJb3JpZ2luX2VjE=="),
+        (Family::S3, "allow_http", "YES"),
+        (Family::S3, "request_payer", "requester"),
+        (Family::S3, "timeout", "1m 30s"),
+        (Family::S3, "copy_if_not_exists", "header: cf-copy: *"),
+        (Family::S3, "user_agent", "tidegate (node 1)"),
+        (Family::S3, "proxy_url", "http://me:pw@proxy:3128"),
+        (Family::S3, "proxy_excludes", "localhost, 10.0.0.0/8"),
+        (
+            Family::S3,
+            "container_credentials_relative_uri",
+            "/v2/credentials/a?b=c",
+        ),
+        (
+            Family::S3,
+            "sse_customer_key_base64",
+            "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        ),
+        (
+            Family::S3,
+            "sse_kms_key_id",
+            "arn:aws:kms:us-east-1:1234:key/ab-cd",
+        ),
+        (
+            Family::Azure,
+            "authority_id",
+            "72f988bf-86f1-41af-91ab-2d7cd011db47",
+        ),
+        (Family::Azure, "sas_token", "?sv=2023&sig=a%2Fb%3D"),
+        (Family::Azure, "access_key", "a2V5"),
+        (
+            Family::Gcs,
+            "service_account_key",
+            "{\n  \"type\": \"service_account\"\n}\n",
+        ),
+    ] {
+        let spec = find(family, name).expect(name);
+        assert_eq!(spec.kind.check(value), Ok(()), "{name} = {value}");
+    }
+}
+
+#[test]
+fn values_that_can_not_work_are_refused_with_what_to_write() {
+    for (name, value, told) in [
+        (
+            "endpoint",
+            "minio:9000",
+            "has no scheme: write `http://minio:9000` or",
+        ),
+        (
+            "endpoint",
+            "http://minio:9000 ",
+            "has white space at its start or end",
+        ),
+        ("endpoint", "http://minio:90000", "invalid port number"),
+        ("endpoint", "", "is empty"),
+        ("endpoint", "$ENDPOINT", "was not expanded"),
+        (
+            "endpoint",
+            "http://$HOST:9000",
+            "whose host name is not valid",
+        ),
+        (
+            "endpoint",
+            "s3://minio",
+            "begins with `s3://`: write `http://` or `https://`",
+        ),
+        ("endpoint", "http://k:s@minio", "holds a user or a password"),
+        ("access_key_id", "AK\n", "ends with a line break"),
+        ("access_key_id", "AK\nSK", "has several lines"),
+        ("secret_access_key", "hunter2\nhunter3", "has several lines"),
+        ("session_token", "ab\u{7}", "control character U+0007"),
+        ("session_token", "a b", "holds white space"),
+        ("region", "eu north", "may hold letters, digits"),
+        ("region", "${REGION}", "was not expanded"),
+        ("allow_http", "maybe", "write `true` or `false`"),
+        ("timeout", "30", "a length of time with its unit"),
+        ("timeout", "400d", "at most 1d"),
+        (
+            "http2_max_frame_size",
+            "1",
+            "a number from 16384 to 16777215",
+        ),
+        ("default_content_type", "a\u{e9}", "only printable ASCII"),
+        (
+            "checksum_algorithm",
+            "md5",
+            "write one of sha256, crc64nvme",
+        ),
+        ("conditional_put", "disabled", "store.conditional_writes"),
+        (
+            "proxy_url",
+            "socks5://u:hunter2@p",
+            "begins with `socks5://`",
+        ),
+        ("web_identity_token_file", "/nowhere", "which can't be read"),
+        ("web_identity_token_file", "/dev/null", "not a regular file"),
+    ] {
+        let spec = find(Family::S3, name).expect(name);
+        let bad = spec.kind.check(value).expect_err(value).to_string();
+        assert!(bad.contains(told), "{name} = {value:?}: {bad}");
+        assert!(!bad.contains("hunter"), "{bad}");
+    }
+}
+
+#[test]
+fn urls_with_parts_that_would_be_ignored_are_refused() {
+    for (url, told) in [
+        ("s3://minio:9000/logs", "carries a port"),
+        ("s3://key@logs", "carries a user name"),
+        ("s3://k:hunter2@logs", "carries a password"),
+        ("s3://$BUCKET", "the bucket is `$BUCKET`"),
+        ("s3://lögs", "the bucket is"),
+        ("s3://logs/${PREFIX}", "was not expanded"),
+        ("file://data/logs", "file:///DIRECTORY"),
+        ("minio://logs", "names no known kind"),
+        ("logs", "not valid"),
+    ] {
+        let error = Address::parse(url).expect_err(url).in_full();
+        assert!(error.contains(told) && !error.contains("hunter"), "{error}");
+    }
+    for url in [
+        "s3://logs/a/b",
+        "az://container@account.dfs.core.windows.net/p",
+        "https://logs.s3.eu-north-1.amazonaws.com/p",
+        "file:///data/logs",
+        "memory:///",
+    ] {
+        Address::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+}
+
+#[test]
+fn options_that_need_each_other_are_asked_for_together() {
+    let wrong = |options: &[(&'static str, &str)]| {
+        let options: BTreeMap<_, _> = options.iter().copied().collect();
+        let wrong = relations(Family::S3, &options);
+        wrong.into_iter().map(|bad| bad.name).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(&[("access_key_id", "k")]), ["access_key_id"]);
+    assert_eq!(wrong(&[("session_token", "k")]), ["session_token"]);
+    assert_eq!(
+        wrong(&[("sse_customer_key_base64", "k")]),
+        ["sse_customer_key_base64"]
+    );
+    assert_eq!(
+        wrong(&[("server_side_encryption", "sse-c")]),
+        ["server_side_encryption"]
+    );
+    assert_eq!(
+        wrong(&[
+            ("endpoint", "http://a"),
+            ("aws_endpoint_url_s3", "http://b")
+        ]),
+        ["aws_endpoint_url_s3"]
+    );
+    assert!(wrong(&[("access_key_id", "k"), ("secret_access_key", "s")]).is_empty());
+}
+
+/// What of these variables is used for the store, and what is not.
+fn environment(
+    url: &str,
+    written: &[&'static str],
+    variables: &[(&str, &str)],
+) -> (Vec<String>, Vec<String>) {
+    let address = Address::parse(url).expect(url);
+    let written = written
+        .iter()
+        .map(|name| (*name, format!("store.options.{name}")))
+        .collect();
+    let layer = settle(&address, &written, &|name| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    });
+    (
+        layer
+            .used
+            .into_iter()
+            .map(|variable| variable.name)
+            .collect(),
+        layer.unused.into_iter().map(|(name, _)| name).collect(),
+    )
+}
+
+#[test]
+fn a_variable_decides_nothing_that_is_settled_under_any_name() {
+    const S3: &str = "s3://logs";
+    for (url, written, variable) in [
+        (S3, &["endpoint"][..], "AWS_ENDPOINT_URL_S3"),
+        (S3, &["endpoint"], "AWS_ENDPOINT_URL"),
+        (S3, &["aws_endpoint_url_s3"], "AWS_ENDPOINT"),
+        (S3, &["endpoint"], "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
+        (S3, &["endpoint"], "AWS_S3_EXPRESS"),
+        (S3, &["endpoint"], "AWS_ALLOW_HTTP"),
+        (S3, &["endpoint"], "AWS_ALLOW_INVALID_CERTIFICATES"),
+        (S3, &[], "AWS_BUCKET"),
+        (S3, &[], "AWS_BUCKET_NAME"),
+        (S3, &["region"], "AWS_DEFAULT_REGION"),
+        (S3, &["default_region"], "AWS_REGION"),
+        (S3, &["access_key_id"], "AWS_SESSION_TOKEN"),
+        (S3, &["access_key_id"], "AWS_SKIP_SIGNATURE"),
+        (S3, &["web_identity_token_file"], "AWS_ACCESS_KEY_ID"),
+        (S3, &["skip_signature"], "AWS_ACCESS_KEY_ID"),
+        (S3, &["proxy_url"], "AWS_PROXY_EXCLUDES"),
+        (S3, &["server_side_encryption"], "AWS_SSE_KMS_KEY_ID"),
+        (S3, &[], "AWS_TIMEOUT"),
+        (
+            "https://logs.s3.eu-north-1.amazonaws.com",
+            &[],
+            "AWS_ENDPOINT_URL_S3",
+        ),
+        (
+            "https://logs.s3.eu-north-1.amazonaws.com",
+            &[],
+            "AWS_REGION",
+        ),
+        (
+            "https://acc.r2.cloudflarestorage.com/logs",
+            &[],
+            "AWS_ENDPOINT_URL_S3",
+        ),
+        ("gs://logs", &["base_url"], "GOOGLE_BASE_URL"),
+        ("gs://logs", &[], "GOOGLE_BUCKET"),
+        ("gs://logs", &["bearer_token"], "SERVICE_ACCOUNT"),
+        ("gs://logs", &["service_account"], "GOOGLE_SKIP_SIGNATURE"),
+        ("az://logs", &["account_name"], "AZURE_STORAGE_ENDPOINT"),
+        ("az://logs", &["endpoint"], "AZURE_STORAGE_USE_EMULATOR"),
+        ("az://logs", &["access_key"], "AZURE_STORAGE_TOKEN"),
+        ("az://logs", &["access_key"], "IDENTITY_ENDPOINT"),
+        ("az://logs", &[], "AZURE_CONTAINER_NAME"),
+        (
+            "az://logs@acc.blob.core.windows.net",
+            &[],
+            "AZURE_STORAGE_ENDPOINT",
+        ),
+        (
+            "az://logs@acc.blob.core.windows.net",
+            &[],
+            "AZURE_STORAGE_ACCOUNT_NAME",
+        ),
+    ] {
+        let (used, unused) = environment(url, written, &[(variable, "x")]);
+        assert!(used.is_empty(), "{url} {written:?}: {used:?}");
+        assert_eq!(unused, [variable], "{url} {written:?}");
+    }
+}
+
+#[test]
+fn a_variable_decides_what_is_not_settled() {
+    for (url, written, variables, names) in [
+        (
+            "s3://logs",
+            &["endpoint", "region", "allow_http"][..],
+            &[("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")][..],
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..],
+        ),
+        (
+            "s3://logs",
+            &["allow_http"],
+            &[("AWS_ENDPOINT_URL", "http://a"), ("AWS_REGION", "r")],
+            &["AWS_ENDPOINT_URL", "AWS_REGION"],
+        ),
+        // Two that say the same: the one of S3 alone counts, and an empty one is as good as none.
+        (
+            "s3://logs",
+            &[],
+            &[
+                ("AWS_ENDPOINT_URL", "http://a"),
+                ("AWS_ENDPOINT_URL_S3", "http://b"),
+            ],
+            &["AWS_ENDPOINT_URL_S3"],
+        ),
+        (
+            "s3://logs",
+            &[],
+            &[
+                ("AWS_ENDPOINT_URL", "http://a"),
+                ("AWS_ENDPOINT_URL_S3", ""),
+            ],
+            &["AWS_ENDPOINT_URL"],
+        ),
+        (
+            "s3://logs",
+            &[],
+            &[("HTTPS_PROXY", "http://p")],
+            &["HTTPS_PROXY"],
+        ),
+        (
+            "s3://logs",
+            &["proxy_url"],
+            &[("HTTPS_PROXY", "http://p")],
+            &[],
+        ),
+        (
+            "az://logs",
+            &["use_emulator"],
+            &[("AZURITE_BLOB_STORAGE_URL", "x")],
+            &["AZURITE_BLOB_STORAGE_URL"],
+        ),
+        (
+            "gs://logs",
+            &[],
+            &[("GCE_METADATA_HOST", "x")],
+            &["GCE_METADATA_HOST"],
+        ),
+        (
+            "gs://logs",
+            &["bearer_token"],
+            &[("GCE_METADATA_HOST", "x")],
+            &[],
+        ),
+        (
+            "file:///data",
+            &[],
+            &[("AWS_REGION", "x"), ("HTTP_PROXY", "x")],
+            &[],
+        ),
+    ] {
+        let (used, _) = environment(url, written, variables);
+        assert_eq!(used, names, "{url} {written:?}");
+    }
+}
