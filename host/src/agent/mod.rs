@@ -14,7 +14,9 @@
 //! ```
 
 mod compile_cache;
+mod conditions;
 mod error;
+mod node;
 mod open;
 mod peers;
 mod place;
@@ -23,10 +25,12 @@ mod probe;
 mod recognize;
 mod run;
 mod scans;
+mod vitals;
 
 use std::sync::Arc;
 
 pub use compile_cache::{user_compile_cache, with_compile_cache, with_user_compile_cache};
+pub use conditions::REMIND_EVERY;
 pub use error::AgentError;
 pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_place, node_directory_of};
@@ -36,6 +40,7 @@ pub use recognize::{
     Compared, Finding, Recognition, STREAMS_COMPARED, Verdict, recognize, recognize_offline,
 };
 pub use run::Until;
+pub use vitals::REPORT_GAP;
 
 use crate::config::Settings;
 use crate::ledger::PolicyStatus;
@@ -52,6 +57,7 @@ pub struct Agent {
     memory: Arc<dyn Memory>,
     policies: Vec<Policy>,
     reported: Vec<PolicyStatus>,
+    vitals: vitals::Vitals,
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
     comparing: Option<Task<Vec<StreamId>>>,
     settings: Settings,
@@ -85,6 +91,7 @@ impl Agent {
     pub async fn close(mut self) -> Result<(), AgentError> {
         self.scheduler.drain().await;
         self.report_policies().await;
+        self.report_now(true).await;
         Ok(self.memory.close().await?)
     }
 }

@@ -8,7 +8,6 @@ use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
 use crate::config::{Settings, Source};
 use crate::staging::StagingError;
-use crate::sync::Writes;
 
 /// Run the agent.
 #[derive(Debug, Args)]
@@ -81,16 +80,14 @@ impl Run {
             Until::Told
         };
         let tally = agent.run(until, stop).await?;
-        let errors = agent.scheduler().errors();
-        let unprobed = agent.core().gate.get() == Writes::Unprobed;
+        let of_node = exit::of_conditions(&agent.conditions());
         agent.close().await?;
         exit::warn_of_fallbacks(&tally);
         tracing::info!(settled = tally.settled, "the agent stopped");
-        Ok(match tally.settled {
-            true => exit::SETTLED,
-            false if errors > 0 => exit::INTERNAL,
-            false if unprobed => exit::STORE,
-            false => exit::UNSETTLED,
+        Ok(match (of_node, tally.settled) {
+            (Some(code), _) => code,
+            (None, true) => exit::SETTLED,
+            (None, false) => exit::UNSETTLED,
         })
     }
 }

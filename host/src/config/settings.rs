@@ -11,6 +11,7 @@ use super::problems::{Found, Problems};
 use super::source::{Problem, Source};
 use super::streams::{self, RuleSettings, StreamSettings};
 use super::{ConfigError, policies, registry, store};
+use crate::digest::Digest;
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::{CompileCache, PolicySettings};
 use crate::registry::RegistrySettings;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub verify: VerifySettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// SHA-256 of the file.
+    pub digest: Digest,
 }
 
 /// `[ledger]`
@@ -69,6 +72,8 @@ pub struct LedgerSettings {
     pub history_max: u64,
     /// How long streams that are gone are remembered.
     pub keep_gone: Duration,
+    /// The longest time between two of the agent's reports about itself.
+    pub heartbeat_interval: Duration,
 }
 
 impl LedgerSettings {
@@ -179,6 +184,15 @@ impl Settings {
             file.staging.rescan_interval,
             600,
         ));
+        let heartbeat = found.keep(
+            reader.positive(
+                &["ledger", "heartbeat_interval"],
+                file.ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.heartbeat_interval),
+                10,
+            ),
+        );
         let verify = found.keep(reader.verify(&file));
         let runtime = found.keep(reader.runtime(&file));
         let log = found.keep(reader.log(&file));
@@ -222,7 +236,7 @@ impl Settings {
         let parts = (
             staging,
             store,
-            scan_interval.zip(rescan_interval),
+            scan_interval.zip(rescan_interval).zip(heartbeat),
             verify,
             runtime,
             log,
@@ -249,14 +263,14 @@ impl Settings {
             (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
         };
         let sync = file.sync.as_ref();
-        let (scan_interval, rescan_interval) = intervals;
+        let ((scan_interval, rescan_interval), heartbeat_interval) = intervals;
         Ok(Self {
             staging,
             watch: file.staging.watch.unwrap_or(true),
             scan_interval,
             rescan_interval,
             store,
-            ledger: reader.ledger(&file),
+            ledger: reader.ledger(&file, heartbeat_interval),
             runtime,
             registry: origin.registry,
             trust: origin.trust,
@@ -269,6 +283,7 @@ impl Settings {
                 .map_or(Duration::from_secs(30), Duration::from),
             verify,
             log,
+            digest: source.digest(),
         })
     }
 }
@@ -450,7 +465,7 @@ impl Reader<'_> {
         })
     }
 
-    fn ledger(&self, file: &File) -> LedgerSettings {
+    fn ledger(&self, file: &File, heartbeat_interval: Duration) -> LedgerSettings {
         let ledger = file.ledger.as_ref();
         let path = ledger
             .and_then(|ledger| ledger.path.as_deref())
@@ -470,6 +485,7 @@ impl Reader<'_> {
             keep_gone: ledger
                 .and_then(|ledger| ledger.keep_gone)
                 .map_or(Duration::from_secs(30 * 86_400), Duration::from),
+            heartbeat_interval,
         }
     }
 
