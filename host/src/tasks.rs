@@ -49,7 +49,7 @@ impl Debug for Guard {
 
 /// The work was stopped half-way: it panicked, or what ran it came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the work was interrupted")]
+#[error("the work panicked or was interrupted")]
 pub struct Interrupted;
 
 /// A task's output, once there is one. Dropping it stops the task.

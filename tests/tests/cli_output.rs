@@ -63,6 +63,8 @@ macro_rules! assert_said {
             // Another stream may have come first.
             (r#""last_success": (null|MILLIS)"#, "\"last_success\": WHEN"),
             (r"in (1m|\d+s \d+ms|\d+m?s)\b", "in SOON"),
+            (r"\b(\d+s )?\d+m?s ago", "A MOMENT AGO"),
+            (r#""pid": \d+"#, "\"pid\": N"),
             // Columns are as wide as the times that were in them.
             (r"NEXT +", "NEXT  "),
             (r"(in SOON|–) +\n", "$1\n"),

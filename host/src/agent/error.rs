@@ -69,7 +69,7 @@ pub enum AgentError {
         /// The store in the configuration.
         configured: String,
         /// Why it did not answer.
-        failure: StoreFailure,
+        failure: Box<StoreFailure>,
     },
     /// The store's settings can't work.
     #[error(transparent)]
@@ -91,6 +91,9 @@ pub enum AgentError {
     /// A policy stands in a chain whose role it does not fill.
     #[error(transparent)]
     Role(#[from] WrongRole),
+    /// The memory that the agent was opened with is one node's alone.
+    #[error("the agent's memory belongs to one node")]
+    OneNode,
     /// The policy runtime can't be set up.
     #[error("can't set up the policy runtime")]
     Runtime(#[from] RuntimeError),

@@ -14,8 +14,10 @@
 //! ```
 
 mod compile_cache;
+mod conditions;
 mod error;
 mod first_look;
+mod node;
 mod open;
 mod peers;
 mod place;
@@ -24,10 +26,12 @@ mod probe;
 mod recognize;
 mod run;
 mod scans;
+mod vitals;
 
 use std::sync::Arc;
 
 pub use compile_cache::{user_compile_cache, with_compile_cache, with_user_compile_cache};
+pub use conditions::REMIND_EVERY;
 pub use error::AgentError;
 pub use first_look::{FirstLook, unknown_streams};
 pub use open::{Opening, identify, open_parts};
@@ -38,6 +42,7 @@ pub use recognize::{
     Compared, Finding, Recognition, STREAMS_COMPARED, Verdict, recognize, recognize_offline,
 };
 pub use run::Until;
+pub use vitals::REPORT_GAP;
 
 use crate::config::Settings;
 use crate::ledger::PolicyStatus;
@@ -54,6 +59,7 @@ pub struct Agent {
     memory: Arc<dyn Memory>,
     policies: Vec<Policy>,
     reported: Vec<PolicyStatus>,
+    vitals: vitals::Vitals,
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
     comparing: Option<Task<Vec<StreamId>>>,
     settings: Settings,
@@ -87,6 +93,7 @@ impl Agent {
     pub async fn close(mut self) -> Result<(), AgentError> {
         self.scheduler.drain().await;
         self.report_policies().await;
+        self.report_now(true).await;
         Ok(self.memory.close().await?)
     }
 }

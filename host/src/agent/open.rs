@@ -7,9 +7,10 @@ use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies, runtime_settings};
 use super::probe::{check_store, unprobed, verdict};
 use super::recognize::{Finding, Recognition, recognize};
+use super::vitals::{Vitals, report_start};
 use super::{Agent, AgentError};
 use crate::config::Settings;
-use crate::ledger::{Ledger, LedgerReader, adopt};
+use crate::ledger::{CheckResult, Heartbeat, Ledger, LedgerReader, StoreCheck, adopt};
 use crate::policy::{Recorder, Runtime};
 use crate::staging::{Identity, Staging, StagingDir, StagingError};
 use crate::storage::Store;
@@ -128,15 +129,39 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         Some(memory) => (memory, false),
         None => open_memory(settings, rehearse, &node, &store, &*clock).await?,
     };
+    let mut vitals = Vitals::new(clock.now());
     let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
-    let writes = if rehearse || !settings.write {
-        Writes::Rehearsed
+    let beat = vitals.heartbeat(&node, settings, clock.now());
+    report_start(&*memory, beat).await?;
+    let gate = if rehearse || !settings.write {
+        vitals.store_check.result = CheckResult::Off;
+        Gate::new(Writes::Rehearsed)
     } else {
-        match check_store(&store, &node, &*memory, &*clock, &*entropy).await? {
-            Ok(found) => verdict(&store, found, settings.store.conditional_writes)?,
+        let checked = check_store(&store, &node, &*memory, &*clock, &*entropy).await?;
+        match checked {
+            Ok(found) => match verdict(&store, found, settings.store.conditional_writes) {
+                Ok(writes) => {
+                    vitals.store_passed(found.to_string(), &*clock);
+                    Gate::new(writes)
+                }
+                Err(error) => {
+                    vitals.store_check = StoreCheck {
+                        result: CheckResult::Failed,
+                        detail: error.to_string(),
+                        at: Some(clock.now()),
+                    };
+                    let beat = Heartbeat {
+                        stopped: true,
+                        ..vitals.heartbeat(&node, settings, clock.now())
+                    };
+                    // The refusal is what counts, not whether it can be recorded.
+                    let _ = report_start(&*memory, beat).await;
+                    return Err(error);
+                }
+            },
             Err(failure) => {
-                tracing::error!("{}", unprobed(&store, &failure));
-                Writes::Unprobed
+                vitals.store_failed(failure.to_string(), unprobed(&store, &failure), &*clock);
+                Gate::unchecked(failure)
             }
         }
     };
@@ -155,7 +180,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         tasks,
         health: Health::default(),
         causes: Causes::default(),
-        gate: Gate::new(writes),
+        gate,
         recorder,
         policy_writes: Arc::new(PolicyWrites::new(open_writes)),
         max_schema_size: settings.staging.max_schema_size,
@@ -166,6 +191,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         memory,
         policies: loaded.policies.into_values().collect(),
         reported: Vec::new(),
+        vitals,
         comparing: None,
         settings: settings.clone(),
         adopted,

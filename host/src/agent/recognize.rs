@@ -164,7 +164,7 @@ impl Recognition {
                     ledger: settings.ledger.path.display().to_string(),
                     recorded: self.recorded.clone(),
                     configured: self.configured.clone(),
-                    failure,
+                    failure: Box::new(failure),
                 });
             }
         };

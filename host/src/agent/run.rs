@@ -10,11 +10,13 @@ use futures::FutureExt;
 use super::peers::compare_all;
 use super::probe::{check_store, unprobed, verdict};
 use super::scans::Scans;
+use super::vitals::in_one_line;
 use super::{Agent, AgentError, FirstLook};
 use crate::contract::{Phase, Trigger};
-use crate::ledger::{PolicyHealth, PolicyStatus};
+use crate::ledger::{ConditionKind, PolicyHealth, PolicyStatus};
 use crate::policy::{GuardStatus, Policy, Standing};
-use crate::stream::StreamId;
+use crate::staging::{IdentityError, StagingError};
+use crate::stream::{NodeId, StreamId};
 use crate::sync::{Tally, Writes};
 use crate::tasks::Task;
 
@@ -43,6 +45,8 @@ pub enum Until {
 /// When the agent's own duties are due, on the monotonic clock.
 struct Duties {
     scan: Duration,
+    /// When the agent makes sure that the directory is still the node's.
+    confirm: Duration,
     verify: Option<Duration>,
     peers: Option<Duration>,
     probe: Option<(Duration, Duration)>,
@@ -62,6 +66,18 @@ impl Agent {
         until: Until,
         stop: impl Future<Output = ()>,
     ) -> Result<Tally, AgentError> {
+        let ran = self.run_until(until, stop).await;
+        if ran.is_err() {
+            self.report_now(true).await;
+        }
+        ran
+    }
+
+    async fn run_until(
+        &mut self,
+        until: Until,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Tally, AgentError> {
         let mut stop = pin!(stop.fuse());
         let clock = Arc::clone(&self.core.clock);
         self.scheduler.spread(self.settings.start_jitter);
@@ -70,27 +86,45 @@ impl Agent {
             tracing::info!(streams, "all streams are compared with the new store");
         }
         let mut scans = Scans::new(self.settings.watch, clock.monotonic());
+        let mut place = self.place();
         let mut duties = self.first_duties();
-        let mut scanned = false;
+        self.vitals.scanned = None;
         loop {
             let now = clock.monotonic();
+            let mut whole = false;
             if duties.scan <= now {
-                let first = !scanned;
-                scanned |= self.look_at_staging(&mut scans).await;
-                if first && scanned {
+                let is_first = self.vitals.scanned.is_none();
+                whole = self.look_at_staging(&mut scans).await;
+                if is_first && self.vitals.scanned.is_some() {
                     self.announce_first_look();
                 }
                 duties.scan = self.next_look(&scans);
+            }
+            if duties.confirm <= now || whole {
+                duties.confirm = now.saturating_add(self.settings.scan_interval);
+                let again = !whole && self.confirm().await;
+                if again || self.place() != place {
+                    // Nothing of the directory, or of the node, that it is now was scanned or watched.
+                    place = self.place();
+                    scans = Scans::new(self.settings.watch, now);
+                    duties.scan = now;
+                    continue;
+                }
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
             self.report_policies().await;
             self.core.causes.sum_up(clock.monotonic());
-            if until == Until::Settled && scanned && self.scheduler.is_quiet(Duration::ZERO) {
-                let tally = self.tally();
-                if tally.settled && self.core.gate.get() != Writes::Unprobed {
-                    break;
-                }
+            self.vitals.next_scan = Some(duties.scan);
+            self.report().await;
+            if until == Until::Settled
+                && self.vitals.scanned.is_some()
+                && self.vitals.conditions.is_empty()
+                && self.core.gate.get() != Writes::Unprobed
+                && self.scheduler.is_quiet(Duration::ZERO)
+                && self.tally().settled
+            {
+                break;
             }
             let due = [
                 Some(duties.scan),
@@ -98,6 +132,8 @@ impl Agent {
                 duties.peers,
                 duties.probe.map(|(at, _)| at),
                 Some(duties.prune),
+                self.confirms().then_some(duties.confirm),
+                self.next_report(),
             ];
             let next = due.into_iter().flatten().min().unwrap_or(duties.scan);
             let sleep = clock.sleep(next.saturating_sub(clock.monotonic()));
@@ -115,7 +151,10 @@ impl Agent {
             }
         }
         self.stop().await;
-        Ok(self.tally())
+        self.note_faults();
+        let tally = self.tally();
+        self.note_known(&tally);
+        Ok(tally)
     }
 
     /// One pass over the streams that `wanted` takes: each is looked at once, and again while a policy says that it is
@@ -135,6 +174,12 @@ impl Agent {
         let summary = self.scheduler.scan().await?;
         report_scan(&summary);
         self.announce_first_look();
+        self.vitals.scanned = Some(clock.now());
+        self.vitals.conditions.set(
+            ConditionKind::ScanIncomplete,
+            what_is_left_out(&summary),
+            &*clock,
+        );
         self.scheduler
             .look_at_all(Trigger::Requested, |id, _| wanted(id));
         let latest = clock.monotonic().saturating_add(PATIENCE);
@@ -151,6 +196,9 @@ impl Agent {
             }
         }
         self.stop().await;
+        self.note_faults();
+        let all = self.tally();
+        self.note_known(&all);
         self.report_policies().await;
         Ok(self.scheduler.tally(wanted))
     }
@@ -170,6 +218,7 @@ impl Agent {
         let unprobed = self.core.gate.get() == Writes::Unprobed;
         Duties {
             scan: now,
+            confirm: now,
             verify: self
                 .settings
                 .verify
@@ -245,11 +294,16 @@ impl Agent {
                     found,
                     self.settings.store.conditional_writes,
                 )?);
+                self.vitals
+                    .store_passed(found.to_string(), &*self.core.clock);
                 tracing::info!("the store answers: it {found}");
                 Ok(true)
             }
             Err(failure) => {
-                tracing::warn!("{}", unprobed(&self.core.store, &failure));
+                let cause = unprobed(&self.core.store, &failure);
+                self.vitals
+                    .store_failed(failure.to_string(), cause, &*self.core.clock);
+                self.core.gate.shut(failure);
                 Ok(false)
             }
         }
@@ -259,10 +313,17 @@ impl Agent {
         match self.scheduler.scan().await {
             Ok(summary) => {
                 report_scan(&summary);
+                self.vitals.scanned = Some(self.core.clock.now());
+                self.staging_is_well();
+                let incomplete = what_is_left_out(&summary);
+                let kind = ConditionKind::ScanIncomplete;
+                self.vitals
+                    .conditions
+                    .set(kind, incomplete, &*self.core.clock);
                 true
             }
             Err(error) => {
-                tracing::error!("{:#}", anyhow::Error::from(error));
+                self.staging_failed(error).await;
                 false
             }
         }
@@ -276,6 +337,105 @@ impl Agent {
         }
     }
 
+    /// Which node's directory it is, and how often another one took its place.
+    fn place(&self) -> (NodeId, u64) {
+        (self.core.node.clone(), self.core.staging.generation())
+    }
+
+    /// Whether anything can happen to the directory that a scan would not notice.
+    fn confirms(&self) -> bool {
+        self.core.staging.quiet_until().is_none()
+    }
+
+    /// Makes sure that the directory is still the node's. True when it was not and is again.
+    async fn confirm(&mut self) -> bool {
+        if !self.confirms() {
+            return false;
+        }
+        let (staging, node) = (Arc::clone(&self.core.staging), self.core.node.clone());
+        let confirmed = self.core.tasks.block(move || staging.confirm(&node));
+        match confirmed.await {
+            Ok(Ok(())) => self.staging_is_well(),
+            Ok(Err(error)) => {
+                self.staging_failed(error).await;
+                false
+            }
+            Err(interrupted) => {
+                tracing::error!("the staging directory could not be looked at: {interrupted}");
+                false
+            }
+        }
+    }
+
+    /// The staging directory is the node's and can be scanned. True when it was not.
+    fn staging_is_well(&mut self) -> bool {
+        let clock = &*self.core.clock;
+        let conditions = &mut self.vitals.conditions;
+        let mut was_ill = false;
+        for kind in [
+            ConditionKind::StagingMissing,
+            ConditionKind::IdentityUnclear,
+            ConditionKind::ScanFailing,
+        ] {
+            was_ill |= conditions.holds(kind);
+            conditions.end(kind, clock);
+        }
+        was_ill
+    }
+
+    /// The staging directory can't be scanned, or is not the node's any more.
+    async fn staging_failed(&mut self, error: StagingError) {
+        let kind = match &error {
+            StagingError::OtherNode { found } => {
+                let found = found.clone();
+                return self.changes_node(&found).await;
+            }
+            StagingError::NoIdentity | StagingError::Emptied { .. } => {
+                ConditionKind::StagingMissing
+            }
+            StagingError::Open { source, .. } | StagingError::List { source, .. }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                ConditionKind::StagingMissing
+            }
+            StagingError::Identity(IdentityError::Unreadable { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                ConditionKind::StagingMissing
+            }
+            StagingError::Identity(_) => ConditionKind::IdentityUnclear,
+            StagingError::Open { .. } | StagingError::List { .. } | StagingError::Locked { .. } => {
+                ConditionKind::ScanFailing
+            }
+        };
+        let detail = in_one_line(&error);
+        self.vitals.conditions.hold(kind, detail, &*self.core.clock);
+    }
+
+    /// The node has another identity: from now on the agent works for that one.
+    async fn changes_node(&mut self, node: &NodeId) {
+        let former = self.core.node.clone();
+        match self.become_node(node.clone()).await {
+            Ok(()) => {
+                self.staging_is_well();
+                tracing::warn!(
+                    node = %node,
+                    %former,
+                    "the node came back under another identity: its schemas are published as that node's from now on, \
+                     and the objects of the former one are left alone"
+                );
+            }
+            Err(error) => {
+                let detail = format!(
+                    "the node is {node} now, not {former}, and the agent can't follow it: {}",
+                    in_one_line(&error)
+                );
+                let kind = ConditionKind::IdentityUnclear;
+                self.vitals.conditions.hold(kind, detail, &*self.core.clock);
+            }
+        }
+    }
+
     /// The next scan comes after the interval, or several of them where nothing can have changed before.
     pub(super) fn next_scan(&self) -> Duration {
         let (now, interval) = (self.core.clock.monotonic(), self.settings.scan_interval);
@@ -285,7 +445,7 @@ impl Agent {
         now.saturating_add(idle).saturating_add(interval)
     }
 
-    async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         let grace = self.core.clock.sleep(GRACE);
         tokio::select! {
             biased;
@@ -377,13 +537,22 @@ fn report_scan(summary: &crate::staging::ScanSummary) {
             "directories whose names are not UTF-8 are left alone: {examples}"
         );
     }
+}
+
+/// Which streams a scan leaves out, and what to do about it.
+fn what_is_left_out(summary: &crate::staging::ScanSummary) -> Option<String> {
+    let mut left_out = Vec::new();
     if summary.truncated {
-        tracing::warn!(
-            streams = summary.streams,
-            "more streams than `staging.max_streams`: the rest is left out"
-        );
+        left_out.push(format!(
+            "more than {} streams are staged, and the rest is left out: raise `staging.max_streams`",
+            summary.streams
+        ));
     }
-    for unreadable in &summary.unreadable {
-        tracing::warn!("a tenant's directory can't be listed: {unreadable}");
+    if !summary.unreadable.is_empty() {
+        left_out.push(format!(
+            "directories of tenants can't be listed: {}",
+            summary.unreadable.join(", ")
+        ));
     }
+    (!left_out.is_empty()).then(|| left_out.join("; "))
 }

@@ -7,7 +7,7 @@ use crate::author::build::BuildError;
 use crate::author::bundle::BundleError;
 use crate::config::ConfigError;
 use crate::contract::{FailureKind, Phase};
-use crate::ledger::LedgerError;
+use crate::ledger::{Condition, ConditionKind, LedgerError};
 use crate::registry::RegistryError;
 use crate::sandbox::bench::BenchError;
 use crate::sandbox::record::RecordError;
@@ -17,7 +17,8 @@ use crate::trust::KeyError;
 
 /// All settled: synced, idle, gone; provisional with a warning.
 pub const SETTLED: u8 = 0;
-/// A defect, or a machine that does not do its part: a full disk, a ledger that fails.
+/// An internal error, or a node that can't do its work: a ledger that can't be written, staging that is missing, an agent
+/// that was killed.
 pub const INTERNAL: u8 = 1;
 /// Usage or configuration.
 pub const USAGE: u8 = 2;
@@ -32,12 +33,12 @@ pub const POLICY: u8 = 5;
 pub(super) const RESOLVE: &str = "Exit codes: 0 done, or it can be done, 1 internal, 2 usage or configuration, 3 refused or not \
                                   settled, 4 store unusable, 5 policy unusable.";
 /// What `--help` says about the exit codes of `run`.
-pub(super) const AGENT: &str = "Exit codes: 0 all settled, or stopped by a signal, 1 internal, 2 usage or configuration, 3 some \
+pub(super) const AGENT: &str = "Exit codes: 0 all settled, or stopped by a signal, 1 the node can't do its work, or internal, 2 usage or configuration, 3 some \
                                 stream unsettled (with `--until-settled` or `--for`), 4 store unusable, 5 policy \
                                 unusable.";
 /// Those of `sync` and `verify`.
-pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 internal, 2 usage or configuration, 3 some stream unsettled, \
-                              4 store unusable, 5 policy unusable.";
+pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 the node can't do its work, or internal, 2 usage or configuration, \
+                              3 some stream unsettled, 4 store unusable, 5 policy unusable.";
 /// Those of `check`.
 pub(super) const CHECK: &str = "Exit codes: 0 usable, 1 internal, 2 configuration, 4 store unusable, 5 policy unusable; of \
                                 several, the configuration's comes first and the store's last.";
@@ -48,8 +49,9 @@ pub(super) const DEMO: &str =
 pub(super) const SIMULATE: &str =
     "Exit codes: 0 simulated, 1 internal, 2 usage, configuration or scenario, 5 policy unusable.";
 /// Those of `status`.
-pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 internal, 2 usage, configuration or no ledger, 3 some \
-                                 stream unsettled.";
+pub(super) const STATUS: &str = "Exit codes: 0 all settled, 1 the agent was killed, hangs or can't do its work, or internal, 2 usage, \
+                                 configuration or no ledger, 3 some stream unsettled or not judged yet, 4 the check of the \
+                                 store fails.";
 /// Those of `policy test`.
 pub(super) const TEST: &str = "Exit codes: 0 every scenario as expected, 1 internal, 2 usage or a scenario that can't be used, 3 some \
                                scenario not as expected, 5 policy unusable.";
@@ -198,7 +200,7 @@ pub(super) fn of_agent(error: &AgentError) -> u8 {
         AgentError::Ledger(error) => of_ledger(error),
         AgentError::Conditions { .. } | AgentError::StoreNotCompared { .. } => STORE,
         AgentError::Policy(_) | AgentError::Role(_) => POLICY,
-        AgentError::Record(_) | AgentError::Runtime(_) => INTERNAL,
+        AgentError::Record(_) | AgentError::OneNode | AgentError::Runtime(_) => INTERNAL,
     }
 }
 
@@ -263,9 +265,21 @@ pub(super) fn warn_of_fallbacks(tally: &Tally) {
     }
 }
 
-/// Whether a stream in this phase makes the command end with [`UNSETTLED`].
-pub(super) fn is_unsettled(phase: Phase) -> bool {
-    !phase.is_settled()
+/// The exit code of a node's conditions; `None` where none holds.
+pub(super) fn of_conditions(conditions: &[Condition]) -> Option<u8> {
+    let code = |condition: &Condition| match condition.kind {
+        ConditionKind::LedgerFailing
+        | ConditionKind::StagingMissing
+        | ConditionKind::IdentityUnclear
+        | ConditionKind::ScanFailing
+        | ConditionKind::AttemptsFailing => INTERNAL,
+        ConditionKind::ScanIncomplete => UNSETTLED,
+        ConditionKind::NoStreamKnown | ConditionKind::StoreCheckFailing => STORE,
+    };
+    let codes = || conditions.iter().map(code);
+    [INTERNAL, STORE, UNSETTLED]
+        .into_iter()
+        .find(|wanted| codes().any(|code| code == *wanted))
 }
 
 /// Whether a failure says that the store as a whole can't be used.

@@ -91,7 +91,8 @@ enum Command {
     Sync(sync::Sync),
     /// Show how streams stand, beside a running agent or after it
     ///
-    /// Reads the ledger and asks nobody: what it shows is what the agent last knew.
+    /// Reads the ledger, where the agent reports about itself and its streams, and asks no store. While no agent runs it
+    /// also compares the staging directory with what the ledger knows, without reading a staged file.
     #[command(after_help = exit::STATUS)]
     Status(status::Status),
     /// Show what happened to a stream, and why
@@ -233,7 +234,7 @@ async fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Simulate(command) => command.run(&log).await,
         Command::Ledger(command) => command.run().await,
         Command::Version(command) => command.run(),
-        Command::Status(command) => command.run(),
+        Command::Status(command) => command.run().await,
         Command::Explain(command) => command.run(),
         Command::Verify(command) => command.run(&log).await,
         Command::Resolve(command) => command.run(&log).await,

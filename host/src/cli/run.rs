@@ -9,8 +9,8 @@ use super::signals::{Hangups, told_to_stop};
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
 use crate::config::{Settings, Source};
+use crate::ledger::ConditionKind;
 use crate::staging::StagingError;
-use crate::sync::Writes;
 use crate::time::parse_duration;
 
 /// Run the agent.
@@ -111,18 +111,19 @@ impl Run {
             Until::Told
         };
         let tally = agent.run(until, stop).await?;
-        let unkept = agent.scheduler().unkept() > 0;
-        let unprobed = agent.core().gate.get() == Writes::Unprobed;
+        let conditions = agent.conditions();
+        let unkept = conditions
+            .iter()
+            .any(|condition| condition.kind == ConditionKind::LedgerFailing);
         agent.close().await?;
         exit::warn_of_fallbacks(&tally);
         tracing::info!(settled = tally.settled, "the agent stopped");
-        Ok(match () {
-            () if stopped.get() == Some(Stop::LogClosed) => exit::INTERNAL,
-            () if tally.settled => exit::SETTLED,
-            () if unkept => exit::INTERNAL,
-            () if self.stops_cleanly(stopped.get()) => exit::SETTLED,
-            () if unprobed => exit::STORE,
-            () => exit::UNSETTLED,
+        Ok(match exit::of_conditions(&conditions) {
+            _ if stopped.get() == Some(Stop::LogClosed) => exit::INTERNAL,
+            _ if self.stops_cleanly(stopped.get()) && !unkept => exit::SETTLED,
+            Some(code) => code,
+            None if tally.settled => exit::SETTLED,
+            None => exit::UNSETTLED,
         })
     }
 

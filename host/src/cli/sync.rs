@@ -10,7 +10,7 @@ use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::contract::Failure;
 use crate::stream::StreamId;
-use crate::sync::{Outcome, Planned, Writes};
+use crate::sync::{Outcome, Planned};
 use crate::text::counted;
 
 /// Look at every stream once.
@@ -54,7 +54,7 @@ impl Sync {
             .await?;
         let known: Vec<StreamId> = agent.scheduler().streams();
         let errors = agent.scheduler().errors();
-        let unprobed = agent.core().gate.get() == Writes::Unprobed;
+        let of_node = exit::of_conditions(&agent.conditions());
         agent.close().await?;
         if let Some(pattern) = selection.unmatched(known.iter()) {
             return Err(CommandError::Usage(format!(
@@ -82,13 +82,12 @@ impl Sync {
             Some(Failure::Store(failure)) => exit::is_store_unusable(failure.kind),
             _ => false,
         });
-        Ok(match () {
-            () if errors > 0 => exit::INTERNAL,
-            // Without a store, nothing is known to be settled, not even that there is nothing to do.
-            () if unprobed => exit::STORE,
-            () if tally.settled => exit::SETTLED,
-            () if store_down => exit::STORE,
-            () => exit::UNSETTLED,
+        Ok(match of_node {
+            _ if errors > 0 => exit::INTERNAL,
+            Some(code) => code,
+            None if tally.settled => exit::SETTLED,
+            None if store_down => exit::STORE,
+            None => exit::UNSETTLED,
         })
     }
 }

@@ -104,6 +104,7 @@ tables! {
         pub attempts_kept: Option<u32>,
         pub history_max: Option<Size>,
         pub keep_gone: Option<Length>,
+        pub heartbeat_interval: Option<Length>,
     }
 
     /// `[runtime]`

@@ -12,6 +12,7 @@ use super::source::{Problem, Source};
 use super::store::{self, StoreEnvironment};
 use super::streams::{self, RuleSettings, StreamSettings};
 use super::{ConfigError, policies, registry};
+use crate::digest::Digest;
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::{CompileCache, PolicySettings};
 use crate::registry::RegistrySettings;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub verify: VerifySettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// SHA-256 of the file.
+    pub digest: Digest,
 }
 
 /// `[ledger]`
@@ -72,6 +75,8 @@ pub struct LedgerSettings {
     pub history_max: u64,
     /// How long streams that are gone are remembered.
     pub keep_gone: Duration,
+    /// The longest time between two of the agent's reports about itself.
+    pub heartbeat_interval: Duration,
 }
 
 impl LedgerSettings {
@@ -187,6 +192,15 @@ impl Settings {
             file.staging.rescan_interval,
             1_800,
         ));
+        let heartbeat = found.keep(
+            reader.positive(
+                &["ledger", "heartbeat_interval"],
+                file.ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.heartbeat_interval),
+                10,
+            ),
+        );
         let verify = found.keep(reader.verify(&file));
         let runtime = found.keep(reader.runtime(&file));
         let log = found.keep(reader.log(&file));
@@ -230,7 +244,7 @@ impl Settings {
         let parts = (
             staging,
             store,
-            scan_interval.zip(rescan_interval),
+            scan_interval.zip(rescan_interval).zip(heartbeat),
             verify,
             runtime,
             log,
@@ -257,8 +271,8 @@ impl Settings {
             (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
         };
         let sync = file.sync.as_ref();
-        let (scan_interval, rescan_interval) = intervals;
         let (store, store_environment) = store;
+        let ((scan_interval, rescan_interval), heartbeat_interval) = intervals;
         Ok(Self {
             staging,
             watch: file.staging.watch.unwrap_or(true),
@@ -266,7 +280,7 @@ impl Settings {
             rescan_interval,
             store,
             store_environment,
-            ledger: reader.ledger(&file),
+            ledger: reader.ledger(&file, heartbeat_interval),
             runtime,
             registry: origin.registry,
             trust: origin.trust,
@@ -279,6 +293,7 @@ impl Settings {
                 .map_or(Duration::from_secs(30), Duration::from),
             verify,
             log,
+            digest: source.digest(),
         })
     }
 }
@@ -478,7 +493,7 @@ impl Reader<'_> {
         })
     }
 
-    fn ledger(&self, file: &File) -> LedgerSettings {
+    fn ledger(&self, file: &File, heartbeat_interval: Duration) -> LedgerSettings {
         let ledger = file.ledger.as_ref();
         let path = ledger
             .and_then(|ledger| ledger.path.as_deref())
@@ -498,6 +513,7 @@ impl Reader<'_> {
             keep_gone: ledger
                 .and_then(|ledger| ledger.keep_gone)
                 .map_or(Duration::from_secs(30 * 86_400), Duration::from),
+            heartbeat_interval,
         }
     }
 

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problems::Found;
 use super::{file, locate, simulated};
+use crate::digest::Digest;
 
 /// The largest configuration file, in bytes.
 pub const CONFIG_MAX: u64 = 1 << 20;
@@ -148,6 +149,11 @@ impl Source {
                 Err(source.at(valid..valid + 1, "not UTF-8 text").into())
             }
         }
+    }
+
+    /// SHA-256 of the file's text.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
     }
 
     /// The file it was read from.

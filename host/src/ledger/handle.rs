@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Fault, LedgerError};
+use super::heartbeat::{self, Heartbeat};
 use super::lookups::Lookups;
 use super::policy::{StateScope, Swap};
 use super::record::{
@@ -282,6 +283,12 @@ impl Ledger {
     /// Replaces what is known about all policies.
     pub async fn set_policies(&self, policies: Vec<PolicyStatus>) -> Result<(), LedgerError> {
         self.write(move |connection| Ok(policy::set_policies(connection, &policies)?))
+            .await
+    }
+
+    /// Replaces the agent's last report about itself.
+    pub async fn set_heartbeat(&self, beat: Heartbeat) -> Result<(), LedgerError> {
+        self.write(move |connection| Ok(heartbeat::set(connection, &beat)?))
             .await
     }
 

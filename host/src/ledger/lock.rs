@@ -1,6 +1,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::LedgerError;
 
@@ -24,12 +25,12 @@ impl WriterLock {
             .truncate(false)
             .open(&path)
             .map_err(|source| LedgerError::io("lock", ledger, source))?;
-        match file.try_lock() {
+        match insist(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(LedgerError::InUse {
                     path: ledger.to_owned(),
-                    pid: holder(&mut file),
+                    pid: read_pid(&mut file),
                 });
             }
             Err(TryLockError::Error(source)) => {
@@ -43,11 +44,55 @@ impl WriterLock {
     }
 }
 
-fn holder(file: &mut File) -> Option<u32> {
+fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(16).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+/// How often, and after which pause, a lock is tried again: [`holder`] holds it for an instant.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn insist(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            ended => return ended,
+        }
+    }
+    file.try_lock()
+}
+
+/// Whether a process writes a ledger now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No process holds the ledger's lock.
+    Free,
+    /// A process holds it. Carries its id, where that can be read.
+    Held(Option<u32>),
+    /// This user can't find out.
+    Unknown,
+}
+
+/// Tells whether a process writes the ledger now. The lock ends with its process, however that ends, so a lock that is
+/// free proves that no agent runs; this holds across containers too, where process ids prove nothing.
+pub fn holder(ledger: &Path) -> Holder {
+    let Ok(ledger) = super::open::locate(ledger) else {
+        return Holder::Unknown;
+    };
+    let mut file = match File::open(beside(&ledger, ".lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Holder::Free,
+        Err(_) => return Holder::Unknown,
+    };
+    match file.try_lock_shared() {
+        // It ends with the handle.
+        Ok(()) => Holder::Free,
+        Err(TryLockError::WouldBlock) => Holder::Held(read_pid(&mut file)),
+        Err(TryLockError::Error(_)) => Holder::Unknown,
+    }
 }
 
 /// The file whose name is the ledger's with `suffix` behind it.

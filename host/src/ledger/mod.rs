@@ -44,6 +44,7 @@ mod archive;
 mod belongs;
 mod error;
 mod handle;
+mod heartbeat;
 mod history;
 mod lock;
 mod lookups;
@@ -66,6 +67,8 @@ pub use archive::ARCHIVED_KEPT;
 pub use belongs::adopt;
 pub use error::LedgerError;
 pub use handle::{Ledger, Save};
+pub use heartbeat::{CheckResult, Condition, ConditionKind, Heartbeat, StoreCheck};
+pub use lock::{Holder, holder};
 pub use open::{Examined, examine};
 pub use policy::{STATE_KEY_MAX, STATE_KEYS_MAX, STATE_VALUE_MAX, StateScope, Swap};
 pub use reader::{LedgerReader, Meta, StreamFilter};
@@ -74,6 +77,7 @@ pub use record::{
     ProbeRecord, RecordedAttempt, STATE_MAX, SUMMARY_MAX, StreamRecord, Summary,
 };
 pub use recover::{RecoverReport, TableReport, recover};
+pub use volume::{Room, room};
 pub use writes::{OPEN_WRITES_MAX, PolicyWrite, WriteId};
 
 /// What an acknowledged request survives.

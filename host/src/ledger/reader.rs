@@ -5,9 +5,10 @@ use rusqlite::Connection;
 
 use super::error::LedgerError;
 use super::handle::load_probe;
+use super::heartbeat::Heartbeat;
 use super::policy::StateScope;
 use super::record::{ArchivedCopy, PolicyStatus, ProbeRecord, RecordedAttempt, StreamRecord};
-use super::{archive, history, open, policy, streams};
+use super::{archive, heartbeat, history, open, policy, streams};
 use crate::contract::Phase;
 use crate::digest::Digest;
 use crate::stream::{NodeId, StreamId};
@@ -161,6 +162,16 @@ impl LedgerReader {
     /// How the policies are doing, by name.
     pub fn policies(&self) -> Result<Vec<PolicyStatus>, LedgerError> {
         self.ask(policy::policies)
+    }
+
+    /// The agent's last report about itself; `None` before any agent made one.
+    pub fn heartbeat(&self) -> Result<Option<Heartbeat>, LedgerError> {
+        self.ask(|connection| {
+            let moment = connection.unchecked_transaction()?;
+            let beat = heartbeat::load(&moment)?;
+            moment.finish()?;
+            Ok(beat)
+        })
     }
 
     /// What a store was last found to be able to do.

@@ -69,6 +69,8 @@ pub struct StreamRecord {
     pub confirmed: Option<Digest>,
     /// A write that was sent and whose outcome is not yet known.
     pub intent: Option<Digest>,
+    /// Whether nothing is left to do for the stream.
+    pub settled: bool,
     /// The state machine's whole state as JSON, at most [`STATE_MAX`] bytes; opaque here.
     pub state: String,
     /// When this was recorded.
@@ -95,6 +97,7 @@ impl StreamRecord {
             captured: None,
             confirmed: None,
             intent: None,
+            settled: false,
             state: "{}".to_owned(),
             updated: now,
         }
@@ -132,6 +135,8 @@ pub struct Summary {
     pub stream: StreamId,
     /// Where it stands.
     pub phase: Phase,
+    /// Whether nothing was left to do for it.
+    pub settled: bool,
     /// Whether a write was sent whose outcome is unknown: it is read back before anything else.
     pub unresolved: bool,
     /// Failed attempts since the last success.

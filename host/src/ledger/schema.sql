@@ -47,6 +47,7 @@ CREATE TABLE streams (
     intent            TEXT,                       -- documents.digest: a write whose outcome is not yet known
     recorded          INTEGER NOT NULL DEFAULT 0, -- attempts ever recorded: the last attempts.seq
     state             TEXT NOT NULL,              -- JSON, the agent's own
+    settled           INTEGER NOT NULL,           -- 0 while anything is left to do, 1 else
     updated           INTEGER NOT NULL,
     UNIQUE (node, tenant, name)
 ) STRICT;
@@ -112,6 +113,32 @@ CREATE TABLE probes (
     store  TEXT PRIMARY KEY NOT NULL,
     result TEXT NOT NULL, -- JSON: what the store can do
     at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE heartbeat (
+    id             INTEGER PRIMARY KEY CHECK (id = 1), -- one row: the agent's latest report about itself
+    pid            INTEGER NOT NULL,
+    node           TEXT NOT NULL,
+    started        INTEGER NOT NULL,
+    at             INTEGER NOT NULL, -- when it was reported
+    interval       INTEGER NOT NULL, -- the longest time until the next report, in milliseconds
+    stopped        INTEGER NOT NULL, -- 1: the agent stopped cleanly with this report
+    scanned        INTEGER,          -- end of the last scan that succeeded
+    next_scan      INTEGER,
+    store_answered INTEGER,          -- when the store last answered
+    streams        INTEGER NOT NULL, -- known to the agent
+    unjudged       INTEGER NOT NULL, -- found in staging and not judged yet
+    queued         INTEGER NOT NULL, -- attempts that are queued or running
+    configuration  TEXT NOT NULL,    -- SHA-256 of the file
+    store_check    TEXT NOT NULL CHECK (store_check IN ('pending', 'passed', 'failed', 'off')),
+    store_found    TEXT NOT NULL,    -- what the check found, or why it failed
+    store_checked  INTEGER
+) STRICT;
+
+CREATE TABLE conditions (
+    kind   TEXT PRIMARY KEY NOT NULL, -- ledger-failing, staging-missing, …: what keeps the node from its work
+    since  INTEGER NOT NULL,
+    detail TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE totals (

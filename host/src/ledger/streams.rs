@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// The columns that [`read_record`] takes, by position.
 pub(super) const COLUMNS: &str = "node, tenant, name, incarnation, phase, attempts, failing_since, next_attempt, \
      failure_kind, failure, failure_at, last_success, source, local_fingerprint, signature, remote_seen, remote_size, \
-     remote_modified, remote_version, captured, confirmed, intent, state, updated";
+     remote_modified, remote_version, captured, confirmed, intent, state, updated, settled";
 
 pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<StreamRecord> {
     let fingerprint: Option<String> = row.get(13)?;
@@ -42,6 +42,7 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<StreamRecord> {
         captured: sql::read_optional_digest(row, 19)?,
         confirmed: sql::read_optional_digest(row, 20)?,
         intent: sql::read_optional_digest(row, 21)?,
+        settled: row.get(24)?,
         state: row.get(22)?,
         updated: sql::read_time(row, 23)?,
     })
@@ -187,7 +188,8 @@ pub(super) fn keep(
 fn add(connection: &Connection, record: &StreamRecord) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO streams (node, tenant, name, phase, state, updated) VALUES (?1, ?2, ?3, 'unseen', '{}', 0)",
+            "INSERT INTO streams (node, tenant, name, phase, state, settled, updated) \
+             VALUES (?1, ?2, ?3, 'unseen', '{}', 0, 0)",
         )?
         .insert((
             record.node.as_str(),
@@ -210,7 +212,8 @@ fn write(connection: &Connection, id: i64, record: &StreamRecord) -> rusqlite::R
              failure = :failure, failure_at = :failure_at, last_success = :last_success, source = :source, \
              local_fingerprint = :local_fingerprint, signature = :signature, remote_seen = :remote_seen, \
              remote_size = :remote_size, remote_modified = :remote_modified, remote_version = :remote_version, \
-             captured = :captured, confirmed = :confirmed, intent = :intent, state = :state, updated = :updated \
+             captured = :captured, confirmed = :confirmed, intent = :intent, state = :state, settled = :settled, \
+             updated = :updated \
              WHERE id = :id",
         )?
         .execute(named_params! {
@@ -235,6 +238,7 @@ fn write(connection: &Connection, id: i64, record: &StreamRecord) -> rusqlite::R
             ":confirmed": sql::optional_digest(record.confirmed),
             ":intent": sql::optional_digest(record.intent),
             ":state": record.state,
+            ":settled": record.settled,
             ":updated": sql::time(record.updated),
         })?;
     Ok(())
@@ -275,7 +279,8 @@ pub(super) fn recall(
 pub(super) fn summaries(connection: &Connection, node: &NodeId) -> rusqlite::Result<Vec<Summary>> {
     connection
         .prepare(
-            "SELECT tenant, name, phase, intent IS NOT NULL, attempts, failing_since, next_attempt, signature \
+            "SELECT tenant, name, phase, intent IS NOT NULL, attempts, failing_since, next_attempt, signature, \
+             settled \
              FROM streams WHERE node = ?1 ORDER BY tenant, name",
         )?
         .query_map([node.as_str()], |row| {
@@ -287,6 +292,7 @@ pub(super) fn summaries(connection: &Connection, node: &NodeId) -> rusqlite::Res
                 failing_since: sql::read_optional_time(row, 5)?,
                 next_attempt: sql::read_optional_time(row, 6)?,
                 signature: row.get::<_, Option<Box<str>>>(7)?,
+                settled: row.get(8)?,
             })
         })?
         .collect()
@@ -318,7 +324,7 @@ pub(super) fn prune(
             "SELECT {COLUMNS}, id FROM streams WHERE updated < ?1 AND (phase = 'gone' OR node <> ?2)"
         ))?
         .query_map((sql::time(before), node.as_str()), |row| {
-            Ok((row.get(24)?, read_record(row)?))
+            Ok((row.get(25)?, read_record(row)?))
         })?
         .collect::<Result<_, _>>()?;
     for (id, record) in &stale {

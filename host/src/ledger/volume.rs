@@ -1,5 +1,31 @@
 use std::path::Path;
 
+/// Room on a ledger's volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written there by ordinary users.
+    pub bytes: u64,
+    /// Whether the file system is mounted read-only.
+    pub read_only: bool,
+}
+
+/// The room on the volume that holds this ledger; `None` where the system does not say.
+#[cfg(unix)]
+pub fn room(ledger: &Path) -> Option<Room> {
+    let ledger = super::open::locate(ledger).ok()?;
+    let found = rustix::fs::statvfs(super::open::parent(&ledger)).ok()?;
+    Some(Room {
+        bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        read_only: found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    })
+}
+
+/// Other systems are not asked.
+#[cfg(not(unix))]
+pub fn room(_ledger: &Path) -> Option<Room> {
+    None
+}
+
 /// What is wrong with keeping a ledger in this directory, in words; `None` when nothing is known to be.
 #[cfg(target_os = "linux")]
 pub(super) fn warning(directory: &Path) -> Option<String> {

@@ -238,6 +238,7 @@ impl Memory for SimulatedMemory {
             attempts: stream.attempts,
             failing_since: stream.failing_since,
             next_attempt: stream.next_wake(),
+            settled: stream.is_settled(),
             signature: Some(stream.sighting.signature.to_string().into()),
         };
         Ok(kept.streams.iter().map(summary).collect())

@@ -23,6 +23,27 @@ pub trait Staging: Debug + Send + Sync {
     /// Which node this is. Called at start, and again while it is not known yet.
     fn identify(&self) -> Result<Identity, IdentityError>;
 
+    /// Makes sure that the directory is still this node's, and not an empty place that its volume was unmounted from.
+    ///
+    /// Called around scans and between them, so it must be cheap while nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// It is another node's, or it can't be told whose it is.
+    fn confirm(&self, node: &NodeId) -> Result<(), StagingError> {
+        match self.identify() {
+            Ok(Identity::Known(found)) if found == *node => Ok(()),
+            Ok(Identity::Known(found)) => Err(StagingError::OtherNode { found }),
+            Ok(Identity::NotYet) => Err(StagingError::NoIdentity),
+            Err(error) => Err(StagingError::Identity(error)),
+        }
+    }
+
+    /// Counts up when another directory takes the directory's place: what was watched is gone then.
+    fn generation(&self) -> u64 {
+        0
+    }
+
     /// Reports every stream of the directory once, in no particular order, and says what was left out.
     ///
     /// Costs one listing a stream, and one stat where a schema is staged; reads no file. A stream that vanishes
@@ -163,6 +184,29 @@ pub enum StagingError {
     /// Another agent works on it.
     #[error("another tidegate runs on the staging directory {}: stop it first", .dir.display())]
     Locked {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The identity of the node that was at work here is gone.
+    #[error(
+        "the node's identity is gone from the staging directory: mount the volume again, or start the node"
+    )]
+    NoIdentity,
+    /// The node has another identity than before.
+    #[error("the staging directory belongs to the node {found} now")]
+    OtherNode {
+        /// The node.
+        found: NodeId,
+    },
+    /// The node's identity can't be read.
+    #[error(transparent)]
+    Identity(IdentityError),
+    /// Another directory is in its place, with nothing in it.
+    #[error(
+        "the staging directory {} was replaced by an empty one: mount its volume again",
+        .dir.display()
+    )]
+    Emptied {
         /// The directory.
         dir: PathBuf,
     },

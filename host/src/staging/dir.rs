@@ -1,8 +1,10 @@
 //! The real staging directory.
 
-use std::fs::{File, TryLockError};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::fs::{File, Metadata, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 
@@ -14,6 +16,7 @@ use super::access::{
 };
 use super::identity::{self, Identity, IdentityError};
 use super::keys::is_segment;
+use super::parseable::ParseableMode;
 use super::watch::{self, WatchError, Watcher, Watches};
 use super::{StagingSettings, read, scan};
 use crate::tasks::Tasks;
@@ -35,9 +38,40 @@ pub struct StagingDir {
     settings: StagingSettings,
     /// The watches that scans place, for as long as the watcher exists.
     watches: Mutex<Weak<Watches>>,
-    /// Holds the advisory lock as long as it is open.
-    _lock: Option<File>,
+    place: Mutex<Place>,
 }
+
+/// Which directory it is, and what was last seen of it.
+#[derive(Debug)]
+struct Place {
+    /// The directory; holds the advisory lock as long as it is open.
+    _handle: File,
+    locked: bool,
+    /// Device and inode.
+    id: (u64, u64),
+    /// How often another directory took its place.
+    generation: u64,
+    /// The state in which it was last confirmed.
+    confirmed: Option<Seen>,
+}
+
+/// A state of the directory and of the node's identity in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    directory: Version,
+    identity: Option<Version>,
+}
+
+/// What tells one state of a file or directory from another: device, inode, size, and the change time.
+type Version = (u64, u64, u64, i64, i64);
+
+fn version(found: &Metadata) -> Version {
+    let (seconds, nanos) = (found.ctime(), found.ctime_nsec());
+    (found.dev(), found.ino(), found.size(), seconds, nanos)
+}
+
+/// A directory that changed less than this ago may change again with the same time, in seconds.
+const SETTLED_AFTER: i64 = 2;
 
 impl StagingDir {
     /// Opens the directory for the one agent that works on it. An advisory lock on the directory itself keeps a second
@@ -47,25 +81,9 @@ impl StagingDir {
     ///
     /// It can't be opened, or another agent has it.
     pub fn open(settings: StagingSettings) -> Result<Self, StagingError> {
-        let handle = opened(&settings)?;
-        match handle.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StagingError::Locked { dir: settings.dir });
-            }
-            Err(TryLockError::Error(error)) => {
-                tracing::warn!(
-                    dir = %settings.dir.display(),
-                    %error,
-                    "this file system has no lock for the staging directory: make sure that one agent runs on it"
-                );
-            }
-        }
-        Ok(Self {
-            settings,
-            watches: Mutex::default(),
-            _lock: Some(handle),
-        })
+        let handle = opened(&settings.dir)?;
+        lock(&handle, &settings.dir)?;
+        Self::at(settings, handle, true)
     }
 
     /// Opens the directory without taking the lock, for commands that look on beside a running agent.
@@ -74,12 +92,76 @@ impl StagingDir {
     ///
     /// It can't be opened.
     pub fn open_beside(settings: StagingSettings) -> Result<Self, StagingError> {
-        opened(&settings)?;
+        let handle = opened(&settings.dir)?;
+        Self::at(settings, handle, false)
+    }
+
+    fn at(settings: StagingSettings, handle: File, locked: bool) -> Result<Self, StagingError> {
+        let id = identity_of(&handle, &settings.dir)?;
+        let place = Place {
+            _handle: handle,
+            locked,
+            id,
+            generation: 0,
+            confirmed: None,
+        };
         Ok(Self {
             settings,
             watches: Mutex::default(),
-            _lock: None,
+            place: Mutex::new(place),
         })
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        // What is in there is replaced as a whole.
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state of the directory and of this node's identity file, where it has one; `None` where it changed a moment
+    /// ago, or can't be looked at.
+    fn seen(&self, node: &NodeId) -> Option<Seen> {
+        let directory = std::fs::metadata(&self.settings.dir).ok()?;
+        let identity = match self.settings.layout.mode() {
+            // A file under another name may be rewritten without a trace in the directory.
+            Some(ParseableMode::Ingest) => {
+                Some(std::fs::metadata(identity::file_of(&self.settings.dir, node)).ok()?)
+            }
+            _ => None,
+        };
+        let now = file_clock()?;
+        let settled = |found: &Metadata| now.saturating_sub(found.ctime()) >= SETTLED_AFTER;
+        let all_settled = settled(&directory) && identity.as_ref().is_none_or(settled);
+        all_settled.then(|| Seen {
+            directory: version(&directory),
+            identity: identity.as_ref().map(version),
+        })
+    }
+
+    /// Notices when another directory is in the place of the one that was opened.
+    fn follow(&self, is_known_node: bool) -> Result<(), StagingError> {
+        let dir = &self.settings.dir;
+        let handle = opened(dir)?;
+        let id = identity_of(&handle, dir)?;
+        let mut place = self.place();
+        if id == place.id {
+            return Ok(());
+        }
+        // An empty one may be what is left where a volume was mounted; an identity in it proves that it is not.
+        if !is_known_node && is_empty(dir)? {
+            return Err(StagingError::Emptied { dir: dir.clone() });
+        }
+        if place.locked {
+            lock(&handle, dir)?;
+        }
+        tracing::warn!(dir = %dir.display(), "another directory took the place of the staging directory: it is scanned from now on");
+        *place = Place {
+            _handle: handle,
+            locked: place.locked,
+            id,
+            generation: place.generation.wrapping_add(1),
+            confirmed: None,
+        };
+        Ok(())
     }
 
     /// The settings it was opened with.
@@ -112,18 +194,91 @@ fn segment(name: &str) -> Option<&str> {
 }
 
 /// The directory's handle: opening it shows that it is there, and listing it that it may be read.
-fn opened(settings: &StagingSettings) -> Result<File, StagingError> {
+fn opened(dir: &Path) -> Result<File, StagingError> {
     let refused = |source| StagingError::Open {
-        dir: settings.dir.clone(),
+        dir: dir.to_owned(),
         source,
     };
-    std::fs::read_dir(&settings.dir).map_err(refused)?;
-    File::open(&settings.dir).map_err(refused)
+    std::fs::read_dir(dir).map_err(refused)?;
+    File::open(dir).map_err(refused)
+}
+
+/// Takes the advisory lock on the directory, where its file system has locks.
+fn lock(handle: &File, dir: &Path) -> Result<(), StagingError> {
+    match handle.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StagingError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!(
+                dir = %dir.display(),
+                %error,
+                "this file system has no lock for the staging directory: make sure that one agent runs on it"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn identity_of(handle: &File, dir: &Path) -> Result<(u64, u64), StagingError> {
+    let found = handle.metadata().map_err(|source| StagingError::Open {
+        dir: dir.to_owned(),
+        source,
+    })?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// Whether nothing is in the directory besides what a file system puts there itself.
+fn is_empty(dir: &Path) -> Result<bool, StagingError> {
+    let mut entries = std::fs::read_dir(dir).map_err(|source| StagingError::List {
+        dir: dir.to_owned(),
+        source,
+    })?;
+    Ok(!entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lost+found")))
+}
+
+/// The wall clock that files are dated by.
+fn file_clock() -> Option<i64> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    Some(now.tv_sec)
 }
 
 impl Staging for StagingDir {
     fn identify(&self) -> Result<Identity, IdentityError> {
         identity::identify(&self.settings)
+    }
+
+    fn confirm(&self, node: &NodeId) -> Result<(), StagingError> {
+        let seen = self.seen(node);
+        if seen.is_some() && self.place().confirmed == seen {
+            return Ok(());
+        }
+        // Only a file in the directory proves that it is a node's.
+        let has_file = self.settings.layout.mode() == Some(ParseableMode::Ingest);
+        match self.identify() {
+            Ok(Identity::Known(found)) if found == *node => self.follow(has_file)?,
+            Ok(Identity::Known(found)) => {
+                self.follow(has_file)?;
+                return Err(StagingError::OtherNode { found });
+            }
+            Ok(Identity::NotYet) => return Err(StagingError::NoIdentity),
+            Err(IdentityError::Unreadable { path, source })
+                if path == self.settings.dir || source.kind() == ErrorKind::NotFound =>
+            {
+                return Err(StagingError::Open { dir: path, source });
+            }
+            Err(error) => return Err(StagingError::Identity(error)),
+        }
+        // It must not have changed meanwhile.
+        if seen == self.seen(node) {
+            self.place().confirmed = seen;
+        }
+        Ok(())
+    }
+
+    fn generation(&self) -> u64 {
+        self.place().generation
     }
 
     fn scan(
@@ -201,6 +356,70 @@ mod tests {
             0,
             "no lock file is left"
         );
+    }
+
+    #[test]
+    fn an_empty_directory_in_the_place_of_another_one_is_not_taken_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, aside) = (root.path().join("staging"), root.path().join("aside"));
+        std::fs::create_dir_all(dir.join("s")).unwrap();
+        let node = NodeId::new("n1");
+        let mut settings = StagingSettings::new(&dir, Layout::plain());
+        settings.node = Some(node.clone());
+        let staging = StagingDir::open(settings.clone()).unwrap();
+        staging.confirm(&node).unwrap();
+        std::fs::rename(&dir, &aside).unwrap();
+        assert!(matches!(
+            staging.confirm(&node),
+            Err(StagingError::Open { .. })
+        ));
+        std::fs::create_dir(&dir).unwrap();
+        assert!(matches!(
+            staging.confirm(&node),
+            Err(StagingError::Emptied { .. })
+        ));
+        assert_eq!(staging.generation(), 0);
+        // A directory with streams in it is the staging directory from now on, and locked like the one before it.
+        std::fs::create_dir(dir.join("t")).unwrap();
+        staging.confirm(&node).unwrap();
+        assert_eq!(staging.generation(), 1);
+        assert!(matches!(
+            StagingDir::open(settings),
+            Err(StagingError::Locked { .. })
+        ));
+    }
+
+    #[test]
+    fn an_identity_that_goes_or_changes_is_noticed_however_often_it_was_confirmed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |id: &str| dir.path().join(format!("ingestor.{id}.json"));
+        let text = |id: &str| format!("{{\"node_id\": \"{id}\", \"node_type\": \"ingestor\"}}");
+        std::fs::write(file("n1"), text("n1")).unwrap();
+        let node = NodeId::new("n1");
+        let settings = StagingSettings::new(dir.path(), Layout::parseable(ParseableMode::Ingest));
+        let staging = StagingDir::open(settings).unwrap();
+        for _ in 0..3 {
+            staging.confirm(&node).unwrap();
+        }
+        // Written in place, as Parseable does it.
+        std::fs::write(file("n1"), text("n2")).unwrap();
+        let confirmed = staging.confirm(&node);
+        assert!(
+            matches!(&confirmed, Err(StagingError::OtherNode { found }) if found.as_str() == "n2"),
+            "{confirmed:?}"
+        );
+        std::fs::remove_file(file("n1")).unwrap();
+        assert!(matches!(
+            staging.confirm(&node),
+            Err(StagingError::NoIdentity)
+        ));
+        std::fs::write(file("n1"), text("n1")).unwrap();
+        staging.confirm(&node).unwrap();
+        std::fs::write(file("n3"), text("n3")).unwrap();
+        assert!(matches!(
+            staging.confirm(&node),
+            Err(StagingError::Identity(_))
+        ));
     }
 
     #[test]

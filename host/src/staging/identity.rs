@@ -140,6 +140,11 @@ pub(super) fn identify(settings: &StagingSettings) -> Result<Identity, IdentityE
     }
 }
 
+/// The file that holds this node's identity.
+pub(super) fn file_of(dir: &Path, node: &NodeId) -> PathBuf {
+    dir.join(format!("{INGESTOR}.{}.json", node.as_str()))
+}
+
 /// The bucket that the node's own identity file names, where there is one: a hint for messages.
 pub fn bucket_name(settings: &StagingSettings) -> Option<String> {
     #[derive(Deserialize)]

@@ -7,7 +7,8 @@ use super::core::Core;
 use super::gate::Writes;
 use super::journal::JournalError;
 use super::machine::{
-    Effect, Event, Level, Mode, Moment, Note, Resolved, Rules, Sighting, Source, Stream, Unexpected,
+    Activity, Effect, Event, Level, Mode, Moment, Note, Resolved, Rules, Sighting, Source, Stream,
+    Unexpected,
 };
 use super::plan::StreamPlan;
 use super::story::{self, Story};
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub wake: Option<Timestamp>,
     /// In how long the policies are asked again, whatever happens before.
     pub again: Option<Duration>,
+    /// Whether nothing is left to do for it.
+    pub settled: bool,
     /// Whether a policy said that it is too early to tell.
     pub unsettled: bool,
     /// What was last wrong with it.
@@ -84,6 +87,13 @@ pub enum AttemptError {
     /// A defect of ours, too.
     #[error("stream {0} did not come to rest")]
     Endless(StreamId),
+}
+
+impl AttemptError {
+    /// Whether the program is to blame, and not the ledger.
+    pub fn is_internal(&self) -> bool {
+        !matches!(self, AttemptError::Journal(_))
+    }
 }
 
 /// An attempt under way.
@@ -140,8 +150,64 @@ impl Core {
                     .await;
             }
         };
+        let failed_before = stream.attempts;
+        let mut attempt = self.begin(id, stream, keys, trigger, story);
+        attempt.read_back_policy_writes().await;
+        if let Err(error) = attempt.run(event).await {
+            attempt.log_notes(None);
+            return Err(error);
+        }
+        if attempt.stream.attempts <= failed_before {
+            attempt.stream.recover();
+        }
+        attempt.finish(known.as_ref()).await
+    }
+
+    /// Counts an attempt that ended in an internal error as a failed one, and asks the retry policies when to try again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Core::attempt`].
+    pub(super) async fn attempt_failed(
+        &self,
+        id: &StreamId,
+        reason: String,
+    ) -> Result<Outcome, AttemptError> {
+        let known = self.journal.load(id).await?;
+        let stream = known.clone().unwrap_or_else(Stream::unseen);
+        let now = self.clock.now();
+        let story = Story::new(now, Trigger::Scheduled, stream.phase);
+        let Ok(keys) = self.layout.keys(&self.node, id) else {
+            return self.without_keys(id, stream, story, reason).await;
+        };
+        let mut attempt = self.begin(id, stream, Arc::new(keys), Trigger::Scheduled, story);
+        let failure = Failure::Other(reason);
+        attempt.story.tell(story::Event::Note {
+            level: Level::Alert,
+            text: failure.to_string(),
+        });
+        let stream = &mut attempt.stream;
+        stream.attempts = stream.attempts.saturating_add(1);
+        stream.failing_since.get_or_insert(now);
+        stream.last_failure = Some(failure.clone());
+        if stream.phase != Phase::Gone {
+            stream.activity = Activity::AskingRetry(failure.clone());
+            let decided = attempt.perform(Effect::AskRetry(failure)).await?;
+            attempt.run(decided).await?;
+        }
+        attempt.finish(known.as_ref()).await
+    }
+
+    fn begin<'a>(
+        &'a self,
+        id: &'a StreamId,
+        stream: Stream,
+        keys: Arc<StreamKeys>,
+        trigger: Trigger,
+        story: Story,
+    ) -> Attempt<'a> {
         let plan = Arc::clone(self.plan.of(id).unwrap_or(&self.plan.otherwise));
-        let mut attempt = Attempt {
+        Attempt {
             core: self,
             id,
             rules: Rules {
@@ -160,13 +226,7 @@ impl Core {
             store_recovered: false,
             wrote: false,
             notes: Vec::new(),
-        };
-        attempt.read_back_policy_writes().await;
-        if let Err(error) = attempt.run(event).await {
-            attempt.log_notes(None);
-            return Err(error);
         }
-        attempt.finish(known.as_ref()).await
     }
 
     /// A name that no store takes as a key: nothing can be done, and people should know.
@@ -304,6 +364,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         phase: stream.phase,
         wake: stream.next_wake(),
         again: stream.wake.map(|wake| wake.since(now)),
+        settled: stream.is_settled(),
         unsettled: stream.is_unsettled() || stream.held.is_some(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),

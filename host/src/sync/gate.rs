@@ -1,6 +1,7 @@
 //! Whether the agent may write to its store at all.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::contract::{FailureKind, StoreFailure};
 
@@ -19,24 +20,43 @@ pub enum Writes {
 
 /// The gate that every write of a schema passes.
 #[derive(Debug)]
-pub struct Gate(AtomicU8);
+pub struct Gate {
+    state: AtomicU8,
+    /// Why the store could not be checked.
+    failure: Mutex<Option<StoreFailure>>,
+}
 
 impl Gate {
     /// A gate in this state.
     pub fn new(writes: Writes) -> Self {
-        let gate = Self(AtomicU8::new(0));
-        gate.set(writes);
+        Self {
+            state: AtomicU8::new(writes as u8),
+            failure: Mutex::new(None),
+        }
+    }
+
+    /// A gate that stays shut, because the store could not be checked.
+    pub fn unchecked(failure: StoreFailure) -> Self {
+        let gate = Self::new(Writes::Unprobed);
+        gate.shut(failure);
         gate
+    }
+
+    /// Shuts the gate, because the store could not be checked.
+    pub fn shut(&self, failure: StoreFailure) {
+        let mut known = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(failure);
+        self.set(Writes::Unprobed);
     }
 
     /// Opens or shuts the gate.
     pub fn set(&self, writes: Writes) {
-        self.0.store(writes as u8, Ordering::Release);
+        self.state.store(writes as u8, Ordering::Release);
     }
 
     /// The gate's state.
     pub fn get(&self) -> Writes {
-        let state = self.0.load(Ordering::Acquire);
+        let state = self.state.load(Ordering::Acquire);
         let all = [
             Writes::Unprobed,
             Writes::Conditional,
@@ -48,11 +68,21 @@ impl Gate {
             .unwrap_or(Writes::Unprobed)
     }
 
-    /// What a write is answered with before the store was probed.
-    pub fn shut() -> StoreFailure {
-        StoreFailure::new(
-            FailureKind::Unavailable,
-            "nothing is written before the store's conditional writes were probed",
-        )
+    /// The failure of a write that the gate holds back: the cause for which the store's check failed.
+    pub fn refusal(&self) -> StoreFailure {
+        let known = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(failure) => StoreFailure {
+                message: format!(
+                    "nothing is written, because the check of the store failed: {}",
+                    failure.message
+                ),
+                ..failure.clone()
+            },
+            None => StoreFailure::new(
+                FailureKind::Unavailable,
+                "nothing is written before the store was checked",
+            ),
+        }
     }
 }

@@ -330,6 +330,7 @@ pub(crate) fn record(
             .as_ref()
             .map(|confirmed| confirmed.document.digest),
         intent: stream.intent.as_ref().map(|intent| intent.document.digest),
+        settled: stream.is_settled(),
         state: serde_json::to_string(&stored).map_err(|error| problem(error.to_string()))?,
         ..StreamRecord::new(node.clone(), id.clone(), now)
     })

@@ -1,9 +1,12 @@
 //! What an agent remembers besides the state of single streams.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::journal::{Journal, JournalError, LedgerJournal, Rehearsal};
-use crate::ledger::{PolicyStatus, PolicyWrite, ProbeRecord, Summary, WriteId};
+use crate::ledger::{Heartbeat, PolicyStatus, PolicyWrite, ProbeRecord, Summary, WriteId};
+use crate::stream::NodeId;
 use crate::time::Timestamp;
 
 /// The durable memory of a node's agent.
@@ -26,6 +29,21 @@ pub trait Memory: Journal {
 
     /// Keeps how the policies do, for `status`.
     async fn set_policies(&self, policies: Vec<PolicyStatus>) -> Result<(), JournalError>;
+
+    /// Whether heartbeats are kept. Where they are not, the agent reports none.
+    fn keeps_heartbeats(&self) -> bool {
+        false
+    }
+
+    /// Keeps the agent's report about itself, for `status`, in place of the last one.
+    async fn set_heartbeat(&self, _: Heartbeat) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    /// The memory of the same agent for another identity of its node; `None` where it has one identity only.
+    fn of_node(&self, _: &NodeId) -> Option<Arc<dyn Memory>> {
+        None
+    }
 
     /// Forgets streams that are gone since before then; how many.
     async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<u64, JournalError>;
@@ -58,6 +76,18 @@ impl Memory for LedgerJournal {
 
     async fn set_policies(&self, policies: Vec<PolicyStatus>) -> Result<(), JournalError> {
         Ok(self.ledger().set_policies(policies).await?)
+    }
+
+    fn keeps_heartbeats(&self) -> bool {
+        true
+    }
+
+    async fn set_heartbeat(&self, beat: Heartbeat) -> Result<(), JournalError> {
+        Ok(self.ledger().set_heartbeat(beat).await?)
+    }
+
+    fn of_node(&self, node: &NodeId) -> Option<Arc<dyn Memory>> {
+        Some(Arc::new(Self::new(self.ledger().clone(), node.clone())))
     }
 
     async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<u64, JournalError> {

@@ -41,6 +41,7 @@ pub use plan::{Matcher, Plan, StreamPlan};
 pub use policy_writes::PolicyWrites;
 pub use resolve::{Resolution, ResolveError};
 pub use scheduler::{
-    DEFAULT_ATTEMPTS_AT_ONCE, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
+    DEFAULT_ATTEMPTS_AT_ONCE, Faults, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
 };
 pub use story::{Call, Event, HostCall, MAX_STEPS, Story};
+pub(crate) use tracker::signature;

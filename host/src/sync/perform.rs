@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attempt::{Attempt, AttemptError};
-use super::gate::{Gate, Writes};
+use super::gate::Writes;
 use super::machine::{Effect, Event, HeadSeen, MarkerSeen, Mode, RemoteSeen, Staged};
 use super::marker::Search;
 use super::publishers::read_schema;
@@ -132,7 +132,7 @@ impl Attempt<'_> {
     async fn write(&mut self) -> Result<Put, AttemptError> {
         let writes = self.core.gate.get();
         if writes == Writes::Unprobed {
-            return Ok(Put::Refused(Gate::shut()));
+            return Ok(Put::Refused(self.core.gate.refusal()));
         }
         self.save(None).await?;
         let Some(intent) = self.stream.intent.clone() else {

@@ -1,7 +1,7 @@
 //! Says when which stream is attended to, and runs the attempts side by side.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures::stream::FuturesUnordered;
 
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
-use super::tracker::{Tracker, Work};
+use super::tracker::{Fault, Tracker, Work};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
 use crate::planted::{self, Defect};
@@ -23,8 +23,8 @@ use crate::time::{Timestamp, in_full, millis};
 /// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
 pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
 
-/// How long a stream rests when the ledger could not keep what became of it.
-const AFTER_JOURNAL_ERROR: Duration = Duration::from_secs(30);
+/// How long a stream rests after an attempt that neither the ledger nor a retry policy could be asked about.
+const AFTER_ERROR: Duration = Duration::from_secs(30);
 
 /// A wall clock that runs away from the monotonic one by more than this was set, in milliseconds. Slower drift is left
 /// to the clock.
@@ -55,14 +55,53 @@ pub struct Scheduler {
     /// The streams that were abandoned when the agent started; the first scan queues them.
     abandoned: Vec<StreamId>,
     errors: u64,
-    /// Streams whose last attempt could not be kept in the ledger.
-    unkept: HashSet<StreamId>,
+    faults: Faults,
     /// How many milliseconds the wall clock is ahead of the monotonic one.
     ahead: i64,
 }
 
 /// An attempt under way, on a task of its own.
-type Running = BoxFuture<'static, (StreamId, Result<Outcome, AttemptError>)>;
+type Running = BoxFuture<'static, Ended>;
+
+/// An attempt that ended.
+struct Ended {
+    stream: StreamId,
+    result: Result<Outcome, AttemptError>,
+    /// Whether it only counted an attempt before it that ended in an internal error.
+    counts: bool,
+}
+
+/// Streams whose last attempt came to nothing, and the latest cause of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Streams for which the ledger failed.
+    pub ledger: u32,
+    /// How it failed last.
+    pub ledger_cause: String,
+    /// Streams whose attempt ended in an internal error.
+    pub internal: u32,
+    /// The last one.
+    pub internal_cause: String,
+}
+
+impl Faults {
+    fn count(&mut self, fault: Option<Fault>) -> Option<&mut u32> {
+        match fault? {
+            Fault::Ledger => Some(&mut self.ledger),
+            Fault::Internal => Some(&mut self.internal),
+        }
+    }
+
+    /// A stream had one fault and has another now.
+    fn replace(&mut self, before: Option<Fault>, after: Option<Fault>) {
+        if let Some(count) = self.count(before) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.count(after) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
 
 /// How the streams of a node stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +110,10 @@ pub struct Tally {
     pub phases: [u32; Phase::ALL.len()],
     /// Attempts that are queued or running.
     pub busy: u32,
+    /// Streams whose staged files were found and not judged yet.
+    pub unjudged: u32,
+    /// Streams that are not settled.
+    pub unsettled: u32,
     /// Whether all are settled.
     pub settled: bool,
 }
@@ -101,7 +144,7 @@ impl Scheduler {
             spread: None,
             abandoned: Vec::new(),
             errors: 0,
-            unkept: HashSet::new(),
+            faults: Faults::default(),
             ahead: 0,
             core,
         };
@@ -139,14 +182,36 @@ impl Scheduler {
         self.spread = Some(window);
     }
 
+    /// Streams whose last attempt came to nothing.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Whether attempts are queued or running.
+    pub fn is_busy(&self) -> bool {
+        !self.ready.is_empty() || !self.running.is_empty()
+    }
+
+    /// How many streams are known.
+    pub fn len(&self) -> usize {
+        self.tracker.len()
+    }
+
+    /// Whether no stream is known.
+    pub fn is_empty(&self) -> bool {
+        self.tracker.len() == 0
+    }
+
+    /// Takes the observer and the choice of streams from the scheduler that this one replaces.
+    pub(crate) fn inherit(&mut self, former: &mut Self) {
+        self.observer = former.observer.take();
+        self.wanted = former.wanted.take();
+        self.errors = former.errors;
+    }
+
     /// Attempts that could not be made at all since the start.
     pub fn errors(&self) -> u64 {
         self.errors
-    }
-
-    /// Returns the number of streams whose last attempt could not be kept in the ledger.
-    pub fn unkept(&self) -> usize {
-        self.unkept.len()
     }
 
     /// Scans the staging directory, and queues what is new there.
@@ -159,6 +224,8 @@ impl Scheduler {
         let scanned = self.core.tasks.block(move || {
             let mut found = Vec::new();
             let summary = staging.scan(&node, &mut |staged| found.push(staged))?;
+            // Afterwards: an unmounted volume, or another node's directory, looks like streams that are gone.
+            staging.confirm(&node)?;
             Ok((summary, found))
         });
         let (summary, found) = match scanned.await {
@@ -205,7 +272,12 @@ impl Scheduler {
         let looked = self.core.tasks.block(move || {
             let streams = streams.iter();
             let found = streams.filter_map(|stream| staging.look(&node, stream));
-            found.collect::<Vec<_>>()
+            let found = found.collect::<Vec<_>>();
+            // What is seen in a directory that is not the node's any more says nothing about its streams.
+            match staging.confirm(&node) {
+                Ok(()) => found,
+                Err(_) => Vec::new(),
+            }
         });
         for staged in looked.await.unwrap_or_default() {
             self.saw(&staged, Duration::ZERO);
@@ -356,6 +428,7 @@ impl Scheduler {
                 continue;
             };
             entry.wake = None;
+            entry.begins();
             let occasion = match work {
                 Work::Start => Occasion::Started,
                 Work::Look(trigger) => Occasion::Looked(trigger, entry.sighting.clone()),
@@ -367,9 +440,28 @@ impl Scheduler {
             let attempt = tasks.spawn(async move { core.attempt(&of, occasion).await });
             self.running.push(Box::pin(async move {
                 let outcome = attempt.await;
-                (id, outcome.unwrap_or_else(|error| Err(error.into())))
+                Ended {
+                    stream: id,
+                    result: outcome.unwrap_or_else(|error| Err(error.into())),
+                    counts: false,
+                }
             }));
         }
+    }
+
+    /// Counts an attempt that ended in an internal error, on a task of its own: that may end in one as well.
+    fn count_failed(&mut self, id: StreamId, reason: String) {
+        let core = Arc::clone(&self.core);
+        let (tasks, of) = (Arc::clone(&self.core.tasks), id.clone());
+        let counted = tasks.spawn(async move { core.attempt_failed(&of, reason).await });
+        self.running.push(Box::pin(async move {
+            let outcome = counted.await;
+            Ended {
+                stream: id,
+                result: outcome.unwrap_or_else(|error| Err(error.into())),
+                counts: true,
+            }
+        }));
     }
 
     /// Waits until an attempt ended, or until a timer is over; for ever when there is neither.
@@ -388,7 +480,7 @@ impl Scheduler {
         tokio::select! {
             // The order of two things that are ready together must not be left to chance: one seed, one run.
             biased;
-            Some((id, result)) = self.running.next() => self.ended(&id, result),
+            Some(ended) = self.running.next() => self.ended(ended),
             () = sleep => {}
         }
     }
@@ -396,18 +488,51 @@ impl Scheduler {
     /// Lets the attempts that run come to their ends, and starts no more.
     pub async fn drain(&mut self) {
         self.ready.clear();
-        while let Some((id, result)) = self.running.next().await {
-            self.ended(&id, result);
+        while let Some(ended) = self.running.next().await {
+            self.ended(ended);
         }
     }
 
-    fn ended(&mut self, id: &StreamId, result: Result<Outcome, AttemptError>) {
+    fn ended(&mut self, ended: Ended) {
+        let Ended {
+            stream: id,
+            result,
+            counts,
+        } = ended;
         let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
-        match &result {
-            Ok(_) => _ = self.unkept.remove(id),
-            Err(_) => _ = self.unkept.insert(id.clone()),
+        let Some(entry) = self.tracker.get_mut(&id) else {
+            return;
+        };
+        let before = entry.fault;
+        entry.fault = match &result {
+            // The stream's row tells of the error now, and the next attempt shows whether it is over.
+            Ok(_) if counts => before,
+            Ok(_) => None,
+            Err(error) if error.is_internal() => Some(Fault::Internal),
+            Err(_) => Some(Fault::Ledger),
+        };
+        self.faults.replace(before, entry.fault);
+        if let Err(error) = &result {
+            self.errors += 1;
+            let causes = in_one_line(error);
+            if error.is_internal() {
+                let reason = format!("internal error: {causes}");
+                tracing::error!(stream = %id, "the attempt failed: {reason}");
+                self.faults.internal_cause.clone_from(&reason);
+                if !counts {
+                    if let Some(observer) = &mut self.observer {
+                        observer(&id, result);
+                    }
+                    self.count_failed(id, reason);
+                    return;
+                }
+            } else {
+                // One cause for all streams: the agent reports it once.
+                tracing::debug!(stream = %id, "the attempt was not kept: {causes}");
+                self.faults.ledger_cause = causes;
+            }
         }
-        let Some(entry) = self.tracker.get_mut(id) else {
+        let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
         entry.busy = false;
@@ -415,11 +540,15 @@ impl Scheduler {
             Ok(outcome) => {
                 entry.phase = outcome.phase;
                 entry.unsettled = outcome.unsettled;
+                entry.succeeded(outcome.settled);
                 entry.wake = outcome
                     .wake
-                    .map(|at| monotonic.saturating_add(wait(&self.core, id, at, now)));
+                    .map(|at| monotonic.saturating_add(wait(&self.core, &id, at, now)));
             }
-            Err(_) => entry.wake = Some(monotonic.saturating_add(AFTER_JOURNAL_ERROR)),
+            Err(_) => {
+                entry.failed();
+                entry.wake = Some(monotonic.saturating_add(AFTER_ERROR));
+            }
         }
         if let Some(wake) = entry.wake {
             self.timers.push(Reverse((wake, id.clone())));
@@ -429,15 +558,10 @@ impl Scheduler {
             self.ready.push_back(id.clone());
         } else if entry.is_forgettable() {
             // The ledger knows it; memory is for streams that are there.
-            self.tracker.forget(id);
-        }
-        if let Err(error) = &result {
-            self.errors += 1;
-            let causes = in_one_line(error);
-            tracing::error!(stream = %id, "the attempt was not kept: {causes}");
+            self.tracker.forget(&id);
         }
         if let Some(observer) = &mut self.observer {
-            observer(id, result);
+            observer(&id, result);
         }
     }
 
@@ -453,6 +577,8 @@ impl Scheduler {
                 *count += 1;
             }
             tally.busy += u32::from(entry.busy);
+            tally.unjudged += u32::from(entry.is_unjudged());
+            tally.unsettled += u32::from(!entry.is_settled());
             tally.settled &= entry.is_settled();
         }
         tally

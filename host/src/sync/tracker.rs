@@ -39,6 +39,26 @@ pub(super) enum Work {
     CompareNodes,
 }
 
+/// How far the judgement of what was found in staging has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    /// No attempt has looked at it.
+    No,
+    /// The attempt under way looks at it.
+    Now,
+    /// The last attempt looked at it.
+    Yes,
+}
+
+/// Why an attempt came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The ledger failed.
+    Ledger,
+    /// An internal error.
+    Internal,
+}
+
 /// One stream.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -50,8 +70,14 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     /// Whether an attempt is queued or running.
     pub(super) busy: bool,
+    /// Whether nothing was left to do for it after the last attempt.
+    settled: bool,
     /// Whether a policy said that it is too early to tell.
     pub(super) unsettled: bool,
+    /// Whether what was found in staging was judged.
+    judged: Judged,
+    /// Why the last attempt came to nothing.
+    pub(super) fault: Option<Fault>,
     /// What is to be done when its turn comes.
     pub(super) next: Option<Work>,
     /// When it wants to be looked at, on the monotonic clock.
@@ -88,6 +114,8 @@ impl Tracker {
             let entry = Entry {
                 wake,
                 generation: RECALLED,
+                settled: summary.settled,
+                judged: Judged::Yes,
                 ..Entry::new(sighting, summary.phase)
             };
             self.entries.insert(summary.stream, entry);
@@ -132,7 +160,11 @@ impl Tracker {
             sighting.signature = signature;
             sighting.stable_since = now;
         }
-        (changed || data_came).then_some(Trigger::Changed)
+        if changed || data_came {
+            entry.judged = Judged::No;
+            return Some(Trigger::Changed);
+        }
+        None
     }
 
     /// The wall clock was set, this many milliseconds ahead: for how long streams were watched does not change by that.
@@ -191,7 +223,10 @@ impl Entry {
             generation: 0,
             phase,
             busy: false,
+            settled: false,
             unsettled: false,
+            judged: Judged::No,
+            fault: None,
             next: None,
             wake: None,
         }
@@ -199,17 +234,47 @@ impl Entry {
 
     /// Whether nothing is staged for it, owed to it, or stored of it.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.generation == 0 && self.wake.is_none() && self.phase == Phase::Idle
+        self.generation == 0
+            && self.wake.is_none()
+            && self.fault.is_none()
+            && self.phase == Phase::Idle
     }
 
     /// Whether nothing is left to do.
     pub(super) fn is_settled(&self) -> bool {
-        self.phase.is_settled() && !self.busy && !self.unsettled && self.next.is_none()
+        self.settled && !self.busy && self.fault.is_none() && self.next.is_none()
+    }
+
+    /// An attempt begins, which looks at all that was found so far.
+    pub(super) fn begins(&mut self) {
+        if self.judged == Judged::No {
+            self.judged = Judged::Now;
+        }
+    }
+
+    /// The attempt ended, and was kept.
+    pub(super) fn succeeded(&mut self, settled: bool) {
+        self.settled = settled;
+        if self.judged == Judged::Now {
+            self.judged = Judged::Yes;
+        }
+    }
+
+    /// The attempt came to nothing.
+    pub(super) fn failed(&mut self) {
+        if self.judged == Judged::Now {
+            self.judged = Judged::No;
+        }
+    }
+
+    /// Whether something was found in staging that the stream's row does not tell of.
+    pub(super) fn is_unjudged(&self) -> bool {
+        self.judged != Judged::Yes
     }
 }
 
 /// Tells one state of the place where the schema belongs from another. Never 0, which stands for none.
-fn signature(schema: &SchemaStat) -> u64 {
+pub(crate) fn signature(schema: &SchemaStat) -> u64 {
     let mut hasher = DefaultHasher::new();
     match schema {
         SchemaStat::Missing => return 1,

@@ -1,5 +1,6 @@
 //! What a user of the ledger notices, from outside its modules.
 
+mod heartbeat;
 mod keeping;
 mod opening;
 mod reading;
@@ -78,6 +79,7 @@ fn full_record() -> (StreamRecord, [Document; 3]) {
         captured,
         confirmed,
         intent,
+        settled: true,
         state: r#"{"lost_races":3}"#.to_owned(),
         updated: at(30),
     };

@@ -85,6 +85,7 @@ async fn summaries_tell_what_a_restart_needs() {
             failing_since: Some(at(10)),
             next_attempt: Some(at(20)),
             signature: Some("1:2:3".into()),
+            settled: true,
         }]
     );
 }

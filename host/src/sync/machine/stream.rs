@@ -353,6 +353,42 @@ impl<D> Stream<D> {
         self.unsettled > Duration::ZERO
     }
 
+    /// Whether nothing is left to do: the phase is a settled one, no attempt fails, and nothing is staged that can't be
+    /// published. Until then the phase only says what the store was last known to hold.
+    pub fn is_settled(&self) -> bool {
+        let stored = matches!(self.phase, Phase::Synced | Phase::Provisional);
+        match self.phase {
+            Phase::Gone => true,
+            phase => {
+                phase.is_settled()
+                    && !self.is_unsettled()
+                    && self.held.is_none()
+                    && self.failing_since.is_none()
+                    && !(stored && self.is_staged_invalid())
+            }
+        }
+    }
+
+    /// Whether what is staged can't be published.
+    pub(super) fn is_staged_invalid(&self) -> bool {
+        match &self.local {
+            LocalState::Missing => false,
+            LocalState::Unreadable(_) | LocalState::TooLarge(_) => true,
+            LocalState::File(file) => !file.well_formed,
+        }
+    }
+
+    /// Forgets failures of a stream that has come to rest in a settled phase, unless their cause is still staged.
+    pub(crate) fn recover(&mut self) {
+        if self.failing_since.is_some() && self.phase.is_settled() && !self.is_staged_invalid() {
+            self.attempts = 0;
+            self.failing_since = None;
+            self.last_failure = None;
+            self.previous_delay = None;
+            self.last_decision = None;
+        }
+    }
+
     /// Nothing is tried again any more. The policies are still asked about what it was too early to tell of.
     pub(super) fn end_delay(&mut self) {
         if !self.is_unsettled() {

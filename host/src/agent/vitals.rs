@@ -1,0 +1,232 @@
+//! The agent's report about itself: what it contains, and when it is made.
+
+use std::time::Duration;
+
+use super::Agent;
+use super::conditions::Conditions;
+use crate::config::Settings;
+use crate::contract::Phase;
+use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, StoreCheck};
+use crate::staging::bucket_name;
+use crate::stream::NodeId;
+use crate::sync::{JournalError, Memory, Tally, describe_unknown};
+use crate::text::counted;
+use crate::time::{Clock, Timestamp};
+
+/// The shortest time between two reports. One that is due to a change waits for it.
+pub const REPORT_GAP: Duration = Duration::from_secs(1);
+
+/// What the agent knows about itself.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    pub(super) conditions: Conditions,
+    pub(super) started: Timestamp,
+    /// The end of the last scan that succeeded.
+    pub(super) scanned: Option<Timestamp>,
+    /// When the next scan is due, on the monotonic clock.
+    pub(super) next_scan: Option<Duration>,
+    pub(super) store_check: StoreCheck,
+    /// When the last report was made, on the monotonic clock, and whether streams waited to be judged then.
+    reported: Option<(Duration, bool)>,
+    /// Why the last report could not be kept.
+    unreported: Option<String>,
+}
+
+impl Vitals {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            conditions: Conditions::default(),
+            started: now,
+            scanned: None,
+            next_scan: None,
+            store_check: StoreCheck {
+                result: CheckResult::Pending,
+                detail: String::new(),
+                at: None,
+            },
+            reported: None,
+            unreported: None,
+        }
+    }
+
+    /// A report of this moment, without streams.
+    pub(super) fn heartbeat(
+        &self,
+        node: &NodeId,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Heartbeat {
+        Heartbeat {
+            pid: std::process::id(),
+            node: node.clone(),
+            started: self.started,
+            at: now,
+            interval: settings.ledger.heartbeat_interval,
+            stopped: false,
+            scanned: self.scanned,
+            next_scan: None,
+            store_answered: None,
+            streams: 0,
+            unjudged: 0,
+            queued: 0,
+            configuration: settings.digest,
+            store_check: self.store_check.clone(),
+            conditions: self.conditions.all(),
+        }
+    }
+
+    /// The check of the store passed; carries what the store can do.
+    pub(super) fn store_passed(&mut self, found: String, clock: &dyn Clock) {
+        self.conditions.end(ConditionKind::StoreCheckFailing, clock);
+        self.store_check = StoreCheck {
+            result: CheckResult::Passed,
+            detail: found,
+            at: Some(clock.now()),
+        };
+    }
+
+    /// The check of the store failed: with this failure, which means this for the node.
+    pub(super) fn store_failed(&mut self, failure: String, meaning: String, clock: &dyn Clock) {
+        self.conditions
+            .hold(ConditionKind::StoreCheckFailing, meaning, clock);
+        self.store_check = StoreCheck {
+            result: CheckResult::Failed,
+            detail: failure,
+            at: Some(clock.now()),
+        };
+    }
+}
+
+impl Agent {
+    /// What keeps the node from its work now.
+    pub fn conditions(&self) -> Vec<Condition> {
+        self.vitals.conditions.all()
+    }
+
+    /// Takes in which attempts came to nothing.
+    pub(super) fn note_faults(&mut self) {
+        let faults = self.scheduler.faults();
+        let streams = |count: u32| counted(count, "stream");
+        let ledger = match (faults.ledger, &self.vitals.unreported) {
+            (0, None) => None,
+            (0, Some(cause)) => Some(cause.clone()),
+            (count, _) => Some(format!(
+                "{}; nothing can be recorded for {}",
+                faults.ledger_cause,
+                streams(count)
+            )),
+        };
+        let internal = (faults.internal > 0).then(|| {
+            format!(
+                "attempts at {} ended in internal errors; the last one: {}",
+                streams(faults.internal),
+                faults.internal_cause
+            )
+        });
+        let clock = &*self.core.clock;
+        let conditions = &mut self.vitals.conditions;
+        conditions.set(ConditionKind::LedgerFailing, ledger, clock);
+        conditions.set(ConditionKind::AttemptsFailing, internal, clock);
+    }
+
+    /// Takes in whether the store knows any stream of the node.
+    pub(super) fn note_known(&mut self, tally: &Tally) {
+        let of = |phase| tally.of(phase);
+        let unknown = of(Phase::Unknown);
+        let known = [
+            Phase::Pending,
+            Phase::Provisional,
+            Phase::Synced,
+            Phase::Conflicted,
+            Phase::Gone,
+        ];
+        let none_known = unknown > 0 && known.into_iter().all(|phase| of(phase) == 0);
+        let detail = none_known.then(|| {
+            let which = match unknown {
+                1 => "no marker of the one stream that is staged".to_owned(),
+                count => format!("no marker of any of the {count} streams that are staged"),
+            };
+            let named = bucket_name(&self.settings.staging);
+            describe_unknown(&which, &self.settings.store.url, named.as_deref())
+        });
+        let clock = &*self.core.clock;
+        let conditions = &mut self.vitals.conditions;
+        conditions.set(ConditionKind::NoStreamKnown, detail, clock);
+    }
+
+    /// When the next report is due, on the monotonic clock; `None` where none is kept.
+    pub(super) fn next_report(&self) -> Option<Duration> {
+        if !self.memory.keeps_heartbeats() {
+            return None;
+        }
+        let Some((last, waiting)) = self.vitals.reported else {
+            return Some(Duration::ZERO);
+        };
+        let moves = waiting || self.scheduler.is_busy() || self.vitals.conditions.have_changed();
+        let interval = self.settings.ledger.heartbeat_interval;
+        Some(last.saturating_add(match moves {
+            true => REPORT_GAP.min(interval),
+            false => interval,
+        }))
+    }
+
+    /// Reports when that is due: sooner while streams are attended to, or when a condition began or ended.
+    pub(super) async fn report(&mut self) {
+        self.note_faults();
+        let now = self.core.clock.monotonic();
+        if self.next_report().is_some_and(|due| due <= now) {
+            self.report_now(false).await;
+        }
+    }
+
+    /// Reports, and notes whether the ledger takes it.
+    pub(super) async fn report_now(&mut self, stopped: bool) {
+        if !self.memory.keeps_heartbeats() {
+            return;
+        }
+        let tally = self.tally();
+        self.note_known(&tally);
+        let clock = &self.core.clock;
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        let checked = &self.vitals.store_check;
+        let passed = checked.result == CheckResult::Passed;
+        let answered = self.core.health.facts().last_success;
+        let beat = Heartbeat {
+            stopped,
+            next_scan: self
+                .vitals
+                .next_scan
+                .map(|at| now.plus(at.saturating_sub(monotonic))),
+            store_answered: answered.max(checked.at.filter(|_| passed)),
+            streams: self.scheduler.len() as u64,
+            unjudged: u64::from(tally.unjudged),
+            queued: u64::from(tally.busy),
+            ..self.vitals.heartbeat(&self.core.node, &self.settings, now)
+        };
+        self.vitals.reported = Some((monotonic, tally.unjudged > 0));
+        self.vitals.unreported = match self.memory.set_heartbeat(beat).await {
+            Ok(()) => {
+                self.vitals.conditions.reported();
+                None
+            }
+            Err(error) => Some(in_one_line(&error)),
+        };
+        self.note_faults();
+    }
+}
+
+/// Reports while there is no agent yet: before the store is asked, since a start can take long, and when a start fails.
+pub(super) async fn report_start(memory: &dyn Memory, beat: Heartbeat) -> Result<(), JournalError> {
+    match memory.keeps_heartbeats() {
+        true => memory.set_heartbeat(beat).await,
+        false => Ok(()),
+    }
+}
+
+/// An error with its causes, each once.
+pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.dedup();
+    words.join(": ")
+}
