@@ -16,7 +16,7 @@ pub struct Placed {
     /// What is wrong, place by place; at least one.
     pub problems: Vec<Problem>,
     /// The error itself.
-    pub error: AgentError,
+    pub error: Box<AgentError>,
 }
 
 impl fmt::Display for Placed {
@@ -59,7 +59,10 @@ pub(super) fn located(
     let problems = places(source, settings, &error);
     match problems.is_empty() {
         true => error.into(),
-        false => Placed { problems, error }.into(),
+        false => {
+            let error = Box::new(error);
+            Placed { problems, error }.into()
+        }
     }
 }
 
