@@ -158,7 +158,7 @@ fn bases() -> Vec<(Family, StoreSettings)> {
 }
 
 /// The names of the variants at this place of object_store's enum of keys, which has no other list of them.
-fn variants<K: DeserializeOwned>(place: fn(&str) -> Value) -> Vec<String> {
+fn variants<K: DeserializeOwned>(place: impl Fn(&str) -> Value) -> Vec<String> {
     let Err(error) = serde_json::from_value::<K>(place("?")) else {
         panic!("a variant without a name");
     };
@@ -171,14 +171,13 @@ fn variants<K: DeserializeOwned>(place: fn(&str) -> Value) -> Vec<String> {
 /// All keys of a store, under the names by which object_store shows them.
 fn keys<K: DeserializeOwned + AsRef<str>>() -> Vec<String> {
     let mut keys = Vec::new();
-    let nested: [(&str, fn(&str) -> Value); 2] = [
-        ("Client", |name| json!({ "Client": name })),
-        ("Encryption", |name| json!({ "Encryption": name })),
-    ];
+    const NESTED: [&str; 2] = ["Client", "Encryption"];
     for variant in variants::<K>(|name| json!(name)) {
-        match nested.iter().find(|(name, _)| *name == variant) {
-            None => keys.push(json!(variant)),
-            Some((_, place)) => keys.extend(variants::<K>(*place).iter().map(|name| place(name))),
+        if NESTED.contains(&variant.as_str()) {
+            let place = |name: &str| json!({ &variant: name });
+            keys.extend(variants::<K>(&place).iter().map(|name| place(name)));
+        } else {
+            keys.push(json!(variant));
         }
     }
     let key = |value| serde_json::from_value::<K>(value).expect("a key");
