@@ -75,7 +75,7 @@ fn listing_succeeded(history: &History<'_>, write: &Write<'_>) -> bool {
             Step::Request {
                 method, outcome, ..
             } if method == "LIST" => {
-                listed = Some(outcome.ends_with(" objects"));
+                listed = Some(outcome.ends_with(" objects") || outcome.ends_with(" object"));
             }
             Step::Request { method, .. } if method == "CREATE" => {
                 return listed.unwrap_or(false);
