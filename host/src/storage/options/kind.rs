@@ -43,8 +43,6 @@ pub(crate) enum Kind {
     Name,
     /// One of these words.
     Words(&'static [&'static str]),
-    /// How S3 is asked for conditional writes.
-    ConditionalPut,
     /// How S3 copies without overwriting.
     CopyIfNotExists,
     /// Text that is sent in a header.
@@ -161,16 +159,6 @@ impl Kind {
             Kind::Words(words) => match words.contains(&value) {
                 true => Ok(()),
                 false => bad(format!("is `{value}`: write one of {}", words.join(", "))),
-            },
-            Kind::ConditionalPut => match value {
-                "etag" => Ok(()),
-                "disabled" => bad(
-                    "is `disabled`, and every write of Tidegate has a condition: leave the option out; \
-                     `store.conditional_writes` says what to do about a store that has no conditions",
-                ),
-                _ => bad(format!(
-                    "is `{value}`: write `etag`, or leave the option out"
-                )),
             },
             Kind::CopyIfNotExists => copy_if_not_exists(value),
             Kind::Header => printable(value, true),

@@ -57,7 +57,7 @@ pub(super) const S3: &[Spec] = &[
     ),
     spec(
         &["conditional_put", "aws_conditional_put"],
-        Kind::ConditionalPut,
+        Kind::Words(&["etag", "disabled"]),
         Alone,
     ),
     spec(

@@ -377,7 +377,7 @@ fn values_that_can_not_work_are_refused_with_what_to_write() {
             "md5",
             "write one of sha256, crc64nvme",
         ),
-        ("conditional_put", "disabled", "store.conditional_writes"),
+        ("conditional_put", "on", "write one of etag, disabled"),
         (
             "proxy_url",
             "socks5://u:hunter2@p",
