@@ -17,7 +17,11 @@ fn node(configuration: &str) -> tempfile::TempDir {
         &Path::new(CAPTURED).join("staging"),
         &dir.path().join("staging"),
     );
-    fs::create_dir(dir.path().join("store")).unwrap();
+    // The store knows one of the two streams.
+    let stream = dir.path().join("store/app/.stream");
+    fs::create_dir_all(&stream).unwrap();
+    let marker = Path::new(CAPTURED).join("store/app/.stream/.stream.json");
+    fs::copy(marker, stream.join(".stream.json")).unwrap();
     let text = configuration.replace("DIR", &dir.path().display().to_string());
     fs::write(dir.path().join("tidegate.toml"), text).unwrap();
     dir
@@ -64,6 +68,7 @@ fn a_usable_configuration_is_told_thing_by_thing_and_nothing_is_changed() {
     ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
     ok    store            file://DIR/store answers and may be read
     ok    store writes     it honours conditional writes, one after another and in a race
+    ok    streams          the store knows streams of this node
     ok    ledger           ledger.db is not there yet and will be made
     ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
     ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …

@@ -62,7 +62,7 @@ macro_rules! assert_said {
             (r#""(entropy|fuel|elapsed_us|peak_memory|fingerprint|modified)": \d+"#, "\"$1\": N"),
             // Another stream may have come first.
             (r#""last_success": (null|MILLIS)"#, "\"last_success\": WHEN"),
-            (r"in (1m|\d+s \d+ms|\d+m?s)\b", "in SOON"),
+            (r"in (\d+m( \d+s)?|\d+s \d+ms|\d+m?s)\b", "in SOON"),
             (r"\b(\d+s )?\d+m?s ago", "A MOMENT AGO"),
             (r#""pid": \d+"#, "\"pid\": N"),
             // Columns are as wide as the times that were in them.

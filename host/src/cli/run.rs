@@ -9,7 +9,6 @@ use super::signals::{Hangups, told_to_stop};
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
 use crate::config::{Settings, Source};
-use crate::ledger::ConditionKind;
 use crate::staging::StagingError;
 use crate::time::parse_duration;
 
@@ -112,15 +111,14 @@ impl Run {
         };
         let tally = agent.run(until, stop).await?;
         let conditions = agent.conditions();
-        let unkept = conditions
-            .iter()
-            .any(|condition| condition.kind == ConditionKind::LedgerFailing);
         agent.close().await?;
         exit::warn_of_fallbacks(&tally);
         tracing::info!(settled = tally.settled, "the agent stopped");
         Ok(match exit::of_conditions(&conditions) {
             _ if stopped.get() == Some(Stop::LogClosed) => exit::INTERNAL,
-            _ if self.stops_cleanly(stopped.get()) && !unkept => exit::SETTLED,
+            // A node that can't do its work says so, however its agent was stopped.
+            Some(exit::INTERNAL) => exit::INTERNAL,
+            _ if self.stops_cleanly(stopped.get()) => exit::SETTLED,
             Some(code) => code,
             None if tally.settled => exit::SETTLED,
             None => exit::UNSETTLED,

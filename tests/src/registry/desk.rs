@@ -110,6 +110,8 @@ impl Desk {
     pub fn cached(&self) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         let mut files = BTreeMap::new();
         collect(&self.path("cache"), &mut files)?;
+        // Compiled policies are kept beside the components.
+        files.retain(|path, _| !path.components().any(|part| part.as_os_str() == "compiled"));
         Ok(files)
     }
 }

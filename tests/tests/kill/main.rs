@@ -120,6 +120,7 @@ cache = {cache:?}
 attempt_timeout = "5s"
 start_jitter = "0ms"
 check_peers_interval = "1s"
+clock_tolerance = "0s"
 recheck_interval = "300ms"
 bounds = {{ min_delay = "10ms", max_delay = "200ms" }}
 [policies.presence]

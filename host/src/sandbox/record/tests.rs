@@ -407,11 +407,7 @@ async fn a_file_that_was_changed_is_told_from_its_original() {
     assert_complaint(&compressed(&changed), "FILE:5: ", "SHA-256");
     let lines: Vec<_> = text.lines().collect();
     let missing = [lines[0], lines[1], lines[3], lines[4], ""].join("\n");
-    assert_complaint(
-        &compressed(&missing),
-        "FILE:4: ",
-        "3 lines with 1 decisions",
-    );
+    assert_complaint(&compressed(&missing), "FILE:4: ", "3 lines with 1 decision");
     let more = format!("{text}{}\n", lines[3]);
     assert_complaint(&compressed(&more), "FILE:6: ", "behind the trailer");
     let mut joined = fs::read(&file).unwrap();
