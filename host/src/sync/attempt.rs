@@ -365,7 +365,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         wake: stream.next_wake(),
         again: stream.wake.map(|wake| wake.since(now)),
         settled: stream.is_settled(),
-        unsettled: stream.is_unsettled() || stream.held.is_some(),
+        unsettled: stream.is_unsettled(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

@@ -60,7 +60,7 @@ impl Causes {
         true
     }
 
-    /// Logs a line for each cause that is due. A cause of which nothing more was seen for an [`INTERVAL`] is forgotten.
+    /// Logs a line for each cause that is due. A cause of which nothing more was seen for a minute is forgotten.
     pub fn sum_up(&self, now: Duration) {
         for line in self.due(now) {
             tracing::warn!("{line}");

@@ -81,6 +81,8 @@ impl Step<'_, '_> {
             version,
             source: intent.source,
         });
+        // A peer may have published at the same time: what was written is compared again.
+        self.stream.peers.compared = 0;
         self.stream.end_delay();
         // The node writes the same key without conditions, so what was just confirmed can be overwritten.
         self.stream.look = Some(now.plus(self.moment.rules.look_again));

@@ -156,7 +156,9 @@ impl<'p> History<'p> {
             let same = |other: &Write<'_>| other.node == write.node && other.stream == write.stream;
             let next = rest.iter().find(|other| same(other));
             let until = next.map_or(Index::MAX, |next| next.index);
+            // A swap never places a fallback, though the attempt that sent it may still know one.
             write.fallback = write.request.change.is_some()
+                && write.request.operation != Operation::Update
                 && self
                     .attempts_of(write.node, write.stream)
                     .find(|attempt| attempt.index > write.index)

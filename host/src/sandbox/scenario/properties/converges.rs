@@ -158,9 +158,9 @@ impl Case<'_, '_> {
         let stored = within
             .filter_map(|key| self.history.schema(self.history.content_at_end(key)?))
             .collect::<Vec<_>>();
+        // Two other nodes that disagree are a conflict of this node's as well: it would not start either.
         let all: Vec<_> = known.iter().copied().chain(&stored).collect();
-        known
-            .iter()
+        all.iter()
             .any(|one| all.iter().any(|other| one.merge(other).is_err()))
     }
 
