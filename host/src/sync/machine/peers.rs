@@ -186,11 +186,12 @@ impl Step<'_, '_> {
                 self.fail(Failure::Store(failure))
             }
             (Activity::ComparingNodes(schema), Phase::Synced | Phase::Conflicted, Ok(peers)) => {
+                let disagreed = self.stream.peers.conflict.is_some();
                 self.compared(&schema, &peers);
                 match (&self.stream.peers.conflict, self.stream.phase) {
                     (Some(_), _) => self.nodes_conflict(),
                     // Whatever else was in conflict is judged by the next look at the store.
-                    (None, Phase::Conflicted) => self.check(),
+                    (None, Phase::Conflicted) if disagreed => self.check(),
                     (None, _) => self.rest(),
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Act, Attempt, History, Index, Look, Staged, Write, is_marker};
+use crate::contract::Phase;
 use crate::sandbox::Event;
 use crate::sandbox::clock::BEGINNING;
 use crate::sandbox::scenario::model::{Deed, Step};
@@ -163,6 +164,8 @@ impl<'p> History<'p> {
                     .attempts_of(write.node, write.stream)
                     .find(|attempt| attempt.index > write.index)
                     .filter(|attempt| attempt.index < until)
+                    // One that ended before it knew still has the source of what was stored before.
+                    .filter(|attempt| attempt.outcome.phase == Phase::Provisional)
                     .and_then(|attempt| attempt.outcome.source.as_ref())
                     .is_some_and(|source| source.is_fallback());
         }
