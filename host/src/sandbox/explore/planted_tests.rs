@@ -17,7 +17,7 @@ const ALL: u64 = 20_000;
 const FEW: u64 = 15;
 const FOUND_IN_FEW: usize = 12;
 
-/// Bounds that bite, a stream whose fallback its gate must refuse, and one whose does not ask for peers.
+/// Bounds that bite, no repairs, a stream whose fallback its gate must refuse, and one whose does not ask for peers.
 const TIGHT: &str = r#"
 [staging]
 layout = "parseable"
@@ -28,6 +28,9 @@ burst = 20
 
 [sync]
 bounds = { min_delay = "3s", max_delay = "5m" }
+
+[verify]
+repair = "off"
 
 [policies.wide]
 component = "builtin:ladder"
