@@ -69,7 +69,7 @@ impl Step<'_, '_> {
         self.stream.unanswered &= purpose != Purpose::Verify;
         match purpose {
             Purpose::Publish if self.holds_leftover() => self.hold(),
-            Purpose::Vanished if was_unknown && self.holds_leftover() => self.hold(),
+            Purpose::Vanished if self.holds_leftover() => self.hold(),
             Purpose::Publish => self.fetch(Purpose::Publish),
             Purpose::Write => self.perform(Activity::Writing, Effect::Write),
             Purpose::Missing => self.missing(),

@@ -60,7 +60,7 @@ impl Default for Rules {
             check_peers: true,
             check_peers_interval: 5 * MINUTE,
             repair: Repair::Missing,
-            clock_tolerance: Duration::from_secs(10),
+            clock_tolerance: Duration::ZERO,
             allow_new_fields: false,
             internal: false,
         }

@@ -44,7 +44,19 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
                 && later.sent > from
                 && later.sent <= until
         });
-        if settled && !looked {
+        // A stream that was created again meanwhile owes nothing to what was written before.
+        let created_again = history.created_before(write.stream, write.index)
+            != history
+                .acts
+                .iter()
+                .filter(|act| {
+                    act.stream == Some(write.stream)
+                        && matches!(act.deed, Deed::CreateStream(_))
+                        && act.at <= until
+                })
+                .map(|act| act.at)
+                .next_back();
+        if settled && !looked && !created_again {
             let text = format!(
                 "nobody looked again at what was written within {:?}",
                 until - from

@@ -202,6 +202,7 @@ fn a_file_that_is_held_back_stays_so_over_a_restart() {
 fn clocks_may_differ_by_the_tolerance() {
     for (ahead, published) in [(10_000, true), (10_001, false)] {
         let mut world = World::new().stage("a:Utf8");
+        world.rules.clock_tolerance = Duration::from_secs(10);
         world.marker = Some(NOW.as_millis() + ahead);
         world.look(Trigger::FirstSeen);
         assert_eq!(world.stored().is_some(), published, "{ahead} ms");
