@@ -101,6 +101,32 @@ fn an_agent_that_was_killed_is_not_reported_as_healthy() -> Result<()> {
 }
 
 #[test]
+fn an_agent_that_waits_for_its_node_is_running_and_says_so() -> Result<()> {
+    let place = place()?;
+    place.stage("app", &fields(&["a"]))?;
+    ensure!(place.run(&["sync"])?.code == Some(SETTLED));
+    fs::rename(place.path("staging"), place.path("aside"))?;
+    let mut agent = place.start(&["run", "--log", "info"])?;
+    agent.logs(&["waiting for the node"])?;
+    let shown = ["agent running", "staging-missing", "1 stream: 1 synced"];
+    shows(&place, INTERNAL, &shown)?;
+    fs::rename(place.path("aside"), place.path("staging"))?;
+    agent.logs(&["the node is there"])?;
+    shows(&place, SETTLED, &["agent running", "1 stream: 1 synced"])?;
+    agent.signal("TERM")?;
+    ensure!(agent.ends()? == Some(SETTLED));
+    // What ends while it waits has stopped, and was not killed.
+    fs::rename(place.path("staging"), place.path("aside"))?;
+    let mut agent = place.start(&["run", "--log", "info"])?;
+    agent.logs(&["waiting for the node"])?;
+    shows(&place, INTERNAL, &["agent running", "staging-missing"])?;
+    agent.signal("TERM")?;
+    ensure!(agent.ends()? == Some(SETTLED));
+    shows(&place, INTERNAL, &["it stopped cleanly", "staging-missing"])?;
+    Ok(())
+}
+
+#[test]
 fn without_an_agent_what_changed_in_staging_is_not_taken_for_synced() -> Result<()> {
     let place = place()?;
     place.stage("app", &fields(&["a"]))?;

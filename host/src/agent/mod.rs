@@ -27,6 +27,7 @@ mod recognize;
 mod run;
 mod scans;
 mod vitals;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use recognize::{
 };
 pub use run::Until;
 pub use vitals::REPORT_GAP;
+pub use waiting::wait_for_node;
 
 use crate::config::Settings;
 use crate::ledger::PolicyStatus;

@@ -131,7 +131,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     };
     let mut vitals = Vitals::new(clock.now());
     let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
-    let beat = vitals.heartbeat(&node, settings, clock.now());
+    let beat = vitals.heartbeat(settings, clock.now());
     report_start(&*memory, beat).await?;
     let gate = if rehearse || !settings.write {
         vitals.store_check.result = CheckResult::Off;
@@ -152,7 +152,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
                     };
                     let beat = Heartbeat {
                         stopped: true,
-                        ..vitals.heartbeat(&node, settings, clock.now())
+                        ..vitals.heartbeat(settings, clock.now())
                     };
                     // The refusal is what counts, not whether it can be recorded.
                     let _ = report_start(&*memory, beat).await;
@@ -244,7 +244,7 @@ async fn open_memory(
     Ok((Arc::new(LedgerJournal::new(ledger, node.clone())), adopted))
 }
 
-async fn open_staging(
+pub(super) async fn open_staging(
     settings: &Settings,
     rehearse: bool,
     tasks: &dyn Tasks,

@@ -8,7 +8,6 @@ use crate::config::Settings;
 use crate::contract::Phase;
 use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, StoreCheck};
 use crate::staging::bucket_name;
-use crate::stream::NodeId;
 use crate::sync::{JournalError, Memory, Tally, describe_unknown};
 use crate::text::counted;
 use crate::time::{Clock, Timestamp};
@@ -50,15 +49,9 @@ impl Vitals {
     }
 
     /// A report of this moment, without streams.
-    pub(super) fn heartbeat(
-        &self,
-        node: &NodeId,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Heartbeat {
+    pub(super) fn heartbeat(&self, settings: &Settings, now: Timestamp) -> Heartbeat {
         Heartbeat {
             pid: std::process::id(),
-            node: node.clone(),
             started: self.started,
             at: now,
             interval: settings.ledger.heartbeat_interval,
@@ -201,7 +194,7 @@ impl Agent {
             streams: self.scheduler.len() as u64,
             unjudged: u64::from(tally.unjudged),
             queued: u64::from(tally.busy),
-            ..self.vitals.heartbeat(&self.core.node, &self.settings, now)
+            ..self.vitals.heartbeat(&self.settings, now)
         };
         self.vitals.reported = Some((monotonic, tally.unjudged > 0));
         self.vitals.unreported = match self.memory.set_heartbeat(beat).await {

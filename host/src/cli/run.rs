@@ -7,9 +7,8 @@ use super::place::located;
 use super::record::Record;
 use super::signals::{Hangups, told_to_stop};
 use super::{CommandError, Config, exit, log};
-use crate::agent::{Agent, AgentError, Opening, Until, open_parts};
+use crate::agent::{Agent, Opening, Until, open_parts, wait_for_node};
 use crate::config::{Settings, Source};
-use crate::staging::StagingError;
 use crate::time::parse_duration;
 
 /// Run the agent.
@@ -80,7 +79,6 @@ impl Run {
             stopped.set(Some(why));
         };
         tokio::pin!(stop);
-        let mut waiting = None;
         let mut agent: Agent = loop {
             let opened = tokio::select! {
                 opened = open_parts(settings, opening.clone()) => opened,
@@ -89,18 +87,13 @@ impl Run {
             match opened {
                 Ok(agent) => break agent,
                 // Sidecars start before their node does.
-                Err(error) if is_early(&error) => {
-                    let cause = error.to_string();
-                    if waiting.as_ref() != Some(&cause) {
-                        tracing::info!("waiting for the node: {cause}");
-                        waiting = Some(cause);
+                Err(error) if error.is_early() => {
+                    let waited = wait_for_node(settings, &opening, &error, &mut stop).await;
+                    if !waited.map_err(|error| located(source, settings, error))? {
+                        return Ok(self.not_opened(stopped.get()));
                     }
                 }
                 Err(error) => return Err(located(source, settings, error)),
-            }
-            tokio::select! {
-                () = &mut stop => return Ok(self.not_opened(stopped.get())),
-                () = tokio::time::sleep(settings.scan_interval) => {}
             }
         };
         tracing::info!(node = %agent.core().node, store = agent.core().store.id().as_str(), "the agent runs");
@@ -137,16 +130,6 @@ impl Run {
     /// Whether the agent was asked to stop, and not asked whether its streams are settled.
     fn stops_cleanly(&self, stopped: Option<Stop>) -> bool {
         stopped == Some(Stop::Signal) && !self.until_settled
-    }
-}
-
-fn is_early(error: &AgentError) -> bool {
-    match error {
-        AgentError::NoIdentity { .. } => true,
-        AgentError::Staging(StagingError::Open { source, .. }) => {
-            source.kind() == std::io::ErrorKind::NotFound
-        }
-        _ => false,
     }
 }
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::sql;
 use crate::digest::Digest;
-use crate::stream::NodeId;
 use crate::time::{Timestamp, millis};
 
 /// An agent's report about itself. The ledger holds the latest one.
@@ -15,8 +14,6 @@ use crate::time::{Timestamp, millis};
 pub struct Heartbeat {
     /// The agent's process.
     pub pid: u32,
-    /// The node that it works for.
-    pub node: NodeId,
     /// When the agent opened its ledger.
     pub started: Timestamp,
     /// When this was reported.
@@ -150,11 +147,10 @@ pub(super) fn set(connection: &Connection, beat: &Heartbeat) -> rusqlite::Result
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO heartbeat VALUES \
-             (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute((
             beat.pid,
-            beat.node.as_str(),
             sql::time(beat.started),
             sql::time(beat.at),
             sql::integer(millis(beat.interval)),
@@ -210,22 +206,21 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Option<Heartbeat
 fn read(row: &Row<'_>) -> rusqlite::Result<Heartbeat> {
     Ok(Heartbeat {
         pid: sql::read_count(row, 1)?,
-        node: NodeId::new(row.get::<_, String>(2)?),
-        started: sql::read_time(row, 3)?,
-        at: sql::read_time(row, 4)?,
-        interval: Duration::from_millis(sql::read_unsigned(row, 5)?),
-        stopped: row.get(6)?,
-        scanned: sql::read_optional_time(row, 7)?,
-        next_scan: sql::read_optional_time(row, 8)?,
-        store_answered: sql::read_optional_time(row, 9)?,
-        streams: sql::read_unsigned(row, 10)?,
-        unjudged: sql::read_unsigned(row, 11)?,
-        queued: sql::read_unsigned(row, 12)?,
-        configuration: sql::read_parsed(row, 13)?,
+        started: sql::read_time(row, 2)?,
+        at: sql::read_time(row, 3)?,
+        interval: Duration::from_millis(sql::read_unsigned(row, 4)?),
+        stopped: row.get(5)?,
+        scanned: sql::read_optional_time(row, 6)?,
+        next_scan: sql::read_optional_time(row, 7)?,
+        store_answered: sql::read_optional_time(row, 8)?,
+        streams: sql::read_unsigned(row, 9)?,
+        unjudged: sql::read_unsigned(row, 10)?,
+        queued: sql::read_unsigned(row, 11)?,
+        configuration: sql::read_parsed(row, 12)?,
         store_check: StoreCheck {
-            result: named(row, 14, &CheckResult::ALL, CheckResult::name)?,
-            detail: row.get(15)?,
-            at: sql::read_optional_time(row, 16)?,
+            result: named(row, 13, &CheckResult::ALL, CheckResult::name)?,
+            detail: row.get(14)?,
+            at: sql::read_optional_time(row, 15)?,
         },
         conditions: Vec::new(),
     })

@@ -118,7 +118,6 @@ CREATE TABLE probes (
 CREATE TABLE heartbeat (
     id             INTEGER PRIMARY KEY CHECK (id = 1), -- one row: the agent's latest report about itself
     pid            INTEGER NOT NULL,
-    node           TEXT NOT NULL,
     started        INTEGER NOT NULL,
     at             INTEGER NOT NULL, -- when it was reported
     interval       INTEGER NOT NULL, -- the longest time until the next report, in milliseconds

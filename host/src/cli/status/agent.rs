@@ -232,7 +232,6 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::ledger::StoreCheck;
-    use crate::stream::NodeId;
 
     const PLENTY: Option<Room> = Some(Room {
         bytes: 1 << 30,
@@ -247,7 +246,6 @@ mod tests {
     fn beat() -> Heartbeat {
         Heartbeat {
             pid: 7,
-            node: NodeId::new("n1"),
             started: at(1),
             at: at(100),
             interval: Duration::from_secs(10),

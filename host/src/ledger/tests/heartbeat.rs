@@ -9,7 +9,6 @@ use crate::ledger::{
 fn beat() -> Heartbeat {
     Heartbeat {
         pid: 4711,
-        node: node(),
         started: at(1),
         at: at(2),
         interval: Duration::from_secs(10),
