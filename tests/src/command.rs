@@ -1,5 +1,8 @@
 //! The `tidegate` command, as an operator runs it.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -9,6 +12,36 @@ use anyhow::{Context, Result, ensure};
 pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
     command.env_clear();
+    Ok(command)
+}
+
+const SUPERUSER: u32 = 0;
+
+/// The user that the superuser's tests run commands as.
+pub const NOBODY: u32 = 65_534;
+
+/// Whether this user reads and writes everything, whatever its permissions.
+pub fn is_superuser() -> Result<bool> {
+    Ok(fs::metadata("/proc/self")?.uid() == SUPERUSER)
+}
+
+/// The command as a user for whom permissions count: this one or, where this is the superuser, nobody, who gets a copy of
+/// the program in `dir`, since the build's own directory may be closed to others.
+pub fn unprivileged(dir: &Path) -> Result<Command> {
+    let mut command = command()?;
+    if is_superuser()? {
+        let own = dir.join("tidegate");
+        if !own.exists() {
+            // A process of its own: one that is started meanwhile would inherit the file, open for writing.
+            let copied = Command::new("cp")
+                .arg(command.get_program())
+                .arg(&own)
+                .status()?;
+            ensure!(copied.success(), "the command was not copied");
+        }
+        command = Command::new(own);
+        command.env_clear().uid(NOBODY).gid(NOBODY);
+    }
     Ok(command)
 }
 

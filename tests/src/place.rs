@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
-use std::os::unix::fs::{MetadataExt, lchown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -11,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tidegate::storage::StoreSettings;
 
-use crate::command::{Ran, command, tidegate};
+use crate::command::{NOBODY, Ran, command, is_superuser, tidegate, unprivileged};
 use crate::node::policy_cache;
 
 /// A node with the plain layout, a `file://` store and a configuration file; gone when dropped.
@@ -106,23 +105,10 @@ impl Place {
     }
 
     fn unprivileged(&self) -> Result<Command> {
-        let mut command = command()?;
-        if fs::metadata("/proc/self")?.uid() == SUPERUSER {
+        if is_superuser()? {
             give_away(self.dir())?;
-            // The build's own directory may be closed to others.
-            let own = self.path("tidegate");
-            if !own.exists() {
-                // A process of its own: one that is started meanwhile would inherit the file, open for writing.
-                let copied = Command::new("cp")
-                    .arg(command.get_program())
-                    .arg(&own)
-                    .status()?;
-                ensure!(copied.success(), "the command was not copied");
-            }
-            command = Command::new(own);
-            command.env_clear().uid(NOBODY).gid(NOBODY);
         }
-        Ok(command)
+        unprivileged(self.dir())
     }
 
     /// Starts a command in it, and lets it go on.
@@ -168,9 +154,6 @@ impl Place {
         Ok(())
     }
 }
-
-const SUPERUSER: u32 = 0;
-const NOBODY: u32 = 65_534;
 
 /// Gives a directory to nobody, with all that is in it.
 fn give_away(path: &Path) -> Result<()> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use tidegate_tests::command::{Ran, command, tidegate};
+use tidegate_tests::command::{Ran, command, is_superuser, tidegate, unprivileged};
 use tidegate_tests::s3::Endpoint;
 
 const CAPTURED: &str = "data/parseable-2.9.5";
@@ -285,14 +285,10 @@ fn an_agent_is_refused_with_the_same_words_and_code() {
 
 /// The command as a user who is not the superuser, for whom permissions count.
 fn as_user(dir: &Path, arguments: &[&str]) -> Ran {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::os::unix::process::CommandExt;
-    const NOBODY: u32 = 65_534;
-    let mut command = command().unwrap();
-    if fs::metadata(dir).unwrap().uid() == 0 {
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
-        command.uid(NOBODY).gid(NOBODY);
+    if is_superuser().unwrap() {
+        set_mode(dir, 0o777);
     }
+    let mut command = unprivileged(dir).unwrap();
     let output = command.args(arguments).current_dir(dir).output().unwrap();
     output.into()
 }
@@ -337,11 +333,7 @@ fn a_ledger_that_exists_must_be_writable_too() {
     set_mode(&dir.path().join("ledger.db"), 0o644);
     set_mode(&dir.path().join("store"), 0o777);
     let run = as_user(dir.path(), &["check"]);
-    let is_other_user = fs::metadata(dir.path()).is_ok_and(|found| {
-        use std::os::unix::fs::MetadataExt;
-        found.uid() == 0
-    });
-    if is_other_user {
+    if is_superuser().unwrap() {
         assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
         assert!(run.stdout.contains("can't be written"), "{}", run.stdout);
     }
@@ -357,10 +349,7 @@ fn streams_that_this_user_can_not_read_are_refused() {
     fs::create_dir_all(schema.parent().unwrap()).unwrap();
     fs::write(&schema, "{}").unwrap();
     set_mode(&schema, 0o000);
-    if fs::metadata(dir.path()).is_ok_and(|found| {
-        use std::os::unix::fs::MetadataExt;
-        found.uid() != 0
-    }) {
+    if !is_superuser().unwrap() {
         set_mode(&staging.join("app"), 0o000);
     }
     let run = as_user(dir.path(), &["check"]);
