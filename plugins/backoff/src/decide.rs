@@ -34,10 +34,10 @@ fn spent(settings: &Backoff, facts: &Facts) -> Option<String> {
         .max_attempts
         .is_some_and(|max| facts.attempts >= max)
     {
-        return Some(format!(
-            "{} attempts failed (`max-attempts`)",
-            facts.attempts
-        ));
+        return Some(match facts.attempts {
+            1 => "1 attempt failed (`max-attempts`)".to_owned(),
+            many => format!("{many} attempts failed (`max-attempts`)"),
+        });
     }
     let failing = facts.now.since(facts.failing_since?);
     (failing >= settings.max_elapsed?)
@@ -173,6 +173,10 @@ mod tests {
         assert_eq!(
             judge(attempts, &failing(3), &unavailable()),
             Decision::Abandon("3 attempts failed (`max-attempts`): the store says no".to_owned())
+        );
+        assert_eq!(
+            judge(r#"{"max-attempts": 1}"#, &failing(1), &unavailable()),
+            Decision::Abandon("1 attempt failed (`max-attempts`): the store says no".to_owned())
         );
         assert_eq!(
             judge(r#"{"max-elapsed": "1m"}"#, &failing(1), &unavailable()),
