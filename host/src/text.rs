@@ -1,4 +1,4 @@
-//! Words that depend on a number.
+//! Nouns and verbs that agree with a number.
 
 use std::fmt::Display;
 

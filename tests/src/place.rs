@@ -98,7 +98,7 @@ impl Place {
         Ok(output.into())
     }
 
-    /// Starts a command as such a user, and lets it go on.
+    /// Starts a command as such a user, and does not wait for it.
     pub fn start_unprivileged(&self, arguments: &[&str]) -> Result<Started> {
         let mut command = self.unprivileged()?;
         Started::new(command.args(arguments).current_dir(self.dir()))

@@ -217,7 +217,7 @@ impl Stub {
                 connections.spawn(async move {
                     match tls {
                         Some(tls) => {
-                            // A client that does not like the certificate goes away.
+                            // A client that rejects the certificate disconnects.
                             if let Ok(stream) = tls.accept(stream).await {
                                 serve(stream, answers).await;
                             }

@@ -47,7 +47,7 @@ fn hasten(place: &Place) -> Result<()> {
     Ok(fs::write(path, text)?)
 }
 
-/// Runs `status` until it ends with this code and says all this.
+/// Runs `status` until it ends with this code and prints all of this.
 fn shows(place: &Place, code: i32, said: &[&str]) -> Result<Ran> {
     let mut last = None;
     for _ in 0..TRIES {
@@ -325,7 +325,7 @@ fn an_invalid_schema_that_is_staged_for_a_synced_stream_is_unsettled() -> Result
         row["last_failure"].is_null() && row["attempts"] == 0,
         "{row:#}"
     );
-    // Also where no policy is asked about it.
+    // The same if no policy is asked about it.
     place.configure("[sync]\nexistence = []\n")?;
     place.stage("app", "{}")?;
     ensure!(place.run(&["sync"])?.code == Some(UNSETTLED));

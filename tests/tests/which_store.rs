@@ -64,7 +64,7 @@ async fn copy(from: &Endpoint, to: &Endpoint, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command beside the endpoint, which answers it from this thread.
+/// Runs a command while the endpoint answers it from this thread.
 async fn ends(place: Place, arguments: &'static [&str], code: i32, said: &[&str]) -> Result<Place> {
     let work = move || {
         let ran = place.run(arguments)?;
@@ -292,7 +292,7 @@ async fn a_bucket_that_does_not_exist_is_reported_and_not_created() -> Result<()
     ];
     let place = ends(place, &["sync"], STORE, &said).await?;
     let place = logs(place, &[&said]).await?;
-    // That there is nothing to do does not make it well.
+    // Having nothing to do does not make it a success.
     fs::remove_dir_all(place.path("staging/app"))?;
     ends(place, &["sync"], STORE, &said).await?;
     ensure!(endpoint.faults().requests().puts == 0);

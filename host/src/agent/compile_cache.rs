@@ -12,7 +12,7 @@ use crate::registry::user_cache;
 /// The default directory, next to the ledger.
 const NEXT_TO_LEDGER: &str = "cache";
 
-/// The directory below the user's cache, for users who do not own the ledger's directory and for commands without a
+/// The directory in the user's cache, for users who do not own the ledger's directory and for commands without a
 /// configuration.
 const OF_USER: &str = "compiled";
 
@@ -37,7 +37,7 @@ pub fn user_compile_cache() -> Option<CompileCache> {
     user_cache(OF_USER).map(CompileCache::new)
 }
 
-/// The settings for a simulated world. Its ledger is never made, so that nothing can be kept next to it.
+/// The settings for a simulated world. Its ledger is never created, so nothing can be kept next to it.
 #[must_use]
 pub fn with_user_compile_cache(settings: Settings) -> Settings {
     let cache = settings.runtime.cache.or_else(|| user_cache(OF_USER));
@@ -50,8 +50,8 @@ pub fn with_user_compile_cache(settings: Settings) -> Settings {
     }
 }
 
-/// Next to the ledger if this user owns that directory. A cache that `check` made there as another user would keep the
-/// agent from having its own.
+/// Returns the directory next to the ledger if this user owns the ledger's directory, else one in the user's cache. If
+/// `check` created it next to the ledger as another user, the agent could not use it.
 fn default_directory(settings: &Settings) -> Option<PathBuf> {
     let beside = match settings.ledger.path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -1,4 +1,4 @@
-//! The conditions of the node: what keeps it as a whole from its work, from the moment it begins until it ends.
+//! Node conditions: what keeps the whole node from its work, from when it begins until it ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::ledger::{Condition, ConditionKind};
 use crate::time::in_short;
 use crate::time::{Clock, Timestamp};
 
-/// How often a condition that lasts is logged again.
+/// Interval at which a condition that lasts is logged again.
 pub const REMIND_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The conditions that hold now.
@@ -27,7 +27,7 @@ struct Active {
 }
 
 impl Conditions {
-    /// A condition holds, for this reason. It is logged when it begins, and again at a bounded rate.
+    /// Records that a condition holds. It is logged when it begins, and then at most once in [`REMIND_EVERY`].
     pub(super) fn hold(&mut self, kind: ConditionKind, detail: String, clock: &dyn Clock) {
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let condition = kind.name();
@@ -53,7 +53,7 @@ impl Conditions {
         }
     }
 
-    /// A condition does not hold any more, or never did.
+    /// Records that a condition does not hold. If it did, its end is logged.
     pub(super) fn end(&mut self, kind: ConditionKind, clock: &dyn Clock) {
         if let Some(active) = self.active.remove(&kind) {
             let lasted = in_short(clock.now().since(active.since));
@@ -74,12 +74,11 @@ impl Conditions {
         }
     }
 
-    /// Whether the condition holds.
     pub(super) fn holds(&self, kind: ConditionKind) -> bool {
         self.active.contains_key(&kind)
     }
 
-    /// All that hold, the gravest first.
+    /// Returns all conditions that hold, the most severe first.
     pub(super) fn all(&self) -> Vec<Condition> {
         let condition = |(kind, active): (&ConditionKind, &Active)| Condition {
             kind: *kind,
@@ -89,7 +88,6 @@ impl Conditions {
         self.active.iter().map(condition).collect()
     }
 
-    /// Whether none holds.
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
@@ -99,7 +97,7 @@ impl Conditions {
         self.changed
     }
 
-    /// All that hold were reported.
+    /// Marks all current conditions as reported.
     pub(super) fn reported(&mut self) {
         self.changed = false;
     }

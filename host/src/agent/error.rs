@@ -91,7 +91,7 @@ pub enum AgentError {
     /// A policy stands in a chain whose role it does not fill.
     #[error(transparent)]
     Role(#[from] WrongRole),
-    /// The memory that the agent was opened with is one node's alone.
+    /// The memory that the agent was opened with can't be used for another node.
     #[error("the agent's memory belongs to one node")]
     OneNode,
     /// The policy runtime can't be set up.

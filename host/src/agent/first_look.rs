@@ -1,4 +1,4 @@
-//! How long an agent takes to look at streams for the first time, which the limit on requests decides.
+//! Estimates how long an agent's first look at new streams takes, which depends on the limit on requests.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,12 +14,12 @@ use crate::stream::{NodeId, StreamId};
 use crate::text::{counted, verb};
 use crate::time::in_short;
 
-/// Requests for a stream that the ledger does not know: the least, where the store already holds its schema, and the
-/// most, where it is created without peers. Layouts with markers look at those too.
+/// Requests for a stream that the ledger does not know. The fewest if the store already holds its schema, the most if
+/// it is created without peers. Layouts with markers look those up too.
 const WITH_MARKERS: (u32, u32) = (2, 6);
 const WITHOUT_MARKERS: (u32, u32) = (1, 3);
 
-/// What takes less is not worth a word.
+/// A shorter first look is not reported.
 const WORTH_SAYING: Duration = Duration::from_secs(60);
 
 /// The first look at many streams.
@@ -32,7 +32,7 @@ pub struct FirstLook {
 }
 
 impl FirstLook {
-    /// The first look at so many streams that the ledger does not know; `None` where it takes no time to speak of.
+    /// Estimates the first look at this many streams that the ledger does not know. `None` if it is short.
     pub fn at(streams: u64, settings: &Settings) -> Option<Self> {
         let rate = settings.store.requests_per_second;
         let (least, most) = match settings.staging.layout.has_markers() {
@@ -70,12 +70,12 @@ impl fmt::Display for FirstLook {
     }
 }
 
-/// Rounded up to whole minutes: it is an estimate.
+/// Rounds up to whole minutes, since it is an estimate.
 fn minutes(length: Duration) -> Duration {
     Duration::from_secs(length.as_secs().div_ceil(60) * 60)
 }
 
-/// How many streams are staged that the ledger does not know yet.
+/// Counts the staged streams that the ledger does not know yet.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub fn unknown_streams(
     Ok(unknown)
 }
 
-/// The streams that were looked at; none where there is no ledger, or none that can be read.
+/// The streams that were looked at. `None` if there is no ledger that can be read.
 fn known_streams(node: &NodeId, ledger: &Path) -> Option<HashSet<StreamId>> {
     let filter = StreamFilter {
         node: Some(node.clone()),

@@ -65,7 +65,7 @@ pub struct Agent {
     /// The comparison of streams with all their nodes, while one is under way; it ends with the agent.
     comparing: Option<Task<Vec<StreamId>>>,
     settings: Settings,
-    /// Whether the ledger was given to this store, so that all streams are to be looked at.
+    /// Whether the ledger was adopted for this store, so that every stream must be looked at.
     adopted: bool,
     /// Keeps the epoch thread and the pools alive.
     _runtime: Runtime,

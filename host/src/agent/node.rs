@@ -1,4 +1,4 @@
-//! The agent's parts that belong to one node, made again when the node comes back under another identity.
+//! The parts of an agent that belong to one node. They are rebuilt when the node comes back under another identity.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::sync::{
 };
 
 impl Agent {
-    /// Works for this node from now on. Attempts for the former one come to their ends, or are cut off where their
-    /// intent is in the ledger.
+    /// Switches the agent to this node. Attempts for the former one are given time to finish; writes that are cut off
+    /// are in the ledger.
     ///
     /// # Errors
     ///
-    /// The ledger fails; the agent still works for the former node then.
+    /// The ledger fails. The agent then still works for the former node.
     pub(super) async fn become_node(&mut self, node: NodeId) -> Result<(), AgentError> {
         let memory = self.memory.of_node(&node).ok_or(AgentError::OneNode)?;
         let former = Arc::clone(&self.core);

@@ -199,7 +199,8 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     })
 }
 
-/// The node's ledger, or a look at it; and whether it was given to this store since the last start.
+/// Opens the node's ledger, read-only for a rehearsal. Also returns whether it was adopted for this store since the
+/// last start.
 async fn open_memory(
     settings: &Settings,
     rehearse: bool,

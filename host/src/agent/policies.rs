@@ -46,7 +46,7 @@ impl Loaded {
     }
 }
 
-/// How the configuration sets up what runs policies. Without `runtime.cache` nothing is kept: see
+/// The policy runtime's settings, from the configuration. Without `runtime.cache`, nothing is kept: see
 /// [`with_compile_cache`](super::with_compile_cache).
 pub fn runtime_settings(settings: &Settings, clock: Arc<dyn Clock>) -> RuntimeSettings {
     RuntimeSettings {

@@ -12,7 +12,7 @@ use crate::time::{Clock, Entropy};
 /// How long a probe's good news holds, in milliseconds: a day.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1_000;
 
-/// Decides by the operator's settings what a probe's findings mean, and lets the store work around them.
+/// Decides from the operator's settings what a probe's findings mean, and makes the store work around them.
 ///
 /// # Errors
 ///

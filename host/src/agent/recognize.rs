@@ -1,8 +1,8 @@
-//! Whether the configured store is the one that the ledger is about.
+//! Decides whether the configured store is the one that the ledger is about.
 //!
-//! A store's name (kind, bucket, prefix) says which one is meant, and its address where it is reached. Addresses change
-//! while the store stays the same, and two servers may have buckets of the same name. So under another address the store
-//! is asked for a few of the objects that the ledger knows.
+//! A store's name (kind, bucket, prefix) says which store is meant, and its address says where it is reached. The
+//! address can change while the store stays the same, and two servers can have buckets of the same name. So if only the
+//! address differs, the store is asked for a few of the objects that the ledger knows.
 
 use std::fmt;
 
@@ -29,9 +29,9 @@ pub struct Recognition {
     pub recorded: String,
     /// The identity of the configured store.
     pub configured: String,
-    /// How many things the ledger claims about its store.
+    /// Number of claims that the ledger makes about its store.
     pub claims: u64,
-    /// The streams that were looked up, if it was worth asking.
+    /// The streams that were looked up. Empty if the store was not asked.
     pub compared: Vec<Compared>,
 }
 
@@ -59,21 +59,21 @@ pub enum Finding {
     OtherMarker,
     /// A schema that lacks something of what was confirmed, or no schema.
     OtherFields,
-    /// Nothing.
+    /// The object does not exist.
     Missing,
-    /// The marker can't be read, so that nothing is known.
+    /// The marker can't be read, so nothing is known.
     Unreadable,
     /// The store did not answer.
     Failed(StoreFailure),
 }
 
 impl Finding {
-    /// Whether it shows that this is the store.
+    /// Whether it proves that this is the ledger's store.
     pub fn is_proof(&self) -> bool {
         matches!(self, Finding::SameMarker | Finding::SameObject)
     }
 
-    /// Whether it speaks against this being the store.
+    /// Whether it suggests that this is another store.
     pub fn is_contradiction(&self) -> bool {
         matches!(
             self,
@@ -97,10 +97,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What follows from a comparison.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The ledger claims nothing about its store, so that it can be about any.
+    /// The ledger claims nothing about its store, so it can be used for any store.
     NothingClaimed,
     /// It is the same store.
     Same,
@@ -108,14 +108,14 @@ pub enum Verdict {
     OtherName,
     /// It has the same name, and does not hold what the ledger knows.
     OtherContent,
-    /// It has the same name, and nothing that was found proves more.
+    /// It has the same name, but nothing proves that it is the same store.
     Unproven,
     /// It did not answer.
     Unanswered(StoreFailure),
 }
 
 impl Recognition {
-    /// Whether the two stores have the same name, so that comparing is worth it.
+    /// Whether the two stores have the same name, so that it makes sense to compare them.
     pub fn same_name(&self) -> bool {
         let name = |id: &str| StoreId::new(id).name().to_owned();
         name(&self.recorded) == name(&self.configured)
@@ -127,7 +127,7 @@ impl Recognition {
         findings.filter(|finding| kind(finding)).count()
     }
 
-    /// What follows. More proofs than contradictions are needed: streams may have been deleted meanwhile.
+    /// Returns the verdict. Proofs must outnumber contradictions, since streams may have been deleted in the meantime.
     pub fn verdict(&self) -> Verdict {
         let failed = self
             .compared
@@ -177,8 +177,8 @@ impl Recognition {
     }
 }
 
-/// What the ledger says about the store that it is about, without asking the configured one; `None` if there is no ledger
-/// that can be read, or it is about this store.
+/// Compares the recorded store with the configured one without asking it. `None` if there is no ledger that can be
+/// read, or if it is about this store.
 ///
 /// # Errors
 ///
@@ -203,8 +203,8 @@ pub fn recognize_offline(
     }))
 }
 
-/// As [`recognize_offline`]; then asks the store if it has the ledger's name, or `always`: one request for each of at
-/// most [`STREAMS_COMPARED`] streams.
+/// Like [`recognize_offline`], but also asks the store if it has the ledger's name, or if `always` is set: one request
+/// for each of at most [`STREAMS_COMPARED`] streams.
 ///
 /// # Errors
 ///

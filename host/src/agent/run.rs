@@ -45,7 +45,7 @@ pub enum Until {
 /// When the agent's own duties are due, on the monotonic clock.
 struct Duties {
     scan: Duration,
-    /// When the agent makes sure that the directory is still the node's.
+    /// When the agent next confirms that the staging directory is still the node's.
     confirm: Duration,
     verify: Option<Duration>,
     peers: Option<Duration>,
@@ -104,7 +104,7 @@ impl Agent {
                 duties.confirm = now.saturating_add(self.settings.scan_interval);
                 let again = !whole && self.confirm().await;
                 if again || self.place() != place {
-                    // Nothing of the directory, or of the node, that it is now was scanned or watched.
+                    // The directory or the node has changed, and nothing of it was scanned or watched yet.
                     place = self.place();
                     scans = Scans::new(self.settings.watch, now);
                     duties.scan = now;
@@ -329,7 +329,7 @@ impl Agent {
         }
     }
 
-    /// Says beforehand when the limit on requests makes the first look at new streams long.
+    /// Logs an estimate if the limit on requests makes the first look at new streams long.
     fn announce_first_look(&self) {
         let streams = self.tally().of(Phase::Unseen);
         if let Some(look) = FirstLook::at(u64::from(streams), &self.settings) {
@@ -337,17 +337,17 @@ impl Agent {
         }
     }
 
-    /// Which node's directory it is, and how often another one took its place.
+    /// The node, and the generation of the staging directory.
     fn place(&self) -> (NodeId, u64) {
         (self.core.node.clone(), self.core.staging.generation())
     }
 
-    /// Whether anything can happen to the directory that a scan would not notice.
+    /// Whether the directory can change in a way that a scan would not notice.
     fn confirms(&self) -> bool {
         self.core.staging.quiet_until().is_none()
     }
 
-    /// Makes sure that the directory is still the node's. True when it was not and is again.
+    /// Confirms that the directory is still the node's. Returns true if it was not before and is again.
     async fn confirm(&mut self) -> bool {
         if !self.confirms() {
             return false;
@@ -367,7 +367,7 @@ impl Agent {
         }
     }
 
-    /// The staging directory is the node's and can be scanned. True when it was not.
+    /// Records that the staging directory is the node's and can be scanned. Returns true if it was not before.
     fn staging_is_well(&mut self) -> bool {
         let clock = &*self.core.clock;
         let conditions = &mut self.vitals.conditions;
@@ -383,7 +383,7 @@ impl Agent {
         was_ill
     }
 
-    /// The staging directory can't be scanned, or is not the node's any more.
+    /// Records that the staging directory can't be scanned, or is no longer the node's.
     async fn staging_failed(&mut self, error: StagingError) {
         let kind = match &error {
             StagingError::OtherNode { found } => {
@@ -412,7 +412,7 @@ impl Agent {
         self.vitals.conditions.hold(kind, detail, &*self.core.clock);
     }
 
-    /// The node has another identity: from now on the agent works for that one.
+    /// Switches the agent to the node's new identity.
     async fn changes_node(&mut self, node: &NodeId) {
         let former = self.core.node.clone();
         match self.become_node(node.clone()).await {
@@ -436,7 +436,7 @@ impl Agent {
         }
     }
 
-    /// The next scan comes after the interval, or several of them where nothing can have changed before.
+    /// When to scan next: after one interval, or after several if nothing can change before that.
     pub(super) fn next_scan(&self) -> Duration {
         let (now, interval) = (self.core.clock.monotonic(), self.settings.scan_interval);
         let quiet = self.core.staging.quiet_until().unwrap_or_default();
@@ -516,7 +516,7 @@ fn health(guard: &GuardStatus) -> PolicyHealth {
     }
 }
 
-/// The streams whose nodes were found to disagree, once the comparison of all streams is over.
+/// Waits for the comparison of all streams. Returns the streams whose nodes disagree.
 async fn compared(comparing: &mut Option<Task<Vec<StreamId>>>) -> Vec<StreamId> {
     match comparing {
         Some(task) => {
@@ -539,7 +539,7 @@ fn report_scan(summary: &crate::staging::ScanSummary) {
     }
 }
 
-/// Which streams a scan leaves out, and what to do about it.
+/// Describes which streams a scan left out, and what to do about it.
 fn what_is_left_out(summary: &crate::staging::ScanSummary) -> Option<String> {
     let mut left_out = Vec::new();
     if summary.truncated {

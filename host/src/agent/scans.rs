@@ -1,5 +1,5 @@
-//! When the staging directory is scanned: as a whole at long intervals while changes are reported, at short ones what
-//! is not.
+//! Schedules scans of the staging directory: the whole of it at long intervals, and the parts that are not watched at
+//! short ones.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::Agent;
 use crate::staging::{Cause, Hints, Unreported, Unwatched, Watcher};
 
-/// The times of scans, and the watch that spares most of them.
+/// The times of scans, and the watch that makes most of them unnecessary.
 pub(super) struct Scans {
     watcher: Option<Watcher>,
-    /// When the watch is tried again, if it is wanted and failed.
+    /// When to try the watch again, if it is wanted and failed.
     retry: Option<Duration>,
-    /// When everything is scanned again, with a watch; the interval alone counts without.
+    /// When everything is scanned again while there is a watch. Without one, only the interval counts.
     whole: Duration,
-    /// When the last scan of everything ended.
+    /// End of the last scan of everything.
     last: Option<Duration>,
-    /// The causes of unwatched directories that the log has.
+    /// The causes of unwatched directories that were logged.
     reported: BTreeSet<Cause>,
 }
 
@@ -31,7 +31,7 @@ impl Scans {
         }
     }
 
-    /// Waits for changes. Forever where none are reported.
+    /// Waits for changes, forever if none are reported.
     pub(super) async fn hints(&mut self) -> Hints {
         match &mut self.watcher {
             Some(watcher) => watcher.changed().await,
@@ -45,7 +45,7 @@ impl Scans {
         Some(watcher.unreported())
     }
 
-    /// Asks for a scan of everything: at once, or when the short interval since the last one is over.
+    /// Requests a scan of everything, no sooner than the short interval after the last one.
     fn ask(&mut self, now: Duration, interval: Duration) {
         let earliest = self.last.map_or(now, |last| last.saturating_add(interval));
         self.whole = self.whole.min(earliest.max(now));
@@ -53,7 +53,8 @@ impl Scans {
 }
 
 impl Agent {
-    /// Scans everything if it is time for it, else what the watch doesn't cover. True when everything was scanned.
+    /// Scans everything if it is time for that, else what the watch doesn't cover. Returns true if everything was
+    /// scanned.
     pub(super) async fn look_at_staging(&mut self, scans: &mut Scans) -> bool {
         let interval = self.settings.scan_interval;
         if let Some(unreported) = scans.unreported(self.core.clock.monotonic()) {
@@ -102,7 +103,8 @@ impl Agent {
         whole
     }
 
-    /// Begins to watch before a scan of everything, which completes it; again after a while where it failed.
+    /// Starts the watch before a scan of everything, which places the watches. If that fails, tries again after a
+    /// while.
     fn start_watch(&self, scans: &mut Scans) {
         let now = self.core.clock.monotonic();
         if scans.watcher.is_some() || scans.retry.is_none_or(|at| at > now) {
@@ -131,7 +133,7 @@ impl Agent {
         }
     }
 
-    /// Logs each cause of unwatched directories when it comes and when it goes.
+    /// Logs each cause of unwatched directories when it appears and when it ends.
     fn report_watch(&self, scans: &mut Scans) {
         let Some(watcher) = &scans.watcher else {
             return;
@@ -157,7 +159,7 @@ impl Agent {
     }
 }
 
-/// What is unwatched, why, and what follows from it.
+/// Describes what is not watched, why, and how its changes are found instead.
 fn describe(unwatched: &Unwatched, interval: Duration) -> String {
     let Unwatched {
         cause,

@@ -12,7 +12,7 @@ use crate::sync::{JournalError, Memory, Tally, describe_unknown};
 use crate::text::counted;
 use crate::time::{Clock, Timestamp};
 
-/// The shortest time between two reports. One that is due to a change waits for it.
+/// Shortest time between two reports. A report that a change causes waits for it.
 pub const REPORT_GAP: Duration = Duration::from_secs(1);
 
 /// What the agent knows about itself.
@@ -68,7 +68,7 @@ impl Vitals {
         }
     }
 
-    /// The check of the store passed; carries what the store can do.
+    /// Records that the check of the store passed, and what the store can do.
     pub(super) fn store_passed(&mut self, found: String, clock: &dyn Clock) {
         self.conditions.end(ConditionKind::StoreCheckFailing, clock);
         self.store_check = StoreCheck {
@@ -78,7 +78,7 @@ impl Vitals {
         };
     }
 
-    /// The check of the store failed: with this failure, which means this for the node.
+    /// Records that the check of the store failed, and what that means for the node.
     pub(super) fn store_failed(&mut self, failure: String, meaning: String, clock: &dyn Clock) {
         self.conditions
             .hold(ConditionKind::StoreCheckFailing, meaning, clock);
@@ -91,12 +91,12 @@ impl Vitals {
 }
 
 impl Agent {
-    /// What keeps the node from its work now.
+    /// Returns the conditions that hold now.
     pub fn conditions(&self) -> Vec<Condition> {
         self.vitals.conditions.all()
     }
 
-    /// Takes in which attempts came to nothing.
+    /// Updates the conditions for attempts that ended in a ledger failure or an internal error.
     pub(super) fn note_faults(&mut self) {
         let faults = self.scheduler.faults();
         let streams = |count: u32| counted(count, "stream");
@@ -122,7 +122,7 @@ impl Agent {
         conditions.set(ConditionKind::AttemptsFailing, internal, clock);
     }
 
-    /// Takes in whether the store knows any stream of the node.
+    /// Updates the condition for a store that knows none of the node's streams.
     pub(super) fn note_known(&mut self, tally: &Tally) {
         let of = |phase| tally.of(phase);
         let unknown = of(Phase::Unknown);
@@ -147,7 +147,7 @@ impl Agent {
         conditions.set(ConditionKind::NoStreamKnown, detail, clock);
     }
 
-    /// When the next report is due, on the monotonic clock; `None` where none is kept.
+    /// When the next report is due, on the monotonic clock. `None` if reports are not kept.
     pub(super) fn next_report(&self) -> Option<Duration> {
         if !self.memory.keeps_heartbeats() {
             return None;
@@ -163,7 +163,7 @@ impl Agent {
         }))
     }
 
-    /// Reports when that is due: sooner while streams are attended to, or when a condition began or ended.
+    /// Reports if a report is due. It is due sooner while streams are attended to, and when a condition began or ended.
     pub(super) async fn report(&mut self) {
         self.note_faults();
         let now = self.core.clock.monotonic();
@@ -172,7 +172,7 @@ impl Agent {
         }
     }
 
-    /// Reports, and notes whether the ledger takes it.
+    /// Reports now, and records whether the ledger accepted it.
     pub(super) async fn report_now(&mut self, stopped: bool) {
         if !self.memory.keeps_heartbeats() {
             return;
@@ -208,7 +208,7 @@ impl Agent {
     }
 }
 
-/// Reports while there is no agent yet: before the store is asked, since a start can take long, and when a start fails.
+/// Reports before there is an agent: before the store is asked, since a start can take long, and when a start fails.
 pub(super) async fn report_start(memory: &dyn Memory, beat: Heartbeat) -> Result<(), JournalError> {
     match memory.keeps_heartbeats() {
         true => memory.set_heartbeat(beat).await,

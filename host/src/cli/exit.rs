@@ -22,21 +22,21 @@ pub const SETTLED: u8 = 0;
 pub const INTERNAL: u8 = 1;
 /// Usage or configuration.
 pub const USAGE: u8 = 2;
-/// Some stream is not settled: awaiting, pending, conflicted, abandoned, or not judged yet.
+/// Some stream is not settled: unknown, awaiting, pending, conflicted, abandoned, or not judged yet.
 pub const UNSETTLED: u8 = 3;
 /// The store is unusable.
 pub const STORE: u8 = 4;
 /// A policy is unusable, or a project makes none.
 pub const POLICY: u8 = 5;
 
-/// Those of `resolve`.
+/// The exit codes of `resolve`, for `--help`.
 pub(super) const RESOLVE: &str = "Exit codes: 0 done, or it can be done, 1 internal, 2 usage or configuration, 3 refused or not \
                                   settled, 4 store unusable, 5 policy unusable.";
-/// What `--help` says about the exit codes of `run`.
+/// The exit codes of `run`, for `--help`.
 pub(super) const AGENT: &str = "Exit codes: 0 all settled, or stopped by a signal, 1 the node can't do its work, or internal, 2 usage or configuration, 3 some \
                                 stream unsettled (with `--until-settled` or `--for`), 4 store unusable, 5 policy \
                                 unusable.";
-/// Those of `sync` and `verify`.
+/// The exit codes of `sync` and `verify`, for `--help`.
 pub(super) const RUN: &str = "Exit codes: 0 all settled, 1 the node can't do its work, or internal, 2 usage or configuration, \
                               3 some stream unsettled, 4 store unusable, 5 policy unusable.";
 /// Those of `check`.
@@ -265,7 +265,7 @@ pub(super) fn warn_of_fallbacks(tally: &Tally) {
     }
 }
 
-/// The exit code of a node's conditions; `None` where none holds.
+/// The exit code of a node's conditions. `None` if there are none.
 pub(super) fn of_conditions(conditions: &[Condition]) -> Option<u8> {
     let code = |condition: &Condition| match condition.kind {
         ConditionKind::LedgerFailing

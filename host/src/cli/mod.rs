@@ -91,8 +91,8 @@ enum Command {
     Sync(sync::Sync),
     /// Show how streams stand, beside a running agent or after it
     ///
-    /// Reads the ledger, where the agent reports about itself and its streams, and asks no store. While no agent runs it
-    /// also compares the staging directory with what the ledger knows, without reading a staged file.
+    /// Reads the ledger, where the agent reports about itself and its streams, and does not ask the store. While no
+    /// agent runs it also compares the staging directory with what the ledger knows, without reading a staged file.
     #[command(after_help = exit::STATUS)]
     Status(status::Status),
     /// Show what happened to a stream, and why
@@ -111,9 +111,9 @@ enum Command {
     /// Give a field another type, where nodes disagree about it
     ///
     /// Nodes that publish one field with two types stop each other from starting. This rewrites the type in this node's
-    /// own stored schema, by compare-and-swap, and keeps the former content in the ledger. It refuses where the nodes
-    /// would still disagree. Without `--yes` it only says what it would do, also beside a running agent; with it, not
-    /// beside a running agent.
+    /// own stored schema, by compare-and-swap, and keeps the former content in the ledger. It refuses if the nodes
+    /// would still disagree. Without `--yes` it only says what it would do, and an agent may be running. Stop the agent
+    /// before you use `--yes`.
     #[command(after_help = exit::RESOLVE)]
     Resolve(resolve::Resolve),
     /// Try policies before they meet production

@@ -19,7 +19,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints text to standard error. Where that fails there is no other place to say so.
+/// Prints text to standard error. A failure is ignored, since there is nowhere else to report it.
 pub(super) fn complain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

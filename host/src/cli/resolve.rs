@@ -77,7 +77,7 @@ impl Resolve {
     }
 }
 
-/// A type in Arrow's own words, or as the JSON of a schema has it.
+/// Parses a type in Arrow's notation, or as the JSON of a schema writes it.
 fn parse_type(text: &str) -> Result<DataType, CommandError> {
     let text = text.trim();
     text.parse()
@@ -145,7 +145,7 @@ fn describe(resolution: &Resolution, paint: Paint) -> String {
     text
 }
 
-/// What still conflicts, with the nodes that are alike in it.
+/// Groups the remaining conflicts: each one, with the nodes that have it.
 fn by_conflict(resolution: &Resolution) -> Vec<(String, String)> {
     let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (node, conflict) in &resolution.remaining {

@@ -26,12 +26,12 @@ pub(super) struct Run {
     record: Record,
 }
 
-/// Why the agent stops, besides that every stream is settled.
+/// Why the agent stops, other than because every stream is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Signal,
     TimeOver,
-    /// Nobody reads the log any more, as after `| head`.
+    /// The log's reader has gone away, as after `| head`.
     LogClosed,
 }
 
@@ -109,7 +109,7 @@ impl Run {
         tracing::info!(settled = tally.settled, "the agent stopped");
         Ok(match exit::of_conditions(&conditions) {
             _ if stopped.get() == Some(Stop::LogClosed) => exit::INTERNAL,
-            // A node that can't do its work says so, however its agent was stopped.
+            // A node that can't do its work reports that, however its agent was stopped.
             Some(exit::INTERNAL) => exit::INTERNAL,
             _ if self.stops_cleanly(stopped.get()) => exit::SETTLED,
             Some(code) => code,
@@ -127,7 +127,7 @@ impl Run {
         }
     }
 
-    /// Whether the agent was asked to stop, and not asked whether its streams are settled.
+    /// Whether a signal stopped the agent, and `--until-settled` does not ask for the streams' state.
     fn stops_cleanly(&self, stopped: Option<Stop>) -> bool {
         stopped == Some(Stop::Signal) && !self.until_settled
     }

@@ -33,7 +33,7 @@ impl Hangups {
         Self(signal(SignalKind::hangup()))
     }
 
-    /// Logs each SIGHUP, also one that came before, until the task is dropped.
+    /// Logs each SIGHUP, including one that came earlier, until the task is dropped.
     pub(super) fn log(self) -> Task<()> {
         let tasks: &dyn Tasks = &TokioTasks;
         tasks.spawn(async move {

@@ -5,10 +5,10 @@ use super::output::{Paint, Tone};
 /// The space between two columns.
 const GAP: usize = 2;
 
-/// The narrowest that the last column becomes before its text moves below the row.
+/// Minimum width of the last column. With less, its text moves below the row.
 const MIN_LAST: usize = 24;
 
-/// By how much text below a row is indented.
+/// Indentation of text below a row.
 const INDENT: usize = 4;
 
 /// A table of cells with a tone each, in columns as wide as they need.
@@ -36,7 +36,7 @@ impl Table {
         self.render_within(paint, columns())
     }
 
-    /// The table within so many columns: whole rows where they fit, else with the last column's text below the row, else
+    /// The table within this many columns: whole rows if they fit, else with the last column's text below the row, else
     /// a line for each cell. Without a width all rows are whole.
     fn render_within(&self, paint: Paint, width: Option<usize>) -> String {
         let widths = self.widths();
@@ -122,7 +122,7 @@ impl Table {
         text.push('\n');
     }
 
-    /// A line for each cell that says something, with its head; the first cell leads.
+    /// A line for each cell that is not empty, with its head. The first cell comes first, on a line of its own.
     fn cells(&self, text: &mut String, row: &[(Tone, String)], width: usize, paint: Paint) {
         let names = self.head.iter().skip(1);
         let widest = names.map(|name| name.chars().count()).max().unwrap_or(0);
@@ -164,8 +164,8 @@ fn pad(text: &mut String, by: usize) {
     text.extend(std::iter::repeat_n(' ', by));
 }
 
-/// How many columns the reader of standard output has: those of the terminal, or of `COLUMNS` where that is set. `None`
-/// where neither says anything, as in a pipe: rows stay whole there.
+/// The width of standard output in columns: `COLUMNS` if that is set, else the terminal's. `None` if neither is known,
+/// as in a pipe; rows stay whole there.
 pub(super) fn columns() -> Option<usize> {
     let set = std::env::var("COLUMNS").ok();
     let set = set.and_then(|text| text.trim().parse().ok());

@@ -28,13 +28,13 @@ pub struct Settings {
     pub staging: StagingSettings,
     /// Whether the system is asked to report changes between scans.
     pub watch: bool,
-    /// How often everything in the staging directory is scanned whose changes are not reported.
+    /// Interval between scans of everything in the staging directory whose changes are not reported.
     pub scan_interval: Duration,
-    /// How often the whole directory is scanned where changes are reported, in case a report was lost.
+    /// Interval between scans of the whole directory while changes are reported, in case a report was lost.
     pub rescan_interval: Duration,
     /// The store.
     pub store: StoreSettings,
-    /// What the environment has to do with the store.
+    /// The environment variables that concern the store.
     pub store_environment: StoreEnvironment,
     /// The agent's memory.
     pub ledger: LedgerSettings,
@@ -98,9 +98,9 @@ pub struct RuntimePart {
     pub slots: u16,
     /// Instances that wait for their next decision.
     pub idle: u16,
-    /// Where compiled policies are kept, if not at the default place.
+    /// Where compiled policies are kept, if not in the default directory.
     pub cache: Option<PathBuf>,
-    /// The most bytes of them; 0 keeps none.
+    /// Maximum total size of the compiled policies, in bytes. 0 keeps none.
     pub cache_max: u64,
 }
 

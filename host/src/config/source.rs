@@ -16,7 +16,7 @@ use crate::digest::Digest;
 /// The largest configuration file, in bytes.
 pub const CONFIG_MAX: u64 = 1 << 20;
 
-/// Problems with the shape of a file that are reported at once.
+/// How many problems with the shape of a file are reported at once.
 const MAX_PROBLEMS: usize = 50;
 
 /// Names that differ by less than this (Jaro-Winkler, 1 is equal) are taken for a slip of the pen.
@@ -163,8 +163,8 @@ impl Source {
 
     /// The configuration that is written, by its shape.
     ///
-    /// Each part that does not fit is put aside, with a problem, and the rest is read without it. `None` if what is left
-    /// is not enough.
+    /// Each part that does not fit becomes a problem, and the rest is read without it. `None` if the rest is not
+    /// enough.
     pub(super) fn parse(&self, found: &Found) -> Option<file::File> {
         let (mut root, broken) = DeTable::parse_recoverable(&self.text);
         if !broken.is_empty() {

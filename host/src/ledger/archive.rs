@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 /// How many former schemas of a stream are kept: of incarnations that ended, and those that an operator replaced.
 pub const ARCHIVED_KEPT: u32 = 3;
 
-/// Keeps a copy of a stream's schema that ended at a time, and drops the stream's oldest ones. `kind` is as in
-/// `schema.sql`.
+/// Archives a schema that the stream no longer has since `ended_at`, and drops the stream's oldest ones. `kind` is as
+/// in `schema.sql`.
 pub(super) fn put(
     connection: &Connection,
     (node, stream): (&NodeId, &StreamId),

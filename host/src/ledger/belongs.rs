@@ -1,4 +1,4 @@
-//! Which store a ledger is about, and giving it to another one.
+//! Which store a ledger is about, and its adoption for another one.
 
 use std::path::Path;
 
@@ -37,8 +37,8 @@ pub(super) fn recorded(connection: &Connection) -> rusqlite::Result<Option<Strin
         .optional()
 }
 
-/// Makes the ledger of the store `from` the ledger of the store `to`. No stream is changed; the next agent looks at all
-/// of them again.
+/// Turns the ledger of the store `from` into a ledger of the store `to`. No stream is changed; the next agent looks at
+/// all of them again.
 ///
 /// # Errors
 ///

@@ -105,8 +105,8 @@ impl Ledger {
         &self.shared.warnings
     }
 
-    /// Whether the ledger was given to another store since it was last opened, so that all it knows of its streams is to
-    /// be compared with that store.
+    /// Whether the ledger was adopted for another store since it was last opened. If so, every stream must be compared
+    /// with that store.
     pub fn was_adopted(&self) -> bool {
         self.shared.adopted
     }
@@ -292,7 +292,7 @@ impl Ledger {
             .await
     }
 
-    /// Keeps a schema that an operator replaces in the stream's archive.
+    /// Archives a schema that an operator replaces.
     ///
     /// # Errors
     ///

@@ -61,7 +61,7 @@ pub enum CheckResult {
     Pending,
     /// The store can be written to.
     Passed,
-    /// The store can't be written to, or gave no answer.
+    /// The store can't be written to, or did not answer.
     Failed,
     /// The configuration says that nothing is written.
     Off,
@@ -70,7 +70,7 @@ pub enum CheckResult {
 impl CheckResult {
     const ALL: [Self; 4] = [Self::Pending, Self::Passed, Self::Failed, Self::Off];
 
-    /// The word in outputs and in the ledger.
+    /// Returns the result's name in outputs and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -84,7 +84,7 @@ impl CheckResult {
 /// Something that keeps the node as a whole from its work, for as long as it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// Which one.
+    /// The kind of problem.
     pub kind: ConditionKind,
     /// When it began.
     pub since: Timestamp,
@@ -96,7 +96,7 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionKind {
-    /// The ledger does not take or give what it should: a full disk, a read-only file system.
+    /// The ledger can't be written or read: a full disk, a read-only file system.
     LedgerFailing,
     /// The staging directory is missing, or it is empty where it was not: its volume was unmounted.
     StagingMissing,
@@ -115,7 +115,7 @@ pub enum ConditionKind {
 }
 
 impl ConditionKind {
-    /// All of them, the gravest first.
+    /// All kinds, the most severe first.
     pub const ALL: [Self; 8] = [
         Self::LedgerFailing,
         Self::StagingMissing,
@@ -127,7 +127,7 @@ impl ConditionKind {
         Self::NoStreamKnown,
     ];
 
-    /// The word in outputs and in the ledger.
+    /// Returns the kind's name in outputs and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::LedgerFailing => "ledger-failing",

@@ -65,19 +65,19 @@ fn insist(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-/// Whether a process writes a ledger now.
+/// Whether a process has a ledger open for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// No process holds the ledger's lock.
     Free,
     /// A process holds it. Carries its id, where that can be read.
     Held(Option<u32>),
-    /// This user can't find out.
+    /// This user can't determine it.
     Unknown,
 }
 
-/// Tells whether a process writes the ledger now. The lock ends with its process, however that ends, so a lock that is
-/// free proves that no agent runs; this holds across containers too, where process ids prove nothing.
+/// Returns whether a process has the ledger open for writing. The lock ends with its process, however that ends, so a
+/// free lock proves that no agent runs. This holds across containers too, where process ids prove nothing.
 pub fn holder(ledger: &Path) -> Holder {
     let Ok(ledger) = super::open::locate(ledger) else {
         return Holder::Unknown;
@@ -88,7 +88,7 @@ pub fn holder(ledger: &Path) -> Holder {
         Err(_) => return Holder::Unknown,
     };
     match file.try_lock_shared() {
-        // It ends with the handle.
+        // Dropping the handle releases the lock.
         Ok(()) => Holder::Free,
         Err(TryLockError::WouldBlock) => Holder::Held(read_pid(&mut file)),
         Err(TryLockError::Error(_)) => Holder::Unknown,

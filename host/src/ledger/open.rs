@@ -59,11 +59,11 @@ pub(super) fn open_writer(
     Ok((path, lock, connection))
 }
 
-/// Opens an existing ledger of this version for one change, without an agent beside.
+/// Opens an existing ledger of this version for one change. No agent may use it at the same time.
 pub(super) fn open_exclusively(
     path: &Path,
 ) -> Result<(PathBuf, WriterLock, Connection), LedgerError> {
-    // A reader refuses what is no ledger, or not of this version.
+    // The reader refuses files that are not ledgers of this version.
     let (path, _) = open_reader(path)?;
     refuse_read_only(&path)?;
     let lock = WriterLock::take(&path)?;
@@ -101,12 +101,12 @@ pub(super) fn open_reader(path: &Path) -> Result<(PathBuf, Connection), LedgerEr
 pub struct Examined {
     /// Whether the ledger exists; one can be made if it doesn't.
     pub exists: bool,
-    /// What is wrong with its place, although it can be used there.
+    /// Problems with its location that do not keep it from being used.
     pub warnings: Vec<String>,
 }
 
-/// Looks at the ledger at `path` without changing anything, and compares it with the store if that is known. Works beside
-/// a running agent.
+/// Looks at the ledger at `path` without changing anything, and compares it with the store if that is known. Works
+/// while an agent is running.
 ///
 /// # Errors
 ///
@@ -172,10 +172,10 @@ fn exists(path: &Path) -> Result<bool, LedgerError> {
         .map_err(|source| LedgerError::io("find", path, source))
 }
 
-/// Refuses what this user can't write, whether by permissions or since the file system is read-only, and what is marked
-/// as not to be written, which the system would let the superuser write anyway.
+/// Refuses files that this user can't write, whether because of permissions or of a read-only file system. Refuses
+/// files that are marked read-only too, although the system would let the superuser write them.
 fn refuse_read_only(path: &Path) -> Result<(), LedgerError> {
-    // The directory takes the lock, the log and the shared memory, which lie beside the database.
+    // The directory holds the lock, the log and the shared memory, next to the database.
     let places = [path, parent(path), &beside(path, ".lock")];
     for place in places {
         let Ok(metadata) = fs::metadata(place) else {

@@ -9,7 +9,7 @@ pub struct Room {
     pub read_only: bool,
 }
 
-/// The room on the volume that holds this ledger; `None` where the system does not say.
+/// The room on the volume that holds this ledger. `None` if the system does not report it.
 #[cfg(unix)]
 pub fn room(ledger: &Path) -> Option<Room> {
     let ledger = super::open::locate(ledger).ok()?;
@@ -20,7 +20,7 @@ pub fn room(ledger: &Path) -> Option<Room> {
     })
 }
 
-/// Other systems are not asked.
+/// Not implemented on other systems.
 #[cfg(not(unix))]
 pub fn room(_ledger: &Path) -> Option<Room> {
     None

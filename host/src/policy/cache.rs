@@ -5,9 +5,10 @@
 //! only read from a directory of the same user that no one else can enter, and never taken from an operator; what they
 //! load is always a `.wasm`, and a file here is but a copy of what the compiler made of it.
 //!
-//! A file is the code, then how long compiling took, the SHA-256 of both and of what the code was compiled from, and
-//! [`MAGIC`]. The digest finds damage; the directory's mode and the files' owner keep forgers away. The code comes first
-//! so that the file can be mapped: then a process holds the pages that it executes, and shares them with others.
+//! A file holds the code, then how long compiling took, then the SHA-256 of both and of what the code was compiled
+//! from, then [`MAGIC`]. The digest finds damage; the directory's mode and the files' owner keep forgers out. The code
+//! comes first so that the file can be mapped: a process then holds only the pages that it executes, and shares them
+//! with others.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
@@ -32,7 +33,7 @@ const TRAILER: u64 = 8 + 32 + 8;
 const SUFFIX: &str = ".cwasm";
 /// The largest file that is read. Python's interpreter compiles to about 60 MB.
 const MAX_FILE: u64 = 512 << 20;
-/// Bytes that are read at once while a file is compared with its digest.
+/// Bytes that are read at once when a file is compared with its digest.
 const CHUNK: usize = 64 << 10;
 /// Only this user may enter the directory or read its files.
 const PRIVATE_DIRECTORY: u32 = 0o700;
@@ -40,18 +41,18 @@ const PRIVATE_FILE: u32 = 0o600;
 /// Permission bits of group and others.
 const SHARED: u32 = 0o077;
 
-/// Where compiled components are kept, and how much of them.
+/// Where compiled components are kept, and how many bytes of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileCache {
-    /// A directory of this user's own. It is made, with mode 0700, if it does not exist.
+    /// A directory that belongs to this user alone. It is created with mode 0700 if it does not exist.
     pub directory: PathBuf,
-    /// The most bytes of all files together. The least recently used go first, and cost one compilation when they are
-    /// needed again.
+    /// Maximum total size of the files, in bytes. The least recently used go first, and are compiled again when they
+    /// are needed.
     pub max_size: u64,
 }
 
 impl CompileCache {
-    /// The default of [`max_size`](Self::max_size): some 15 policies that carry a language runtime.
+    /// The default of [`max_size`](Self::max_size): about 15 policies that carry a language runtime.
     pub const MAX_SIZE: u64 = 1 << 30;
 
     /// A directory with the default bound.
@@ -116,7 +117,8 @@ impl Cache {
         })
     }
 
-    /// As [`open`](Self::open); a directory that can't be used costs a warning, and compiling at each start.
+    /// Like [`open`](Self::open), but only warns about a directory that can't be used. Policies are then compiled at
+    /// each start.
     pub(super) fn open_or_warn(wanted: &CompileCache) -> Option<Self> {
         let opened = Self::open(wanted).inspect_err(|error| {
             tracing::warn!(
@@ -129,7 +131,7 @@ impl Cache {
         opened.ok()
     }
 
-    /// Finds out whether [`Cache::open`] would work, without making anything.
+    /// Checks whether [`Cache::open`] would work, without creating anything.
     ///
     /// # Errors
     ///
@@ -163,7 +165,7 @@ impl Cache {
                 return None;
             }
         };
-        // A volume that is mounted with `noexec` lets no file be mapped as code, yet memory holds code all the same.
+        // A volume that is mounted with `noexec` does not let files be mapped as code, but code in memory still works.
         let component = deserialize_file(engine, &path).or_else(|_| {
             let content = fs::read(&path)?;
             let code = content.len().saturating_sub(TRAILER as usize);
@@ -178,8 +180,8 @@ impl Cache {
         }
     }
 
-    /// Keeps the compiled form, and gives the one that is kept: mapped from its file, it takes less memory. A failure
-    /// costs a warning, and the next start some time.
+    /// Stores the compiled form and returns the stored one, which takes less memory because it is mapped from its file.
+    /// A failure costs a warning, and some time at the next start.
     pub(super) fn keep(&self, engine: &Engine, source: &Digest, built: Built) -> Built {
         match self.store(engine, source, &built) {
             Ok(()) => self.load(engine, source).unwrap_or(built),
@@ -234,8 +236,8 @@ impl Cache {
             .join(format!("{source}-{:016x}{SUFFIX}", compatibility(engine)))
     }
 
-    /// Compares the file with its digest and notes that it is used. Gives how long compiling it took; `None` when the
-    /// file is not what this cache wrote for that component.
+    /// Compares the file with its digest and marks it as used. Returns how long compiling took, or `None` if the file
+    /// is not what this cache wrote for that component.
     fn verify(&self, path: &Path, source: &Digest) -> io::Result<Option<Duration>> {
         // A link is not followed: it could lead out of the private directory.
         if !fs::symlink_metadata(path)?.is_file() {
@@ -335,7 +337,7 @@ impl Seal {
     }
 }
 
-/// Notes that the file is used now. A cache that can only be read works too.
+/// Marks the file as used now. Errors are ignored, so that a read-only cache works too.
 fn touch(file: &File) {
     let at = |nanoseconds| Timespec {
         tv_sec: 0,

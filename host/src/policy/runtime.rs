@@ -123,11 +123,11 @@ impl Runtime {
         })))
     }
 
-    /// Finds out whether a compile cache in this directory could be used, without making anything.
+    /// Checks whether a compile cache in this directory could be used, without creating anything.
     ///
     /// # Errors
     ///
-    /// The directory can't be made or written, belongs to another user, or is open to others.
+    /// The directory can't be created or written, belongs to another user, or is open to others.
     pub fn examine_cache(directory: &Path) -> std::io::Result<()> {
         Cache::examine(directory)
     }

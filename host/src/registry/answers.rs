@@ -119,7 +119,7 @@ pub(super) async fn refused(
                 said,
             }
         }
-        // The words of Go's server, and those of nginx.
+        // The wording of Go's server, and of nginx.
         StatusCode::BAD_REQUEST
             if [&b"to an HTTPS server"[..], b"sent to HTTPS port"]
                 .iter()

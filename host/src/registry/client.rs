@@ -70,7 +70,7 @@ impl Ask {
 pub(super) enum Service {
     /// The registry itself, or a host that it redirects to.
     Registry,
-    /// Where it has tokens from.
+    /// The service that issues tokens for the registry.
     Token,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Session<'s> {
     pub(super) actions: Actions,
     /// What answered the registry's last challenge.
     login: Mutex<Option<auth::Answer>>,
-    /// None for this machine, which is spoken to directly.
+    /// `None` for this machine, which is reached directly.
     proxies: Option<Proxies>,
 }
 
@@ -177,7 +177,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Whether a login was made from credentials; none where the registry did not ask for any.
+    /// Whether a login was made from credentials. `None` if the registry did not ask for any.
     pub(super) async fn had_credentials(&self) -> Option<bool> {
         let login = self.login.lock().await;
         login.as_ref().map(|login| login.had_credentials)
@@ -188,7 +188,7 @@ impl<'s> Session<'s> {
         self.proxies.as_ref()?.of(&url.as_str().parse().ok()?)
     }
 
-    /// What a request without an answer means.
+    /// Returns the error for a request that got no answer.
     pub(super) fn unreachable(
         &self,
         service: Service,
@@ -220,7 +220,7 @@ impl<'s> Session<'s> {
         RegistryError::Unreachable {
             host: self.named(service, url),
             why,
-            // The address may hold a signature that stands for credentials.
+            // The address may hold a signature that grants access.
             source: error.without_url().into(),
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::RegistryError;
 use super::helper::{self, Answer};
 
-/// What Docker's own registry is called in the docker configuration.
+/// The names of Docker's own registry, and of its entry in the docker configuration.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "https://index.docker.io/v1/");
 
 /// The credentials that the docker configuration has for the host, those of its helpers included. A helper is stopped

@@ -32,7 +32,7 @@ pub enum RegistryError {
     Unreachable {
         /// The host.
         host: String,
-        /// Why, and what to do about it.
+        /// The cause, and what to do about it.
         why: String,
         /// The cause.
         #[source]

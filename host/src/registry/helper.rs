@@ -1,4 +1,4 @@
-//! Docker's credential helpers: programs of this machine that print the credentials for a registry.
+//! Docker's credential helpers: programs on this machine that print the credentials for a registry.
 
 use std::io::{ErrorKind, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::manifest::shown;
 use crate::time::in_full;
 
-/// The most that is read of what a helper prints, in bytes.
+/// Maximum output that is read from a helper, in bytes.
 const MAX_OUTPUT: u64 = 64 << 10;
-/// How often a helper is looked at.
+/// Interval at which a running helper is polled.
 const TICK: Duration = Duration::from_millis(10);
-/// How long what a helper printed may take to arrive after it ended.
+/// How long the rest of a helper's output may take to arrive after the helper has ended.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// What every helper prints when it has nothing for a host.
@@ -25,7 +25,7 @@ const NOT_FOUND: &str = "credentials not found";
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Credential(DockerCredential),
-    /// It has nothing for it.
+    /// It has no credentials for the host.
     Nothing,
 }
 
@@ -90,7 +90,7 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> Option<Receiver<Vec<u8>>>
     Some(receiver)
 }
 
-/// Waits for the end of a helper; none if it does not come in time.
+/// Waits for a helper to end. `None` if it does not end in time.
 fn wait(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
     let mut waited = Duration::ZERO;
     loop {
@@ -103,7 +103,7 @@ fn wait(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// What a helper that failed says: it has nothing, or why it failed. By its protocol it says so on stdout.
+/// Interprets the failure of a helper: it has no credentials, or an error. By the protocol, the error is on stdout.
 fn failed(
     program: &str,
     status: ExitStatus,

@@ -154,7 +154,7 @@ fn directory(settings: &RegistrySettings) -> Option<PathBuf> {
     settings.cache.clone().or_else(|| user_cache("components"))
 }
 
-/// A directory of Tidegate's in the user's cache (XDG Base Directory Specification); `None` for a user without a home.
+/// A directory for Tidegate in the user's cache (XDG Base Directory Specification). `None` for a user without a home.
 pub fn user_cache(name: &str) -> Option<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(std::env::var_os(name)?);

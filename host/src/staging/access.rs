@@ -29,7 +29,7 @@ pub trait Staging: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// It is another node's, or it can't be told whose it is.
+    /// The directory belongs to another node, or it can't be determined which node it belongs to.
     fn confirm(&self, node: &NodeId) -> Result<(), StagingError> {
         match self.identify() {
             Ok(Identity::Known(found)) if found == *node => Ok(()),
@@ -39,7 +39,7 @@ pub trait Staging: Debug + Send + Sync {
         }
     }
 
-    /// Counts up when another directory takes the directory's place: what was watched is gone then.
+    /// A number that increases when another directory takes the directory's place, whose watches are then gone.
     fn generation(&self) -> u64 {
         0
     }
@@ -74,7 +74,7 @@ pub trait Staging: Debug + Send + Sync {
         length: u32,
     ) -> Result<Bytes, FileError>;
 
-    /// Begins to report changes; the next [`scan`](Self::scan) makes it complete. `None` where nothing reports changes,
+    /// Begins to report changes. The next [`scan`](Self::scan) completes the watch. `None` if nothing reports changes,
     /// so that only scans find them.
     fn watch(&self, tasks: &dyn Tasks) -> Result<Option<Watcher>, WatchError> {
         let _ = tasks;
@@ -142,7 +142,7 @@ pub struct ScanSummary {
     pub truncated: bool,
     /// Tenants' directories that could not be listed, with the cause, at most [`MAX_EXAMPLES`].
     pub unreadable: Vec<String>,
-    /// The names of all these tenants: nothing is known about their streams.
+    /// The names of all tenants whose directories could not be listed. Nothing is known about their streams.
     pub unlisted: BTreeSet<String>,
 }
 

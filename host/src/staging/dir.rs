@@ -62,7 +62,7 @@ struct Seen {
     identity: Option<Version>,
 }
 
-/// What tells one state of a file or directory from another: device, inode, size, and the change time.
+/// What distinguishes one state of a file or directory from another: device, inode, size, and the change time.
 type Version = (u64, u64, u64, i64, i64);
 
 fn version(found: &Metadata) -> Version {
@@ -70,7 +70,7 @@ fn version(found: &Metadata) -> Version {
     (found.dev(), found.ino(), found.size(), seconds, nanos)
 }
 
-/// A directory that changed less than this ago may change again with the same time, in seconds.
+/// A directory that changed less than this many seconds ago may change again without a new change time.
 const SETTLED_AFTER: i64 = 2;
 
 impl StagingDir {
@@ -113,12 +113,12 @@ impl StagingDir {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        // What is in there is replaced as a whole.
+        // The value is only ever replaced as a whole.
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state of the directory and of this node's identity file, where it has one; `None` where it changed a moment
-    /// ago, or can't be looked at.
+    /// The state of the directory and of this node's identity file, if it has one. `None` if it changed a moment ago or
+    /// can't be examined.
     fn seen(&self, node: &NodeId) -> Option<Seen> {
         let directory = std::fs::metadata(&self.settings.dir).ok()?;
         let identity = match self.settings.layout.mode() {
@@ -203,7 +203,7 @@ fn opened(dir: &Path) -> Result<File, StagingError> {
     File::open(dir).map_err(refused)
 }
 
-/// Takes the advisory lock on the directory, where its file system has locks.
+/// Takes the advisory lock on the directory, if its file system has locks.
 fn lock(handle: &File, dir: &Path) -> Result<(), StagingError> {
     match handle.try_lock() {
         Ok(()) => Ok(()),
@@ -238,7 +238,7 @@ fn is_empty(dir: &Path) -> Result<bool, StagingError> {
     Ok(!entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lost+found")))
 }
 
-/// The wall clock that files are dated by.
+/// The clock that files are dated by, in seconds.
 fn file_clock() -> Option<i64> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     Some(now.tv_sec)

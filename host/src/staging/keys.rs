@@ -110,7 +110,7 @@ impl StreamKeys {
         };
         let schema = key(stored)?;
         let marker = layout.marker().map(key).transpose()?;
-        // A key that no store takes is nobody's marker.
+        // A key that is not valid in a store can't be a marker.
         let stream_marker = match layout.has_markers() {
             true => bounded(folder.clone().join(parseable::MARKER)).ok(),
             false => None,

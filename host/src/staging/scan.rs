@@ -246,7 +246,7 @@ impl Looker<'_> {
                     listing.is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 }
                 FileKind::Data => listing.data_files = listing.data_files.saturating_add(1),
-                // Links are left alone here too.
+                // Links are not followed here either.
                 FileKind::Processing if entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
                     folder.push(name);
                     self.place(folder, || Place::Processing(stream.clone()));

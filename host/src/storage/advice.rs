@@ -19,7 +19,7 @@ pub(super) struct Advisor {
     /// The bucket or container, where the URL says it.
     pub(super) container: Option<String>,
     pub(super) keys: Keys,
-    /// None for stores without HTTP.
+    /// `None` for stores without HTTP.
     pub(super) proxies: Option<Proxies>,
 }
 
@@ -187,7 +187,7 @@ impl Advisor {
         self.proxies.as_ref()?.of(exchange.uri.as_ref()?)
     }
 
-    /// The bucket or container, in words.
+    /// Describes the bucket or container.
     pub(super) fn place(&self) -> String {
         let noun = match self.provider {
             Provider::S3 | Provider::Gcs => "the bucket",

@@ -29,7 +29,7 @@ struct Document {
     error_description: Option<String>,
 }
 
-/// The document that the text ends in: what is before it is object_store's own.
+/// The JSON document at the end of the text. The text before it is object_store's own.
 fn json(text: &str) -> Option<Document> {
     let (at, _) = text.match_indices('{').next()?;
     serde_json::from_str(text.get(at..)?.trim_end()).ok()

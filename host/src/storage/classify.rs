@@ -56,7 +56,7 @@ const THROTTLED: [&str; 4] = [
 /// The one among them that promises that nothing was done.
 const NOTHING_DONE: &str = "SlowDown";
 
-/// Codes that say that credentials are not valid, with whatever status.
+/// Codes that say that credentials are not valid, with any status.
 const NOT_VALID: [&str; 3] = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
 
 /// Sorts `error`, met while doing `what` (`read a/b`), after the HTTP `exchange`, where there was one.

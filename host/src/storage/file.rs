@@ -160,7 +160,7 @@ impl FileStore {
         Ok((store, directory))
     }
 
-    /// Whether others can't take the lock while this process holds it.
+    /// Whether the lock keeps others out while this process holds it.
     pub(super) async fn lock_excludes(&self) -> Result<bool> {
         let held = self.lock().await?;
         let scratch = Arc::clone(&self.scratch);
@@ -468,7 +468,7 @@ mod tests {
         assert_eq!(modified, ahead + std::time::Duration::from_micros(1));
     }
 
-    /// As CIFS, FAT and many FUSE file systems answer `renameat2` and `link`.
+    /// Fails like `renameat2` and `link` on CIFS, FAT and many FUSE file systems.
     fn refuse(
         staged: NamedTempFile,
         _: &FilePath,

@@ -9,7 +9,7 @@ use super::observe::Exchange;
 use crate::time::Timestamp;
 use crate::transport::{Cause, Skew};
 
-/// Codes of refusals that a wrong clock explains.
+/// Codes of refusals that a wrong clock can cause.
 const OF_CLOCKS: [&str; 8] = [
     "RequestTimeTooSkewed",
     "RequestExpired",
@@ -74,7 +74,7 @@ impl Advisor {
         }
     }
 
-    /// The bucket, or the whole store, is elsewhere.
+    /// What to do if the bucket, or the whole store, is elsewhere.
     fn of_place(
         &self,
         text: &str,
@@ -156,7 +156,7 @@ impl Advisor {
         })
     }
 
-    /// Something else than the store answered.
+    /// What to do if something other than the store answered.
     fn of_stranger(&self, text: &str, exchange: &Exchange, code: Option<&str>) -> Option<String> {
         let Keys {
             address, with_tls, ..
@@ -164,7 +164,7 @@ impl Advisor {
         if code.is_some() {
             return None;
         }
-        // The words of Go's server, and those of nginx.
+        // The wording of Go's server, and of nginx.
         if text.contains("to an HTTPS server") || text.contains("sent to HTTPS port") {
             return Some(format!("the server speaks TLS: {with_tls}"));
         }

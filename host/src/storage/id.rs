@@ -18,7 +18,7 @@ use super::redact::public_url;
 #[serde(transparent)]
 pub struct StoreId(Arc<str>);
 
-/// What begins the address.
+/// Start of the address.
 const ENDPOINT: &str = "?endpoint=";
 
 impl StoreId {

@@ -9,24 +9,24 @@ pub(super) enum Provider {
     Azure,
 }
 
-/// The keys and variables that hints name.
+/// The keys and variables that hints name, by what they set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
-    /// Of the host.
+    /// The host.
     pub(super) address: String,
     pub(super) region: String,
     pub(super) container: &'static str,
-    /// Who the client is.
+    /// The client's identity.
     pub(super) identity: String,
-    /// How it proves that.
+    /// The secret that proves the identity.
     pub(super) secret: String,
-    /// Both, as far as they are settings of their own.
+    /// Identity and secret, if they are separate settings.
     pub(super) credentials: String,
     /// A credential that expires.
     pub(super) token: String,
-    /// The variables of the environment that credentials may come from; none where they would not be read.
+    /// The environment variables that credentials may come from. `None` if they are not read.
     pub(super) environment: Option<&'static str>,
-    /// What leads to a token service.
+    /// The token service.
     pub(super) service: String,
     pub(super) without_tls: String,
     pub(super) allow_plain: String,

@@ -1,7 +1,7 @@
 //! Metadata services, which give a machine's own credentials.
 //!
-//! object_store puts two answers of EC2's into the next request without a look, and panics on a request that can't be:
-//! any web server that answers 200 at that address would end the attempt.
+//! object_store puts two of EC2's answers into the next request unchecked, and panics if they don't make a valid one.
+//! Any web server that answers 200 at that address would end the attempt.
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;

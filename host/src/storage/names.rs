@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-/// How the configuration that a store's settings came from names them, so that messages name keys that it has.
+/// The names of a store's settings in the configuration that they came from, so that messages name keys that exist
+/// there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingNames {
     /// Whether the settings are those of a Parseable node's environment.
     parseable: bool,
-    /// What set an option, by the option.
+    /// The key or variable that set an option, by option.
     set_by: BTreeMap<String, String>,
 }
 

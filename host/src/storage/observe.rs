@@ -25,7 +25,7 @@ pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Azure's error code, which it sends with HEAD too, where no body can carry it.
 const AZURE_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
-/// The region that S3 says a bucket is in, with HEAD too.
+/// The bucket's region, which S3 also sends in answers to HEAD.
 const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 tokio::task_local! {
@@ -63,13 +63,13 @@ pub(super) struct Exchange {
     pub(super) retry_after: Option<String>,
     /// The `Date` header as it came.
     pub(super) date: Option<String>,
-    /// The region of the bucket, where a header says it.
+    /// The region of the bucket, if a header names it.
     pub(super) region: Option<String>,
-    /// What kind of body came.
+    /// The content type of the answer.
     pub(super) content_type: Option<String>,
-    /// The host that the answer sends to.
+    /// The host that the answer redirects to.
     pub(super) location: Option<String>,
-    /// The host that answered in the end, where redirects led to another one.
+    /// The host that gave the final answer, if redirects led to another one.
     pub(super) redirected: Option<String>,
 }
 
@@ -192,9 +192,9 @@ impl HttpConnector for WatchedConnector {
 #[derive(Debug)]
 struct WatchedService {
     client: HttpClient,
-    /// Clients of this store that were made before.
+    /// How many clients of this store were made before this one.
     number: usize,
-    /// Clients of this store in all.
+    /// How many clients of this store were made in all.
     connected: Arc<AtomicUsize>,
 }
 

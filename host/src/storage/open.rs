@@ -147,7 +147,7 @@ pub(super) struct Opened {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) id: StoreId,
     pub(super) advisor: Advisor,
-    /// The store again if it is a directory, where the comparing is our own code.
+    /// The same store if it is a directory, for which our own code compares and swaps.
     pub(super) files: Option<Arc<FileStore>>,
 }
 

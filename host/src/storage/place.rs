@@ -16,7 +16,7 @@ pub(super) type NoClobber = fn(NamedTempFile, &Path) -> std::result::Result<File
 /// By `renameat2` or a hard link.
 pub(super) const NO_CLOBBER: NoClobber = |staged, target| staged.persist_noclobber(target);
 
-/// What an ETag resolves, and the steps in which coarser file systems keep times: ext3, FAT.
+/// Time resolution of an ETag, and of coarser file systems: ext3, FAT.
 const TICKS: [Duration; 3] = [
     Duration::from_micros(1),
     Duration::from_secs(1),

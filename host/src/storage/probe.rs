@@ -77,7 +77,7 @@ async fn read_first(store: &Store, key: &Path) -> Result<(), StoreFailure> {
         return Err(odd(key, "a random key exists already"));
     }
     match store.list(&Path::from(DIRECTORY), 1).await {
-        // Credentials may be allowed to list the prefixes of streams alone.
+        // The credentials may be allowed to list nothing but the prefixes of streams.
         Err(failure) if failure.kind != FailureKind::PermissionDenied => Err(failure),
         _ => Ok(()),
     }

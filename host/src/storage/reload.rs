@@ -24,7 +24,7 @@ pub(super) struct Reloading {
     files: Option<Mutex<Files>>,
 }
 
-/// The files of a store that has some.
+/// The secret files of a store that has any.
 struct Files {
     settings: StoreSettings,
     paths: Vec<PathBuf>,
@@ -33,7 +33,7 @@ struct Files {
     looked: Duration,
     /// Whether the store rejected the credentials after that.
     rejected: bool,
-    /// The latest trouble, which is reported once.
+    /// The latest problem, which is reported once.
     trouble: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Reloading {
     pub(super) fn open(settings: &StoreSettings, now: Duration) -> Result<Self, OpenError> {
         let mut settings = settings.clone();
         let paths = watched(&settings);
-        // Before the files are read, so that a change while they are is seen later.
+        // Taken before the files are read, so that a change during the read is noticed later.
         let stamps = paths.iter().map(|path| Stamp::of(path)).collect();
         for (key, path) in &settings.option_files {
             if !settings.options.contains_key(key) {
@@ -94,7 +94,7 @@ impl Reloading {
         Arc::clone(&opened)
     }
 
-    /// Takes note that the store rejected the credentials: the next operation reads the files again.
+    /// Records that the store rejected the credentials: the next operation reads the files again.
     pub(super) fn rejected(&self) {
         if let Some(files) = &self.files {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);

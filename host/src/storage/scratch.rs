@@ -24,7 +24,7 @@ const USE_LOCK: &str = "use.lock";
 /// What the names of temporary files begin with.
 const STAGED: &str = "put-";
 
-/// What the names of directories begin with in which the file system is tried.
+/// Name prefix of the directories in which the file system is tried.
 const TRIAL: &str = "probe-";
 
 /// A scratch directory that this process uses.
@@ -77,8 +77,8 @@ impl Scratch {
         &self.dir
     }
 
-    /// Waits for the lock under which files are compared and put into place; dropping the file unlocks. Where the file
-    /// system has no locks, nothing is locked, and [`Scratch::is_locked`] shows it.
+    /// Waits for the lock under which files are compared and put into place; dropping the file unlocks. If the file
+    /// system has no locks, nothing is locked, which [`Scratch::is_locked`] shows.
     pub(super) fn lock(&self) -> io::Result<File> {
         let file = lock_file(&self.dir, SWAP_LOCK)?;
         match file.lock() {
@@ -87,7 +87,7 @@ impl Scratch {
         }
     }
 
-    /// Whether somebody holds the lock, this process included.
+    /// Whether any process holds the lock, including this one.
     pub(super) fn is_locked(&self) -> io::Result<bool> {
         match lock_file(&self.dir, SWAP_LOCK)?.try_lock() {
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -147,7 +147,7 @@ fn lock_for_use(dir: &Path) -> io::Result<File> {
             file.unlock()?;
         }
         Err(TryLockError::WouldBlock) => {}
-        // Whose leftovers these are can't be known.
+        // Without locks, it can't be known whose leftovers these are.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => return Ok(file),
         Err(TryLockError::Error(error)) => return Err(error),
     }

@@ -28,8 +28,8 @@ pub struct StoreSettings {
     /// other spellings that object_store knows for them. The path is a prefix to every key.
     pub url: String,
     /// object_store's own option keys (`endpoint`, `region`, `access_key_id`, …) and, for `file://`, `scratch`. The
-    /// environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`) adds nothing when the store is opened: a configuration takes from it
-    /// what nothing written has settled. Empty by default.
+    /// environment (`AWS_*`, `AZURE_*`, `GOOGLE_*`) is not read when the store is opened; a configuration takes from it
+    /// only what is not settled otherwise. Empty by default.
     pub options: BTreeMap<String, String>,
     /// How messages name these settings. By the keys of the configuration file by default.
     pub names: SettingNames,

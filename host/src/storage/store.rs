@@ -343,7 +343,7 @@ impl Store {
         self.plain_put(key, "update", bytes, mode).await
     }
 
-    /// Writes the whole object whatever the key holds; for objects of a probe.
+    /// Writes the whole object unconditionally. Only for a probe's own objects.
     pub(super) async fn overwrite_own(&self, key: &Path, bytes: Bytes) -> Put {
         self.plain_put(key, "write", bytes, PutMode::Overwrite)
             .await
@@ -411,7 +411,7 @@ impl Store {
             .await
     }
 
-    /// Returns the store with the credentials that hold now.
+    /// Returns the store with its current credentials.
     fn opened(&self) -> Arc<Opened> {
         let shared = &self.shared;
         shared.opened.current(shared.clock.monotonic())

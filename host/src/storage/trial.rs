@@ -1,4 +1,4 @@
-//! What the file system of a `file://` store can do, found out in the scratch directory.
+//! Tries out in the scratch directory what the file system of a `file://` store can do.
 
 use std::sync::Arc;
 

@@ -90,7 +90,7 @@ pub enum AttemptError {
 }
 
 impl AttemptError {
-    /// Whether the program is to blame, and not the ledger.
+    /// Whether this is an internal error, and not a failure of the ledger.
     pub fn is_internal(&self) -> bool {
         !matches!(self, AttemptError::Journal(_))
     }
@@ -115,7 +115,7 @@ pub(super) struct Attempt<'a> {
     pub(super) store_recovered: bool,
     /// Whether a write was sent that may have arrived.
     pub(super) wrote: bool,
-    /// What is to be logged when the attempt has ended.
+    /// Messages to log when the attempt has ended.
     pub(super) notes: Vec<Note>,
 }
 

@@ -1,4 +1,4 @@
-//! What the log says of an attempt: one line, at the level of what came of it.
+//! Logs an attempt: one line, at a level that depends on its outcome.
 
 use super::attempt::Attempt;
 use super::machine::{Level, Note, Source, Stream};
@@ -6,15 +6,15 @@ use crate::contract::{Failure, FailureKind, StoreFailure};
 use crate::schema::Schema;
 use crate::text::counted;
 
-/// What the names of causes begin with that lie with the store.
+/// Prefix of the names of causes that lie with the store.
 const STORE: &str = "store-";
 
-/// The most fields that a line names.
+/// How many fields a line names.
 const MAX_NAMED: usize = 8;
 
 impl Attempt<'_> {
-    /// Logs what came of the attempt: a failure as a warning, a change of the phase or of the stored object as news.
-    /// Failures that many streams have in common are summed up.
+    /// Logs the outcome: a failure as a warning, a change of the phase or of the stored object as information. Failures
+    /// that many streams share are summed up.
     pub(super) fn log(&self, known: Option<&Stream>) {
         let (id, stream, why) = (self.id, &self.stream, &self.story.why);
         let (before, after) = (self.story.before, stream.phase);
@@ -45,8 +45,8 @@ impl Attempt<'_> {
         self.log_recovery();
     }
 
-    /// Logs what the attempt noted, but for what the line about its failure says as well. Returns the level of the
-    /// loudest note that was left to that line.
+    /// Logs the attempt's notes, except those that the line about its failure repeats. Returns the most severe level of
+    /// those.
     pub(super) fn log_notes(&self, failure: Option<&Failure>) -> Level {
         let mut loudest = Level::Info;
         let reason = failure.map(reason).filter(|reason| !reason.is_empty());
@@ -124,7 +124,7 @@ fn size(schema: &Schema) -> String {
     counted(schema.fields().count(), "field")
 }
 
-/// Which fields came to what was stored before.
+/// Describes the fields that were added to what was stored before.
 fn difference(before: &Schema, now: &Schema) -> String {
     let known: Vec<String> = before.fields().map(|field| field.name).collect();
     let new = now.fields().filter(|field| !known.contains(&field.name));
@@ -144,7 +144,7 @@ fn difference(before: &Schema, now: &Schema) -> String {
     format!("published {count} ({}{more})", named.join(", "))
 }
 
-/// The failure's own words.
+/// The failure's message.
 fn reason(failure: &Failure) -> &str {
     match failure {
         Failure::SchemaAbsent(reason)
@@ -155,10 +155,10 @@ fn reason(failure: &Failure) -> &str {
     }
 }
 
-/// The cause that other streams may have in common with this one.
+/// The cause that this failure may share with those of other streams.
 fn shared_cause(failure: &Failure) -> Option<String> {
     match failure {
-        // Whose object changed or was not there is the stream's own affair.
+        // An object that changed or is missing concerns only its own stream.
         Failure::Store(StoreFailure {
             kind: FailureKind::PreconditionFailed,
             ..

@@ -1,4 +1,4 @@
-//! One cause, one line in the log: failures that many streams have in common.
+//! One line in the log for each cause: sums up failures that many streams have in common.
 //!
 //! A store that is down fails every stream, again and again. The first failure of a kind is logged as it is; those that
 //! follow are counted, and summed up in one line for each [`INTERVAL`] in which some came.
@@ -11,10 +11,10 @@ use crate::stream::StreamId;
 use crate::text::counted;
 use crate::time::in_short;
 
-/// How often what goes on failing for one cause is summed up.
+/// How often a cause that goes on is summed up.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The causes of failures of late: at most one entry for each kind of failure and policy.
+/// The causes of recent failures: at most one entry for each kind of failure and policy.
 #[derive(Debug, Default)]
 pub struct Causes {
     open: Mutex<BTreeMap<String, Cause>>,
@@ -36,7 +36,7 @@ impl Causes {
     /// Counts a failure of this stream at this monotonic time. Returns whether it is to be logged by itself, since it is
     /// the first of its cause.
     pub fn is_new(&self, cause: &str, stream: &StreamId, message: &str, now: Duration) -> bool {
-        // Where nothing is logged, as in simulations, nothing has to be counted.
+        // Where nothing is logged, as in simulations, there is nothing to count.
         if !tracing::enabled!(tracing::Level::WARN) {
             return false;
         }
@@ -85,7 +85,8 @@ impl Causes {
         lines
     }
 
-    /// A cause is over for all streams. Returns for how long it lasted, and how many failures were not logged.
+    /// Ends the causes with this prefix, for all streams. Returns how long they lasted, and how many failures were not
+    /// logged.
     pub fn ended(&self, prefix: &str, now: Duration) -> Option<(Duration, u64)> {
         let mut open = self.lock();
         let names: Vec<String> = open
@@ -100,7 +101,7 @@ impl Causes {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Cause>> {
-        // Nothing here panics while it holds the lock.
+        // Nothing panics while it holds this lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +136,7 @@ mod tests {
         )
     }
 
-    /// Counting needs somebody who listens.
+    /// Failures are counted only if something listens to the log.
     fn listening() -> tracing::subscriber::DefaultGuard {
         let subscriber = tracing_subscriber::fmt().with_writer(std::io::sink);
         tracing::subscriber::set_default(subscriber.finish())

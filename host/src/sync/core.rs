@@ -64,7 +64,7 @@ pub struct Core {
     pub tasks: Arc<dyn Tasks>,
     /// How the store does.
     pub health: Health,
-    /// What failures streams have in common, for the log.
+    /// The failures that streams have in common, for the log.
     pub causes: Causes,
     /// Whether it may be written to.
     pub gate: Gate,

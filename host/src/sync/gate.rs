@@ -68,7 +68,7 @@ impl Gate {
             .unwrap_or(Writes::Unprobed)
     }
 
-    /// The failure of a write that the gate holds back: the cause for which the store's check failed.
+    /// The failure of a write that the gate holds back, with the reason why the check of the store failed.
     pub fn refusal(&self) -> StoreFailure {
         let known = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {

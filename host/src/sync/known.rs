@@ -1,4 +1,4 @@
-//! Whether the store is the node's: it has markers of the streams that the node stages.
+//! Checks whether this is the node's store: whether it has markers of the streams that the node stages.
 
 use super::marker::Search;
 use crate::contract::StoreFailure;
@@ -9,11 +9,11 @@ use crate::time::Clock;
 
 use super::machine::MarkerSeen;
 
-/// How many streams are looked up at most before a store counts as one that knows none of them.
+/// How many streams are looked up before the store counts as one that knows none of them.
 pub const MAX_LOOKED_UP: usize = 20;
 
-/// How many of the streams were looked up until one was found; `None` where one was, or where the layout has no
-/// markers.
+/// Looks up streams until the store knows one. Returns how many were looked up in vain; `None` if one was found, or if
+/// the layout has no markers.
 ///
 /// # Errors
 ///
@@ -45,9 +45,9 @@ pub async fn knows_none(
     Ok((looked_up > 0).then_some(looked_up))
 }
 
-/// What to say of a store that knows no stream of the node: where it was searched, and what the node itself says.
+/// What to report about a store that knows no stream of the node: where it was searched, and what the node itself says.
 ///
-/// `streams` says which streams, such as "none of the 7 streams that are staged".
+/// `streams` says what the store lacks, such as "no marker of any of the 7 streams that are staged".
 pub fn describe_unknown(streams: &str, url: &str, named_by_node: Option<&str>) -> String {
     let bucket = url::Url::parse(url).ok();
     let bucket = bucket.as_ref().and_then(url::Url::host_str);

@@ -72,7 +72,7 @@ impl Search<'_> {
         let seen = self
             .known
             .and_then(|marker| Path::parse(&marker.key).ok())
-            // A layout that was changed since names other markers.
+            // If the layout was changed since, the key may not be a marker's.
             .filter(|key| self.keys.classify(key) == KeyKind::Marker);
         let mut keys: Vec<Path> = Vec::new();
         for key in [

@@ -30,7 +30,7 @@ pub trait Memory: Journal {
     /// Keeps how the policies do, for `status`.
     async fn set_policies(&self, policies: Vec<PolicyStatus>) -> Result<(), JournalError>;
 
-    /// Whether heartbeats are kept. Where they are not, the agent reports none.
+    /// Whether heartbeats are kept. If not, the agent reports none.
     fn keeps_heartbeats(&self) -> bool {
         false
     }
@@ -40,7 +40,7 @@ pub trait Memory: Journal {
         Ok(())
     }
 
-    /// The memory of the same agent for another identity of its node; `None` where it has one identity only.
+    /// The memory of the same agent for another identity of its node. `None` if it has only one identity.
     fn of_node(&self, _: &NodeId) -> Option<Arc<dyn Memory>> {
         None
     }

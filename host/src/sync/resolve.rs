@@ -1,4 +1,4 @@
-//! A way out of a conflict between nodes: another type for one field of this node's own stored schema.
+//! Resolves a conflict between nodes: gives one field of this node's own stored schema another type.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Resolution {
     pub before: String,
     /// The type that it gets.
     pub after: String,
-    /// What still conflicts then, by node: the base has no name.
+    /// The conflicts that would remain, by node. The base schema has no node.
     pub remaining: BTreeMap<Option<String>, Conflict>,
     /// How many other objects hold schemas of the stream.
     pub peers: usize,
@@ -77,7 +77,7 @@ pub enum ResolveError {
     /// A request to the store failed.
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    /// The ledger failed, or what was attempted before is not over.
+    /// The ledger failed, or an earlier attempt of the stream is not finished.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
     /// A write of unknown outcome comes first.

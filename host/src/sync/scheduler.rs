@@ -23,7 +23,7 @@ use crate::time::{Timestamp, in_full, millis};
 /// Attempts that run at once, unless the operator says otherwise. Each may hold a schema or two in memory.
 pub const DEFAULT_ATTEMPTS_AT_ONCE: usize = 64;
 
-/// How long a stream rests after an attempt that neither the ledger nor a retry policy could be asked about.
+/// How long a stream rests after a failed attempt if neither the ledger nor a retry policy says when to try again.
 const AFTER_ERROR: Duration = Duration::from_secs(30);
 
 /// A wall clock that runs away from the monotonic one by more than this was set, in milliseconds. Slower drift is left
@@ -76,11 +76,11 @@ struct Ended {
 pub struct Faults {
     /// Streams for which the ledger failed.
     pub ledger: u32,
-    /// How it failed last.
+    /// The latest failure of the ledger.
     pub ledger_cause: String,
     /// Streams whose attempt ended in an internal error.
     pub internal: u32,
-    /// The last one.
+    /// The latest internal error.
     pub internal_cause: String,
 }
 
@@ -505,7 +505,7 @@ impl Scheduler {
         };
         let before = entry.fault;
         entry.fault = match &result {
-            // The stream's row tells of the error now, and the next attempt shows whether it is over.
+            // The stream's row now records the error, and the next attempt shows whether it is over.
             Ok(_) if counts => before,
             Ok(_) => None,
             Err(error) if error.is_internal() => Some(Fault::Internal),
@@ -527,7 +527,7 @@ impl Scheduler {
                     return;
                 }
             } else {
-                // One cause for all streams: the agent reports it once.
+                // All streams share this cause, and the agent reports it once.
                 tracing::debug!(stream = %id, "the attempt was not kept: {causes}");
                 self.faults.ledger_cause = causes;
             }

@@ -267,7 +267,7 @@ impl Entry {
         }
     }
 
-    /// Whether something was found in staging that the stream's row does not tell of.
+    /// Whether something was found in staging that the stream's row does not reflect yet.
     pub(super) fn is_unjudged(&self) -> bool {
         self.judged != Judged::Yes
     }

@@ -1,5 +1,5 @@
-//! The one grammar of durations: what is written in a configuration, a scenario, a policy's settings or on the command
-//! line, and what is printed.
+//! The one grammar of durations: for reading configurations, scenarios, policies' settings and the command line, and
+//! for printing.
 //!
 //! A duration is whole numbers with units, from `ms`, `s`, `m`, `h` and `d`, added up: `250ms`, `30s`, `1h 30m`. The
 //! crate that policies are written with reads the same.

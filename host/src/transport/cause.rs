@@ -35,7 +35,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Tells causes apart by an error of reqwest's, its own causes included.
+    /// Finds the cause in an error of reqwest's and in that error's own causes.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
         for cause in causes(error) {
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
@@ -80,7 +80,7 @@ impl Cause {
         }
     }
 
-    /// Whether the cause is about the network below TLS and HTTP, so that a proxy would be the one that is meant.
+    /// Whether the cause is in the network below TLS and HTTP. If there is a proxy, it is then about the proxy.
     pub(super) fn is_of_the_network(&self) -> bool {
         matches!(self, Cause::UnknownHost(_) | Cause::Other(_))
     }

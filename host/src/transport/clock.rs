@@ -5,7 +5,7 @@ use chrono::DateTime;
 
 use crate::time::{Timestamp, in_short};
 
-/// Clocks that differ by less are not worth a mention: no server refuses requests for it.
+/// Smaller differences are not mentioned: no server refuses requests because of them.
 const NOTABLE: Duration = Duration::from_secs(5 * 60);
 
 /// By how much this machine's clock differs from a server's.
@@ -16,8 +16,7 @@ pub(crate) enum Skew {
 }
 
 impl Skew {
-    /// The difference to an answer's `Date` header, where there is one and the difference is large enough to be refused
-    /// for.
+    /// The difference from an answer's `Date` header. `None` without one, or if it is too small for a server to mind.
     pub(crate) fn of(date: Option<&str>, now: Timestamp) -> Option<Self> {
         let theirs = http_date(date?)?;
         let (behind, ahead) = (theirs.since(now), now.since(theirs));

@@ -33,7 +33,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxies {
-    /// Those of the environment, as reqwest reads it.
+    /// The proxies of the environment, as reqwest reads it.
     pub(crate) fn of_environment() -> Self {
         Self {
             matcher: Arc::new(Matcher::from_system()),
@@ -41,7 +41,8 @@ impl Proxies {
         }
     }
 
-    /// A proxy that the configuration names; then the environment's don't count. `keys` are the names of both settings.
+    /// A proxy that the configuration names. The environment's are then not used. `keys` are the names of both
+    /// settings.
     pub(crate) fn configured(url: &str, excludes: Option<&str>, keys: [String; 2]) -> Self {
         let matcher = Matcher::builder()
             .all(url.to_owned())

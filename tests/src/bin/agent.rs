@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Where the command panics, for tests of what becomes of that: on its main thread or on another one.
+/// Makes the command panic on its main thread or on another one, to test how that is reported.
 const PANIC: &str = "TIDEGATE_TEST_PANIC";
 
 fn main() -> ExitCode {

@@ -40,9 +40,9 @@ pub enum Trick {
     Status(u16),
     /// Every answer has this status and a web page.
     WebPage(u16),
-    /// It takes no push: every POST and PUT has this status.
+    /// Refuses pushes: every POST and PUT has this status.
     NoPush(u16),
-    /// It gives a token to everybody, and hides what it has.
+    /// Gives every client a token, and hides what it has.
     Hides,
     /// Manifests are these bytes, whatever was asked for.
     Manifest(Bytes),

@@ -20,7 +20,7 @@ const USAGE: i32 = 2;
 const UNSETTLED: i32 = 3;
 const STORE: i32 = 4;
 
-/// A store at a port where nobody listens.
+/// A store at a port where nothing listens.
 fn nobody() -> StoreSettings {
     StoreSettings::new("s3://bucket")
         .with_option("endpoint", "http://127.0.0.1:9")

@@ -9,7 +9,7 @@ use tidegate_tests::place::Place;
 
 use crate::{INTERNAL, SETTLED, USAGE, ended, staged};
 
-/// The write end of a pipe that nobody reads.
+/// The write end of a pipe without a reader.
 fn closed() -> Result<Stdio> {
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
@@ -51,7 +51,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["policy", "explore", "--seeds", "1"],
 ];
 
-/// A scenario that fails, so that there is a lot to say.
+/// A scenario that fails, so that a lot is printed.
 const SCENARIO: &str = "title = \"x\"\nuntil = \"1m\"\n[[timeline]]\nat = \"0s\"\ndo = \"stage\"\nstream = \"a\"\n\
                         fields = { a = \"Utf8\" }\n[[expect]]\nstream = \"a\"\nphase = \"gone\"\n";
 

@@ -9,7 +9,7 @@ use tidegate_tests::stub::{Answer, CA, Certificate, Stub, closed_port};
 
 use crate::failed_with;
 
-/// A name of no machine, which only a proxy is asked for.
+/// A name that no machine has, so that only a proxy can reach it.
 const HOST: &str = "registry.test";
 
 /// Lists a repository there, through this proxy.

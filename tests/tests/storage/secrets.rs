@@ -14,9 +14,9 @@ use tidegate_tests::s3::Endpoint;
 
 use super::{done, key};
 
-/// Longer than secret files go without a look.
+/// Longer than the interval at which secret files are looked at.
 const LONG: Duration = Duration::from_secs(6);
-/// Longer than they do after the store rejected the credentials.
+/// Longer than that interval after the store rejected the credentials.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// The system's clock, with a monotonic time that is moved by hand.

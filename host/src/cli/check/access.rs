@@ -1,4 +1,4 @@
-//! Whether this user may read and write what the agent needs.
+//! Checks whether this user can read and write what the agent needs.
 
 use super::report::Report;
 use crate::cli::USAGE;
@@ -7,7 +7,7 @@ use crate::policy::Runtime;
 use crate::staging::{ReadError, SchemaStat, Staging, StagingDir};
 use crate::stream::NodeId;
 
-/// How many streams are named of those that can't be read.
+/// How many unreadable streams are named.
 const NAMED: usize = 8;
 
 /// Reads what is staged, as the agent will.
@@ -60,7 +60,7 @@ pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
     }
 }
 
-/// Whether compiled policies can be kept. The agent works without.
+/// Checks whether compiled policies can be kept. The agent works without.
 pub(super) fn cache(source: &Source, settings: &Settings, report: &mut Report) {
     let Some(cache) = settings.runtime.compile_cache() else {
         return;

@@ -1,4 +1,4 @@
-//! Delays that are written and that the bounds of `[sync]` or of a rule change.
+//! Finds configured delays that the bounds of `[sync]` or of a rule change.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const DELAYS: &[(&str, &[&str])] = &[
     ("circuit-breaker", &["open-for", "max-open"]),
 ];
 
-/// Warns of delays that no stream will see as they are written.
+/// Warns about delays that no stream will use as written.
 pub(super) fn delays(source: &Source, settings: &Settings, report: &mut Report) {
     let general = std::iter::once((vec!["sync".to_owned()], &settings.streams));
     let rules = settings.rules.iter().enumerate().filter_map(|(at, rule)| {
@@ -45,7 +45,7 @@ pub(super) fn delays(source: &Source, settings: &Settings, report: &mut Report) 
     }
 }
 
-/// Each delay of a policy in the retry chain that is out of bounds: its path in the file, itself, and the bound.
+/// Each delay of a policy in the retry chain that is out of bounds: its path in the file, its value, and the bound.
 fn of_streams(
     settings: &Settings,
     streams: &StreamSettings,
@@ -77,7 +77,7 @@ fn of_streams(
     found
 }
 
-/// The values of these keys that are lengths of time, in nested tables too.
+/// The values of these keys that are durations, in nested tables too.
 fn lengths(value: &Value, keys: &[&str], path: Vec<String>) -> Vec<(Vec<String>, Duration)> {
     let Value::Object(table) = value else {
         return Vec::new();

@@ -139,7 +139,7 @@ pub(super) async fn ledger(
     }
 }
 
-/// What becomes of a ledger that was made for a store of another name or address. False if that can't be known.
+/// Reports what happens to a ledger that was made for a store of another name or address. False if that can't be known.
 async fn other_store(
     settings: &Settings,
     store: &Store,

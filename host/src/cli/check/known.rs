@@ -1,4 +1,4 @@
-//! Whether the store knows the streams that the node stages.
+//! Checks whether the store knows the streams that the node stages.
 
 use super::report::Report;
 use crate::cli::STORE;

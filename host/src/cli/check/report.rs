@@ -14,7 +14,7 @@ use crate::text::counted;
 const MARK: usize = 4;
 const GAP: usize = 2;
 
-/// The narrowest that a finding's text becomes.
+/// Minimum width of a finding's text.
 const MIN_TEXT: usize = 24;
 
 /// How a thing stands.
@@ -106,7 +106,7 @@ impl Report {
         );
     }
 
-    /// As [`Report::warning`], for something that is written in the configuration.
+    /// Like [`Report::warning`], for something that is written in the configuration.
     pub(super) fn warned(&mut self, subject: impl Into<String>, problem: &Problem) {
         let place = Place {
             line: problem.line,
@@ -153,7 +153,7 @@ impl Report {
         self.within(paint, columns())
     }
 
-    /// As [`Report::for_people`], with texts wrapped between words where the reader has only so many columns.
+    /// Like [`Report::for_people`], with texts wrapped between words to this many columns.
     fn within(&self, paint: Paint, columns: Option<usize>) -> String {
         let width = self
             .checks
@@ -174,7 +174,7 @@ impl Report {
             let left = width + MARK + 2 * GAP;
             let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(left));
             let (indent, room) = match room < MIN_TEXT {
-                // Beside the subject there is too little room, so the text is below it.
+                // There is too little room next to the subject, so the text goes below it.
                 true => (MARK + GAP, room.saturating_add(left - MARK - GAP)),
                 false => (left, room),
             };

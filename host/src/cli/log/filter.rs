@@ -7,15 +7,14 @@ use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 /// Tidegate's own modules.
 const OWN: &str = "tidegate";
 
-/// What gives the level of all other crates.
+/// Prefix of the part that sets the level of all other crates.
 const ALL: &str = "all=";
 
-/// The loudest level of other crates, unless the filter names them: Cranelift alone writes a hundred thousand lines at
-/// `debug`.
+/// The level of other crates, unless the filter names them: Cranelift alone writes a hundred thousand lines at `debug`.
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
-/// Reads a filter: parts separated by commas. A level alone is tidegate's own, `TARGET=LEVEL` is that of a crate or
-/// module, and `all=LEVEL` that of all other crates. `usual` is tidegate's level where none stands alone.
+/// Reads a filter: parts separated by commas. A bare level is tidegate's own, `TARGET=LEVEL` is that of a crate or
+/// module, and `all=LEVEL` that of all other crates. `usual` is tidegate's level if there is no bare level.
 pub(super) fn parse(text: &str, usual: &str) -> Result<Targets, ParseError> {
     let mut own = LevelFilter::from_str(usual).unwrap_or(LevelFilter::INFO);
     let mut others = None;

@@ -34,7 +34,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Starts logging. `usual` is the level where neither the command line nor the configuration sets one.
+    /// Starts logging. `usual` is the level if neither the command line nor the configuration sets one.
     pub(super) fn start(
         &self,
         settings: Option<&LogSettings>,
@@ -69,7 +69,7 @@ impl Options {
     }
 }
 
-/// The first line of an agent's log, before anything that takes time: what starts, and on what.
+/// Logs the first line, before anything that takes time: what starts, and with which files and store.
 pub(super) fn starting(source: &Source, settings: &Settings) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -81,7 +81,7 @@ pub(super) fn starting(source: &Source, settings: &Settings) {
     );
 }
 
-/// The path from the root: who reads a log does not know where the agent was started.
+/// Makes the path absolute: a reader of the log does not know where the agent was started.
 fn absolute(path: &Path) -> String {
     let absolute = std::path::absolute(path);
     absolute.map_or_else(

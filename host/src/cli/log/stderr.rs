@@ -1,4 +1,4 @@
-//! Standard error as the place of logs: whose reader may go away.
+//! Standard error as the destination of the log. Its reader may go away.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -6,12 +6,12 @@ use tokio::sync::Notify;
 
 static READER_GONE: Notify = Notify::const_new();
 
-/// Resolves when a log line could not be written since the other end of the pipe is closed.
+/// Resolves when a log line could not be written because the other end of the pipe is closed.
 pub(in crate::cli) async fn reader_gone() {
     READER_GONE.notified().await;
 }
 
-/// Standard error. A line that can't be written is dropped: there is no other place to report that.
+/// Standard error. A line that can't be written is dropped, since there is nowhere else to report that.
 pub(super) struct Stderr;
 
 impl Write for Stderr {

@@ -1,4 +1,4 @@
-//! Whether an agent works on the ledger, and what keeps it from its work, as far as another process can know.
+//! The state of the agent that uses the ledger, and what keeps it from its work, as far as another process can know.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::time::Timestamp;
 /// Reports that may be missed before the agent counts as unresponsive.
 const REPORTS_MISSED: u32 = 3;
 
-/// How late a report or a scan may be besides, on a machine that is busy.
+/// How much later than due a report or a scan may be, on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
 /// A ledger whose volume has less room than this can't be written reliably.
 const ROOM_MIN: u64 = 64 * 1024;
 
-/// Whether an agent works on the ledger.
+/// The state of the agent that uses the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum State {
     /// It runs, and reports.
     Running,
-    /// Its process is there, and it does not report any more.
+    /// Its process exists, but does not report any more.
     Unresponsive,
     /// It stopped cleanly.
     Stopped,
@@ -46,7 +46,7 @@ pub(super) struct Agent {
     pub(super) scan_is_stale: bool,
     /// Conditions that it reported, or that `status` found itself.
     pub(super) conditions: Vec<Condition>,
-    /// Streams that were found in staging and are not judged.
+    /// Streams that were found in staging and not judged yet.
     pub(super) unjudged: u64,
 }
 
@@ -214,7 +214,7 @@ fn state(beat: &Heartbeat, holder: Holder, now: Timestamp) -> State {
     }
 }
 
-/// Why the ledger can't be written, as its volume shows.
+/// Why the ledger can't be written, judging by its volume.
 fn no_room(room: Room) -> Option<String> {
     if room.read_only {
         return Some("the ledger's volume is mounted read-only".to_owned());

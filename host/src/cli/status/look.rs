@@ -1,4 +1,4 @@
-//! A look at the staging directory while no agent works on it: what the ledger says may be out of date.
+//! Looks at the staging directory while no agent works on it, since the ledger may then be out of date.
 
 use std::collections::HashMap;
 

@@ -82,7 +82,7 @@ struct Report {
     policies: Vec<Policy>,
 }
 
-/// The agent, as it last reported about itself; most of it is `null` before it did.
+/// The agent, as it last reported about itself. Most fields are `null` before its first report.
 #[derive(Debug, Serialize)]
 struct AgentRow {
     state: State,
@@ -174,7 +174,7 @@ struct View {
     /// The selected streams.
     records: Vec<StreamRecord>,
     policies: Vec<PolicyStatus>,
-    /// Whether the configuration file is another one than the agent was started with.
+    /// Whether the configuration file differs from the one that the agent was started with.
     reconfigured: Option<bool>,
     /// How long the first look at new streams takes.
     ahead: Option<FirstLook>,
@@ -196,7 +196,7 @@ impl Status {
             let text = self.show(&view)?;
             let text = match on_screen {
                 true => format!("{CLEAR}{text}"),
-                // A blank line tells one look from the next.
+                // A blank line separates one look from the next.
                 false => format!("{text}\n"),
             };
             let mut out = std::io::stdout().lock();
@@ -243,7 +243,7 @@ impl View {
     fn read(settings: &Settings, selection: &Selection) -> Result<Self, CommandError> {
         let path = &settings.ledger.path;
         let reader = LedgerReader::open(path)?;
-        // The lock before the report: an agent that stops in between has reported that.
+        // The lock comes before the report: an agent that stops in between has reported that.
         let held = holder(path);
         let meta = reader.meta()?;
         let filter = StreamFilter {
@@ -278,13 +278,13 @@ impl View {
         })
     }
 
-    /// All selected streams count, whatever is shown of them.
+    /// The exit code. All selected streams count, even those that are not shown.
     fn code(&self) -> u8 {
         self.agent
             .code(self.records.iter().any(|record| !record.settled))
     }
 
-    /// The lines above the table: which node, how its agent does, and what is wrong with them.
+    /// The lines above the table: the node, the state of its agent, and what is wrong with them.
     fn head(&self, paint: Paint) -> String {
         let node = self
             .meta

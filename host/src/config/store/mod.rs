@@ -11,7 +11,7 @@ use crate::storage::{Address, ConditionalWrites, SettingNames, StoreSettings};
 use options::Options;
 use parseable::Node;
 
-/// What the environment has to do with the store.
+/// The environment variables that concern the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreEnvironment {
     /// The variables that are used. Their values may be secrets.
@@ -20,7 +20,7 @@ pub struct StoreEnvironment {
     pub unused: Vec<(String, String)>,
 }
 
-/// The store's settings; `None` if something is wrong, which `found` has then.
+/// The store's settings. `None` if something is wrong, which `found` then has.
 pub(super) fn settings(
     reader: &Reader<'_>,
     file: &File,

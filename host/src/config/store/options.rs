@@ -17,7 +17,7 @@ use crate::storage::{
 pub(super) struct Values {
     pub(super) values: BTreeMap<String, String>,
     pub(super) files: BTreeMap<String, PathBuf>,
-    /// What gave each, by the option's own name, for messages.
+    /// Where each value came from, by the option's own name, for messages.
     pub(super) places: Vec<(&'static str, String)>,
 }
 
@@ -36,7 +36,7 @@ struct Given {
     by: By,
 }
 
-/// What gave an option.
+/// Where an option came from.
 enum By {
     /// `[store.options]`, under this key.
     Option(String),
@@ -55,7 +55,7 @@ impl AsRef<str> for Given {
 }
 
 impl By {
-    /// A problem with the option, at the place that gave it.
+    /// A problem with the option, at the place that it came from.
     fn problem(&self, reader: &Reader<'_>, what: &str) -> Problem {
         match self {
             By::Option(key) => {
@@ -102,7 +102,7 @@ impl<'a> Options<'a> {
         for (key, value) in options {
             let mut value = value.to_string();
             let spec = find(self.address.family, key);
-            // As all paths of the file, it starts from the file's directory.
+            // Like all paths in the file, it starts from the file's directory.
             if spec.is_some_and(|spec| spec.kind.is_path()) && !value.is_empty() {
                 value = self.reader.path(Path::new(&value)).display().to_string();
             }
@@ -161,7 +161,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Adds what the environment says about things that nothing else has settled.
+    /// Adds variables of the environment for options that are not settled yet.
     pub(super) fn add_environment(&mut self, env: &dyn Fn(&str) -> Option<String>) {
         let written = self
             .given
@@ -212,7 +212,7 @@ impl<'a> Options<'a> {
         self.found.keep::<()>(Err(problem));
     }
 
-    /// The options, and what the environment has to do with them, after a check of the options as a whole.
+    /// Checks the options as a whole, and returns them with the variables that concern them.
     pub(super) fn finish(mut self) -> (Values, StoreEnvironment) {
         for bad in relations(self.address.family, &self.given) {
             match self.given.get(bad.name).map(|given| &given.by) {

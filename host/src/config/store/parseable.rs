@@ -1,12 +1,13 @@
 //! The store of a Parseable node, as the node's own environment names it.
 //!
-//! Which kind of store the node uses is an argument of its command line, so it is told from the variables that are set.
+//! Which kind of store the node uses is an argument of its command line, so it is inferred from the variables that are
+//! set.
 
 use std::path::Path;
 
 use url::Url;
 
-/// A store by a node's variables.
+/// A store, as a node's variables describe it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) url: String,
@@ -28,7 +29,7 @@ impl Node {
     }
 }
 
-/// Variables that the node reads for each kind of store, in 2.9.5. The first of each kind must be there.
+/// Variables that Parseable 2.9.5 reads for each kind of store. The first of each kind must be set.
 const S3: [&str; 11] = [
     "P_S3_BUCKET",
     "P_S3_URL",
@@ -212,7 +213,7 @@ impl Variables<'_> {
         self.node.url = format!("{scheme}://{name}");
     }
 
-    /// A server's address. The node speaks HTTP without being asked to.
+    /// A server's address. The node needs no option to use plain HTTP.
     fn address(&mut self, variable: &str, address: String, option: &'static str) {
         let is_plain = address
             .get(..7)
@@ -250,7 +251,7 @@ impl Variables<'_> {
         }
     }
 
-    /// A variable's value. An empty one is as good as none.
+    /// A variable's value. An empty variable counts as not set.
     fn value(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
@@ -276,7 +277,7 @@ impl Variables<'_> {
                 "the node's variable {name} is `{value}`, and the node takes `true` or `false` alone"
             ));
         }
-        // Nothing is to be set, and the variable was looked at.
+        // There is no option to set, but the variable was used.
         if !self.node.used.iter().any(|used| used == name) {
             self.node.used.push(name.to_owned());
         }

@@ -6,7 +6,7 @@ use crate::policy::cause::{MAX_WORDS, joined, shown};
 /// it.
 const LINES: usize = 6;
 
-/// What runtimes print below an error, and what says nothing about it.
+/// Lines that runtimes print after an error and that say nothing about it.
 const NOISE: [&str; 2] = [
     "note: run with `RUST_BACKTRACE",
     "Redirecting call to abort()",
@@ -53,7 +53,7 @@ impl LastError {
     }
 }
 
-/// As much of the text as a message repeats, so that keeping it costs no memory.
+/// The part of the text that a message repeats, so that keeping it takes little memory.
 fn start_of(text: &str) -> String {
     let mut end = text.len().min(MAX_WORDS + 1);
     while !text.is_char_boundary(end) {

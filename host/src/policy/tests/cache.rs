@@ -211,7 +211,7 @@ fn a_file_larger_than_the_bound_is_not_kept() {
     let digest = Digest::of(b"large");
     let error = cache.store(&engine, &digest, &built(&engine)).unwrap_err();
     assert!(error.to_string().contains("runtime.cache_max"), "{error}");
-    // The component is used all the same.
+    // The component is used anyway.
     cache.keep(&engine, &digest, built(&engine));
     assert!(files(&directory.path().join("policies")).is_empty());
 }

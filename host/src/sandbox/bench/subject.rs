@@ -79,8 +79,8 @@ pub(super) fn roomy(
     }
 }
 
-/// The compile cache if it can be used, else an empty one in a directory that goes with the first of the two. The cache makes its own: no
-/// other user may enter it.
+/// The compile cache if it can be used, else an empty one in a temporary directory, which is returned with it. The
+/// cache creates a directory of its own in there, since no other user may enter it.
 pub(super) fn kept_or_empty(
     cache: Option<CompileCache>,
     clock: &Arc<dyn Clock>,
@@ -95,8 +95,8 @@ pub(super) fn kept_or_empty(
     Ok((Some(dir), cache))
 }
 
-/// Loads the policy, so that its compiled form is in the cache, and again from there: what two processes one after the
-/// other would wait for. Compiling is not repeated: how long it took is kept with the compiled form.
+/// Loads the policy, so that its compiled form is in the cache, and again from there, as two processes in a row would.
+/// It is not compiled twice: how long compiling took is kept with the compiled form.
 pub(super) async fn loading(
     settings: &PolicySettings,
     clock: &Arc<dyn Clock>,

@@ -17,7 +17,8 @@ const ALL: u64 = 20_000;
 const FEW: u64 = 15;
 const FOUND_IN_FEW: usize = 12;
 
-/// Bounds that bite, no repairs, a stream whose fallback its gate must refuse, and one whose does not ask for peers.
+/// Bounds that take effect, no repairs, a stream whose fallback its gate must refuse, and one whose fallback doesn't
+/// ask for peers.
 const TIGHT: &str = r#"
 [staging]
 layout = "parseable"

@@ -566,7 +566,7 @@ async fn a_policy_that_fails_is_shown_with_its_own_words_in_failures_and_timelin
     );
     assert!(timeline.contains(SAID), "{timeline}");
     assert!(timeline.contains("mine logged: looking"), "{timeline}");
-    // What the failure says is not said again.
+    // What the failure says is not repeated.
     assert!(!timeline.contains("mine logged: panicked"), "{timeline}");
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::cause::{Cause, WatchError};
 use super::event::Event;
 
-/// There is none.
+/// Not available; never constructed.
 #[derive(Debug)]
 pub(super) enum Inotify {}
 

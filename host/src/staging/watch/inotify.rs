@@ -24,7 +24,7 @@ const EVENTS: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// How many bytes of events are read at once: a thousand or so.
+/// Size of the buffer for events, in bytes. It holds about a thousand.
 const BUFFER: usize = 64 * 1024;
 
 /// File systems that other machines can change, by the number in `statfs`.
@@ -64,7 +64,7 @@ impl Inotify {
     }
 
     pub(super) fn remove(&self, watch: i32) {
-        // It fails where the directory went away meanwhile, and the kernel has removed the watch itself.
+        // This fails if the directory is gone, since the kernel has then removed the watch itself.
         let _ = inotify::remove_watch(&self.0, watch);
     }
 

@@ -37,7 +37,7 @@ pub(super) use table::Place;
 /// How many changed streams are remembered until they are asked for; more of them become one hint to scan everything.
 pub const MAX_HINTS: usize = 10_000;
 
-/// What is to be looked at.
+/// What to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
     /// Whether to scan everything: streams went away, or events were lost.

@@ -32,9 +32,9 @@ pub(super) struct Table {
     max_watches: usize,
     watched: HashMap<i32, (Place, Generation)>,
     unwatched: BTreeMap<Place, (Cause, Generation)>,
-    /// The scan that goes on, or the last one.
+    /// The current scan, or the last one.
     generation: Generation,
-    /// How many streams may come until a scan would leave some out.
+    /// How many more streams there may be before a scan would leave some out.
     room: u64,
     /// Whether no more events come.
     broken: bool,
@@ -60,12 +60,13 @@ impl Table {
         }
     }
 
-    /// A whole scan begins.
+    /// Records that a scan of everything begins.
     pub(super) fn begin_scan(&mut self) {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// A whole scan ended that found this many streams. Returns watches on directories that it did not find.
+    /// Records that a scan of everything ended and found this many streams. Returns watches on directories that it did
+    /// not find.
     pub(super) fn end_scan(&mut self, streams: u64) -> Vec<i32> {
         let generation = self.generation;
         self.room = self.max_streams.saturating_sub(streams);
@@ -77,7 +78,7 @@ impl Table {
         stale.collect()
     }
 
-    /// The directory has this watch. False when the operator's limit forbids it.
+    /// Records the directory's watch. Returns false if the operator's limit forbids it.
     pub(super) fn placed(&mut self, watch: i32, place: Place) -> bool {
         if self.watched.len() >= self.max_watches && !self.watched.contains_key(&watch) {
             self.leave(place, Cause::OwnLimit);
@@ -89,7 +90,7 @@ impl Table {
         true
     }
 
-    /// The directory is not watched, or not as a whole.
+    /// Records that the directory is not watched, or not completely.
     pub(super) fn leave(&mut self, place: Place, cause: Cause) {
         // What is missing below a stream's directory is found by looking at the stream.
         let place = match place {
@@ -99,12 +100,12 @@ impl Table {
         self.unwatched.insert(place, (cause, self.generation));
     }
 
-    /// The directory no longer exists.
+    /// Records that the directory no longer exists.
     pub(super) fn vanished(&mut self, place: &Place) {
         self.unwatched.remove(place);
     }
 
-    /// No more events will come.
+    /// Records that no more events will come.
     pub(super) fn broke(&mut self) {
         self.broken = true;
         self.hints.rescan = true;
@@ -202,7 +203,7 @@ impl Table {
         None
     }
 
-    /// Something happened to an entry of a directory that holds streams.
+    /// Handles an event on an entry of a directory that holds streams.
     fn stream_changed(&mut self, stream: Option<StreamId>, event: &Event<'_>) {
         let (true, Some(stream)) = (event.is_dir, stream) else {
             return;

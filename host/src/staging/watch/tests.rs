@@ -260,8 +260,7 @@ async fn another_directory_in_the_place_of_staging_is_noticed() {
     );
 }
 
-/// Runs this as a user who may not do everything, even if the tests run as root: the capabilities of this thread alone
-/// are dropped.
+/// Runs `work` without the superuser's rights, even if the tests run as root. Only this thread loses its capabilities.
 fn unprivileged(work: impl FnOnce() + Send + 'static) {
     use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
     std::thread::spawn(|| {

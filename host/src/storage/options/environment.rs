@@ -133,7 +133,7 @@ fn variables(family: Family, spec: &Spec) -> Vec<String> {
     names
 }
 
-/// Where it is written what this option would decide; `None` if it isn't.
+/// What settles this option, other than this variable. `None` if nothing does.
 fn settled(
     address: &Address,
     spec: &Spec,

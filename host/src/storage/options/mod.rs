@@ -123,7 +123,7 @@ pub(super) fn is_public(name: &str, value: &str) -> bool {
     known && public && !value.contains(['@', '?'])
 }
 
-/// The secrets among these options, and the passwords in their addresses, for messages to be cleared of.
+/// The secrets among these options, and the passwords in their addresses, to be removed from messages.
 pub(super) fn secrets<'a>(
     family: Family,
     options: impl IntoIterator<Item = (&'a String, &'a String)>,

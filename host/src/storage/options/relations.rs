@@ -15,7 +15,7 @@ pub(crate) struct BadRelation {
     pub(crate) is_ignored: bool,
 }
 
-/// An option, and those of which one must be there too.
+/// An option, and options of which at least one must be set too.
 const NEEDS: &[(Family, &str, &[&str])] = &[
     (Family::S3, "access_key_id", &["secret_access_key"]),
     (Family::S3, "secret_access_key", &["access_key_id"]),
@@ -52,7 +52,7 @@ const EXCLUDES: &[(Family, &str, &str)] = &[
     (Family::Azure, "use_fabric_endpoint", "endpoint"),
 ];
 
-/// Whether only one of these options may be there.
+/// Whether only one of these options may be set.
 pub(crate) fn exclude(family: Family, one: &str, other: &str) -> bool {
     EXCLUDES.iter().any(|(of, left, right)| {
         *of == family && ((*left, *right) == (one, other) || (*left, *right) == (other, one))

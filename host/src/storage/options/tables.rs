@@ -99,7 +99,7 @@ pub(super) const S3: &[Spec] = &[
         Kind::Switch,
         Alone,
     ),
-    // The address of S3 alone counts before the address of all services.
+    // The address for S3 alone takes precedence over the address for all services.
     spec(&["aws_endpoint_url_s3"], Kind::Url, Address),
     spec(
         &[

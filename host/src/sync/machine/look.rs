@@ -450,7 +450,7 @@ impl Step<'_, '_> {
         modified.plus(self.moment.rules.clock_tolerance) < marker.created_at
     }
 
-    /// Leaves a file alone that may be an earlier stream's, and looks at it again.
+    /// Holds back a file that may be an earlier stream's, and plans another look at it.
     fn hold_back(&mut self, modified: Timestamp, held_before: Option<u64>) {
         let signature = self.stream.sighting.signature;
         if held_before != Some(signature) {

@@ -1,5 +1,5 @@
-//! Comparing this node's schema with those of the stream's other nodes. At its start a node merges all schemas of a
-//! stream, so schemas that can't be merged stop nodes from starting, whoever published them.
+//! Compares this node's schema with those of the stream's other nodes. A node merges all schemas of a stream when it
+//! starts, so schemas that can't be merged keep nodes from starting, no matter who published them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::planted::{self, Defect};
 use crate::schema::{Conflict, Schema};
 use crate::time::{Timestamp, millis};
 
-/// What is known of how the stream's nodes agree.
+/// What is known about whether the stream's nodes agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The fingerprint of this node's schema when it was last compared; 0 if it never was.
@@ -41,7 +41,7 @@ impl Step<'_, '_> {
     /// Whether the nodes agreed a short while ago.
     fn is_fresh(&self) -> bool {
         let peers = &self.stream.peers;
-        // A time further off than any that was ever set dates from before the clock was set back.
+        // A time that is further ahead than any that is ever set was set before the clock was set back.
         peers.conflict.is_none()
             && peers.fresh_until.is_some_and(|until| {
                 self.now() < until
@@ -106,7 +106,7 @@ impl Step<'_, '_> {
         let due = match (self.stream.peers.due, fresh) {
             (Some(due), _) => due,
             (None, Some(fresh)) if fresh > self.now() => fresh,
-            // Not at once: whatever was just read would be read again.
+            // Not at once, since everything that was just read would be read again.
             (None, _) => self
                 .now()
                 .plus(self.jitter().max(self.moment.rules.min_delay)),
@@ -127,13 +127,13 @@ impl Step<'_, '_> {
         Duration::from_millis(self.moment.entropy % half.saturating_add(1))
     }
 
-    /// How long the nodes are left alone after a comparison that has to be made again.
+    /// How long to wait before a comparison is repeated.
     fn until_next_comparison(&self) -> Duration {
         let rules = self.moment.rules;
         (rules.check_peers_interval / 2 + self.jitter()).max(rules.min_delay)
     }
 
-    /// Takes in a comparison of `schema` with all peers, and returns whether this node is part of a conflict.
+    /// Records a comparison of `schema` with all peers. Returns whether this node is part of a conflict.
     pub(super) fn compared(&mut self, schema: &Schema, peers: &Peers) -> bool {
         self.warn_unreadable(peers);
         let own = conflict_with(schema, peers);
@@ -143,7 +143,7 @@ impl Step<'_, '_> {
         self.stream.peers.fresh_until = Some(self.now().plus(half + self.jitter()));
         self.stream.peers.due = None;
         if found.is_none() && !peers.complete {
-            // What was not read may hold the conflict.
+            // A peer that was not read may hold the conflict.
             return false;
         }
         self.stream.peers.compared = schema.fingerprint();
@@ -190,7 +190,7 @@ impl Step<'_, '_> {
                 self.compared(&schema, &peers);
                 match (&self.stream.peers.conflict, self.stream.phase) {
                     (Some(_), _) => self.nodes_conflict(),
-                    // Whatever else was in conflict is judged by the next look at the store.
+                    // Any other conflict is judged by the next look at the store.
                     (None, Phase::Conflicted) if disagreed => self.check(),
                     (None, _) => self.rest(),
                 }
@@ -229,8 +229,8 @@ impl Step<'_, '_> {
         self.nodes_conflict()
     }
 
-    /// The nodes were compared, and they disagree. They are compared again after the interval, whatever the retry
-    /// policies say.
+    /// Records that the nodes disagree. They are compared again after the interval, no matter what the retry policies
+    /// say.
     pub(super) fn nodes_conflict(&mut self) -> Option<()> {
         let text = self.stream.peers.conflict.clone()?;
         self.stream.phase = Phase::Conflicted;
@@ -240,7 +240,7 @@ impl Step<'_, '_> {
         self.fail(Failure::SchemaConflict(text))
     }
 
-    /// A conflict between nodes ends by a comparison alone: the next look begins with one.
+    /// Only a comparison ends a conflict between nodes, so the next look begins with one.
     pub(super) fn compare_first(&mut self) {
         if self.stream.peers.conflict.is_some() {
             self.stream.peers.due = Some(self.now());

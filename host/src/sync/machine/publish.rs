@@ -65,7 +65,7 @@ impl Step<'_, '_> {
         if was_unknown {
             self.stream.phase = Phase::Pending;
         }
-        // What came late has come by the time that the object is looked at again.
+        // A write that took effect late has done so by the time that the object is looked at again.
         self.stream.unanswered &= purpose != Purpose::Verify;
         match purpose {
             Purpose::Publish if self.holds_leftover() => self.hold(),

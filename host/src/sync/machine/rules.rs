@@ -25,7 +25,7 @@ pub struct Rules {
     pub check_peers_interval: Duration,
     /// Which stored objects are restored.
     pub repair: Repair,
-    /// How much the clocks of two machines may differ, where a staged file's time meets its stream's.
+    /// How much the clocks of two machines may differ, when a staged file's time is compared with its stream's.
     pub clock_tolerance: Duration,
     /// Whether a named schema or a policy's document may bring fields that no other object of the stream holds.
     pub allow_new_fields: bool,

@@ -9,7 +9,7 @@ use crate::policy::{LogLine, shown};
 use crate::sandbox::bench::{Measured, Report, RoleReport};
 use crate::text::counted;
 
-/// Log lines of a failed decision that are shown.
+/// How many log lines of a failed decision are shown.
 const LOG_LINES: usize = 16;
 
 /// A table for each role, the bundled policy beside it, and what else is to be known.
@@ -192,7 +192,7 @@ fn bytes(count: u64) -> String {
     }
 }
 
-/// The last log lines, and how many come before them.
+/// The last log lines, after a line that counts those before them.
 fn last_lines(log: &[LogLine]) -> Vec<String> {
     let left_out = log.len().saturating_sub(LOG_LINES);
     let count = (left_out > 0).then(|| format!("  … {}", counted(left_out, "earlier log line")));

@@ -9,7 +9,7 @@ pub(super) struct Area {
     pub(super) bottom: f64,
 }
 
-/// The widest that a letter of a label is, and of the name of a tick, in the fonts that browsers substitute.
+/// Maximum width of a letter, in a label or the name of a tick, in the fonts that browsers substitute.
 const LETTER: f64 = 8.2;
 const TICK_LETTER: f64 = 8.0;
 
@@ -38,7 +38,7 @@ impl Area {
             && self.bottom <= other.bottom
     }
 
-    /// Whether the straight line between two points passes through, by the method of Liang and Barsky.
+    /// Whether the straight line between two points crosses the rectangle, by the method of Liang and Barsky.
     pub(super) fn is_crossed(&self, from: (f64, f64), to: (f64, f64)) -> bool {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let sides = [
@@ -70,8 +70,8 @@ impl Area {
     }
 }
 
-/// A place for a text of so many letters at this point, within `bounds`. Where every place is crossed by something, the
-/// one that the fewest things cross.
+/// Finds a place for a text of this many letters at this point, within `bounds`. If every place is crossed by
+/// something, returns the one with the fewest crossings.
 pub(super) fn place(
     at: (f64, f64),
     letters: usize,

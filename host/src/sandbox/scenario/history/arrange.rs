@@ -164,7 +164,7 @@ impl<'p> History<'p> {
                     .attempts_of(write.node, write.stream)
                     .find(|attempt| attempt.index > write.index)
                     .filter(|attempt| attempt.index < until)
-                    // One that ended before it knew still has the source of what was stored before.
+                    // An attempt that ended before it knew the outcome still has the source of what was stored before.
                     .filter(|attempt| attempt.outcome.phase == Phase::Provisional)
                     .and_then(|attempt| attempt.outcome.source.as_ref())
                     .is_some_and(|source| source.is_fallback());

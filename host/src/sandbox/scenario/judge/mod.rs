@@ -32,7 +32,7 @@ pub struct Failure {
     pub expected: String,
     /// What came.
     pub came: String,
-    /// What may explain it and does not show in the timeline.
+    /// Possible explanations that the timeline does not show.
     pub notes: Vec<String>,
     /// What happened around it.
     pub timeline: Vec<String>,

@@ -1,4 +1,4 @@
-//! Faults that meet the agents' probe of the store, which is rarely meant.
+//! Faults that also affect the agents' probe of the store, which is rarely intended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,12 +34,12 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a probe that meets the fault fails or finds something else. A slow one finds the same.
+/// Whether a probe that meets the fault fails or has another result. A slow one has the same result.
 fn disturbs(fault: &Fault) -> bool {
     !matches!(fault.effect, Effect::Slow(_))
 }
 
-/// Whether the author of the fault meant the probe.
+/// Whether the fault is meant for the probe.
 fn is_about_probes(fault: &Fault) -> bool {
     let keys = fault.keys.as_ref();
     keys.is_some_and(|keys| keys.glob().glob().starts_with(PROBES))

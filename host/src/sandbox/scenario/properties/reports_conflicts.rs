@@ -11,7 +11,7 @@ use crate::staging::{KeyKind, StreamKeys};
 
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
-    // Nothing is written to a store that ignores conditions, and no agent runs beside it.
+    // Nothing is written to a store that ignores conditions, and no agent runs on it.
     if !history.scenario.store.honours_conditions {
         return;
     }
