@@ -69,7 +69,7 @@ fn a_usable_configuration_is_told_thing_by_thing_and_nothing_is_changed() {
     ok    store            file://DIR/store answers and may be read
     ok    store writes     it honours conditional writes, one after another and in a race
     ok    streams          the store knows streams of this node
-    ok    ledger           ledger.db is not there yet and will be made
+    ok    ledger           ledger.db does not exist yet and will be created
     ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
     ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
     ok    policy presence  builtin:presence 0.1.0, existence, sha256 …
@@ -124,7 +124,7 @@ fn json_says_the_same() {
         {
           "subject": "ledger",
           "state": "ok",
-          "text": "ledger.db is not there yet and will be made"
+          "text": "ledger.db does not exist yet and will be created"
         },
         {
           "subject": "policy backoff",
@@ -161,7 +161,7 @@ fn all_that_is_wrong_with_the_file_is_said_at_once() {
                            |
                          9 | existence = ["presense"]
                            |              ^^^^^^^^^^
-    FAIL  configuration  tidegate.toml:11:9: `a=b=c` is no filter: invalid filter directive: too many '=' in filter directive, expected 0 or 1
+    FAIL  configuration  tidegate.toml:11:9: `a=b=c` is not a valid filter: invalid filter directive: too many '=' in filter directive, expected 0 or 1
                             |
                          11 | level = "a=b=c"
                             |         ^^^^^^^
@@ -200,7 +200,7 @@ fn settings_that_a_policy_refuses_are_shown_where_they_stand() {
     ok    node             95659b0612138de
     ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
     ok    store            file://DIR/store (not asked; `--online` does)
-    ok    ledger           ledger.db is not there yet and will be made
+    ok    ledger           ledger.db does not exist yet and will be created
     ok    policy backoff   builtin:backoff 0.1.0, retry, sha256 …
     ok    policy ladder    builtin:ladder 0.1.0, fallback, sha256 …
     FAIL  policy presence  tidegate.toml:7:22: policy `presence` refuses `/grase`: unknown key `grase`; did you mean `grace`?
@@ -233,7 +233,7 @@ fn policies_that_can_not_be_used_are_told_apart() {
     ok    node             95659b0612138de
     ok    layout           parseable: STREAM/.ingestor.95659b0612138de.schema is published as STREAM/.stream/.ingestor.95659b0612138de.schema
     ok    store            file://DIR/store (not asked; `--online` does)
-    ok    ledger           ledger.db is not there yet and will be made
+    ok    ledger           ledger.db does not exist yet and will be created
     FAIL  policy core      tidegate.toml:8:13: policy `core` (core.wasm): it is a core module, not a component: turn it into one with `wasm-tools component new`
                              |
                            8 | component = "core.wasm"

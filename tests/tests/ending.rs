@@ -67,7 +67,7 @@ fn a_signal_ends_the_agent_with_what_it_came_to() -> Result<()> {
             agent.logs(&["app", "→ synced"])?;
         }
         agent.signal(signal)?;
-        agent.logs(&["told to stop"])?;
+        agent.logs(&["a signal stops the agent"])?;
         ensure!(agent.ends()? == Some(SETTLED), "SIG{signal}");
     }
     place.stage("broken", "{\"fields\": [")?;

@@ -57,7 +57,7 @@ struct Adopt {
 struct Recover {
     #[command(flatten)]
     config: Config,
-    /// The new ledger; the old one's name with `.recovered` behind it when none is given
+    /// The new ledger; by default the old one's name with `.recovered` appended
     #[arg(long, value_name = "PATH")]
     into: Option<PathBuf>,
 }
@@ -143,7 +143,7 @@ fn compared(found: &Recognition, paint: Paint) -> String {
     let (tone, verdict) = match (found.claims, proofs, contradictions) {
         (0, _, _) => (
             Tone::Good,
-            "the ledger knows nothing of its store: nothing can be mistaken".to_owned(),
+            "the ledger knows nothing of its store, so it can be used for any".to_owned(),
         ),
         (_, 0, 0) => (
             Tone::Doubtful,

@@ -89,7 +89,7 @@ enum Command {
     /// Look at every stream once, publish what is due, and exit
     #[command(after_help = exit::RUN)]
     Sync(sync::Sync),
-    /// Show how streams stand, beside a running agent or after it
+    /// Show the state of streams, with or without a running agent
     ///
     /// Reads the ledger, where the agent reports about itself and its streams, and does not ask the store. While no
     /// agent runs it also compares the staging directory with what the ledger knows, without reading a staged file.
@@ -108,7 +108,7 @@ enum Command {
     /// with the guarantees of a sync; it deletes nothing. Says how many requests it made.
     #[command(after_help = exit::RUN)]
     Verify(verify::Verify),
-    /// Give a field another type, where nodes disagree about it
+    /// Change the type of a field that nodes disagree about
     ///
     /// Nodes that publish one field with two types stop each other from starting. This rewrites the type in this node's
     /// own stored schema, by compare-and-swap, and keeps the former content in the ledger. It refuses if the nodes

@@ -12,7 +12,7 @@ use crate::contract::Phase;
 use crate::stream::StreamId;
 use crate::sync::{Outcome, Resolution, Writes};
 
-/// Give a field another type, where nodes disagree about it.
+/// Change the type of a field that nodes disagree about.
 #[derive(Debug, Args)]
 pub(super) struct Resolve {
     /// The stream: its name, or tenant/name
@@ -55,7 +55,7 @@ impl Resolve {
         let mut text = describe(&resolution, Paint::stdout());
         let mut code = exit::SETTLED;
         if resolution.before == resolution.after {
-            text.push_str("Nothing is to be done: the stored schema has this type.\n");
+            text.push_str("Nothing to do: the stored schema already has this type.\n");
         } else if refused {
             text.push_str(
                 "Refused: the nodes would still disagree. Choose the type that the others have, resolve the conflict \
@@ -63,7 +63,7 @@ impl Resolve {
             );
             code = exit::UNSETTLED;
         } else if !self.yes {
-            text.push_str("Nothing was written: `--yes` does it.\n");
+            text.push_str("Nothing was written: `--yes` writes it.\n");
         } else if core.gate.get() == Writes::Unprobed {
             text.push_str("Nothing was written: the store could not be probed.\n");
             code = exit::STORE;
@@ -122,11 +122,11 @@ fn describe(resolution: &Resolution, paint: Paint) -> String {
         let others = match resolution.peers {
             0 => "No other node publishes a schema of the stream.".to_owned(),
             1 => {
-                "The one other schema of the stream agrees with that; nothing is to be done there."
+                "The one other schema of the stream agrees with that; there is nothing to do there."
                     .to_owned()
             }
             peers => format!(
-                "The {peers} other schemas of the stream agree with that; nothing is to be done there."
+                "The {peers} other schemas of the stream agree with that; there is nothing to do there."
             ),
         };
         let _ = writeln!(text, "{others}");

@@ -72,7 +72,7 @@ impl Run {
                 () = log::reader_gone() => Stop::LogClosed,
             };
             match why {
-                Stop::Signal => tracing::info!("told to stop"),
+                Stop::Signal => tracing::info!("a signal stops the agent"),
                 Stop::TimeOver => tracing::info!("the time is over"),
                 Stop::LogClosed => {}
             }

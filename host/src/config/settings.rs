@@ -484,7 +484,7 @@ impl Reader<'_> {
         if let Some(text) = &level
             && let Err(error) = text.parse::<tracing_subscriber::filter::Targets>()
         {
-            let message = format!("`{text}` is no filter: {error}");
+            let message = format!("`{text}` is not a valid filter: {error}");
             return Err(self.problem(&["log", "level"], message));
         }
         Ok(LogSettings {

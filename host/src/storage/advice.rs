@@ -124,7 +124,7 @@ impl Advisor {
         };
         let outcome = match exchange.status {
             Some(status) if status.is_success() => {
-                format!("answered {status} with something else than credentials")
+                format!("answered {status} with something other than credentials")
             }
             Some(status) => format!("answered {}", said(status, code, text)),
             None => format!("does not answer ({})", innermost(error)),

@@ -79,7 +79,7 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    #[error("they name the store {is} instead of {was}: start the agent again for another store")]
+    #[error("they name the store {is} instead of {was}: restart the agent to use another store")]
     OtherStore { was: StoreId, is: StoreId },
     #[error("the settings of the store {id} do not work")]
     Settings {

@@ -20,7 +20,7 @@ pub enum CaError {
     },
     /// It is too large.
     #[error(
-        "the file of CA certificates {} is over {} MiB: name the certificates that are needed alone",
+        "the file of CA certificates {} is over {} MiB: name only the certificates that are needed",
         .path.display(),
         MAX_CA_FILE >> 20
     )]

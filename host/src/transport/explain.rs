@@ -58,7 +58,7 @@ pub(crate) fn explain(cause: &Cause, host: &str, remedies: &Remedies<'_>) -> Str
         ),
         Cause::OwnAuthority => format!(
             "the certificate of {host} is one of an authority (CA:TRUE), which is not accepted from a server, trusted or \
-             not: issue another one to the server, with CA:FALSE, and name its authority's in {ca_file}"
+             not: issue another one to the server, with CA:FALSE, and name the certificate of its issuer in {ca_file}"
         ),
         Cause::OtherName(names) => {
             let names = match names.as_slice() {
@@ -82,7 +82,7 @@ pub(crate) fn explain(cause: &Cause, host: &str, remedies: &Remedies<'_>) -> Str
                 "{proxy} wants credentials (407): write {} as http://NAME:PASSWORD@HOST:PORT",
                 proxy.setting
             ),
-            None => format!("a proxy before {host} wants credentials (407)"),
+            None => format!("a proxy in front of {host} wants credentials (407)"),
         },
         Cause::ProxyRefused => match proxy {
             Some(proxy) => format!(

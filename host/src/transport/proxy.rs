@@ -85,7 +85,7 @@ impl fmt::Debug for Proxies {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy {} (by {})", self.host, self.setting)
+        write!(f, "the proxy {} (set by {})", self.host, self.setting)
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         );
         let proxy = proxies.of(&"https://s3.example.com/a".parse().unwrap());
         let text = proxy.unwrap().to_string();
-        assert_eq!(text, "the proxy proxy.example.com:3128 (by `p`)");
+        assert_eq!(text, "the proxy proxy.example.com:3128 (set by `p`)");
         let inside = "https://inside.example.com/a".parse().unwrap();
         assert_eq!(proxies.of(&inside), None);
         assert!(!format!("{proxies:?}").contains("pw"));

@@ -42,12 +42,12 @@ async fn an_answer_of_the_metadata_service_is_not_taken_for_the_stores() -> Resu
         (
             Answer::new(200).body("<html>hello</html>"),
             Unavailable,
-            "something else than credentials",
+            "something other than credentials",
         ),
         (
             Answer::new(200).body("two\nlines"),
             Unavailable,
-            "something else than credentials",
+            "something other than credentials",
         ),
     ] {
         let stub = Stub::answering(answer).await?;

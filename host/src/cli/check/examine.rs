@@ -116,7 +116,7 @@ pub(super) async fn ledger(
         Ok(found) => {
             let text = match found.exists {
                 true => path.display().to_string(),
-                false => format!("{} is not there yet and will be made", path.display()),
+                false => format!("{} does not exist yet and will be created", path.display()),
             };
             report.ok("ledger", text);
             for warning in found.warnings {

@@ -38,7 +38,7 @@ enum Sort {
     Name,
 }
 
-/// Show how streams stand.
+/// Show the state of streams.
 #[derive(Debug, Args)]
 pub(super) struct Status {
     /// Streams by name, tenant/name or glob; all when none is given
@@ -58,7 +58,7 @@ pub(super) struct Status {
     /// The order of streams; by default the worst come first, and with `--json` they are in the order of their names
     #[arg(long, value_enum, value_name = "ORDER")]
     sort: Option<Sort>,
-    /// Show it again and again, this often
+    /// Show it again and again, at this interval
     #[arg(
         long,
         value_name = "INTERVAL",

@@ -274,7 +274,7 @@ impl Variables<'_> {
         if !value.eq_ignore_ascii_case("false") {
             let value = value.escape_debug();
             self.problems.push(format!(
-                "the node's variable {name} is `{value}`, and the node takes `true` or `false` alone"
+                "the node's variable {name} is `{value}`, and the node accepts only `true` or `false`"
             ));
         }
         // There is no option to set, but the variable was used.

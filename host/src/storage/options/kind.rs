@@ -264,7 +264,7 @@ fn switch(value: &str) -> Result<(), BadValue> {
 
 fn length(value: &str) -> Result<(), BadValue> {
     match parse_duration(value) {
-        Ok(length) if length.is_zero() => bad("is no time at all: write more than 0s"),
+        Ok(length) if length.is_zero() => bad("is zero: write more than 0s"),
         Ok(length) if length > LONGEST => bad(format!("is `{value}`: write at most 1d")),
         Ok(_) => Ok(()),
         Err(_) => bad(format!(
@@ -280,7 +280,7 @@ fn server(value: &str) -> Result<(), BadValue> {
         return bad("holds a user or a password: write credentials as options of their own");
     }
     if rest.contains(['?', '#']) {
-        return bad("holds a query or a fragment: write the address alone");
+        return bad("holds a query or a fragment: write only the address");
     }
     host_and_port(value, scheme)
 }
