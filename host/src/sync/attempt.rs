@@ -64,7 +64,7 @@ pub struct Outcome {
 pub struct Planned {
     /// The key.
     pub key: String,
-    /// Whether nothing stands there now.
+    /// Whether the key does not exist now.
     pub create: bool,
     /// Where the content would come from.
     pub source: Source,
@@ -78,13 +78,13 @@ pub enum AttemptError {
     /// The ledger failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A defect of ours: it panicked.
+    /// Internal error: the attempt panicked, or its task was interrupted.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
-    /// A defect of ours.
+    /// Internal error: the machine met something that it does not expect.
     #[error(transparent)]
     Defect(#[from] Unexpected),
-    /// A defect of ours, too.
+    /// Internal error: the attempt did not end.
     #[error("stream {0} did not come to rest")]
     Endless(StreamId),
 }

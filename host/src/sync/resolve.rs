@@ -77,7 +77,7 @@ pub enum ResolveError {
     /// A request to the store failed.
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    /// The ledger failed, or an earlier attempt of the stream is not finished.
+    /// The ledger failed, or the attempt ended in an internal error.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
     /// A write of unknown outcome comes first.
