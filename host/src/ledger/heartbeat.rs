@@ -104,14 +104,14 @@ pub enum ConditionKind {
     IdentityUnclear,
     /// The staging directory can't be scanned.
     ScanFailing,
-    /// A scan leaves streams out.
-    ScanIncomplete,
     /// Attempts end in internal errors.
     AttemptsFailing,
     /// The store's check fails, so that nothing is written.
     StoreCheckFailing,
     /// The store knows none of the node's streams: it is probably another node's store.
     NoStreamKnown,
+    /// A scan leaves streams out.
+    ScanIncomplete,
 }
 
 impl ConditionKind {
@@ -121,10 +121,10 @@ impl ConditionKind {
         Self::StagingMissing,
         Self::IdentityUnclear,
         Self::ScanFailing,
-        Self::ScanIncomplete,
         Self::AttemptsFailing,
         Self::StoreCheckFailing,
         Self::NoStreamKnown,
+        Self::ScanIncomplete,
     ];
 
     /// Returns the kind's name in outputs and in the ledger.
@@ -134,10 +134,10 @@ impl ConditionKind {
             Self::StagingMissing => "staging-missing",
             Self::IdentityUnclear => "identity-unclear",
             Self::ScanFailing => "scan-failing",
-            Self::ScanIncomplete => "scan-incomplete",
             Self::AttemptsFailing => "attempts-failing",
             Self::StoreCheckFailing => "store-check-failing",
             Self::NoStreamKnown => "no-stream-known",
+            Self::ScanIncomplete => "scan-incomplete",
         }
     }
 }
