@@ -472,8 +472,8 @@ fn a_watch_in_a_pipe_shows_one_report_after_another_without_control_codes() -> R
     place.stage("app", &fields(&["a"]))?;
     place.run(&["sync"])?;
     for arguments in [
-        &["status", "--watch=10ms"] as &[&str],
-        &["status", "--watch=10ms", "--json"],
+        &["status", "--watch=100ms"] as &[&str],
+        &["status", "--watch=100ms", "--json"],
     ] {
         let mut watch = command()?
             .args(arguments)

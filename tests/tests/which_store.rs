@@ -9,10 +9,11 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tidegate::storage::StoreSettings;
 use tidegate_tests::node::schema;
 use tidegate_tests::place::Place;
-use tidegate_tests::s3::Endpoint;
+use tidegate_tests::s3::{Endpoint, Fault, Kind, Rule};
 
 const SETTLED: i32 = 0;
 const USAGE: i32 = 2;
+const UNSETTLED: i32 = 3;
 const STORE: i32 = 4;
 
 const MARKER: &str = "app/.stream/.stream.json";
@@ -296,5 +297,103 @@ async fn a_bucket_that_does_not_exist_is_reported_and_not_created() -> Result<()
     fs::remove_dir_all(place.path("staging/app"))?;
     ends(place, &["sync"], STORE, &said).await?;
     ensure!(endpoint.faults().requests().puts == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_verification_of_a_wrong_store_fails_whatever_the_ledger_knows() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let mut wrong = endpoint.settings();
+    wrong.url = "s3://bkt/wrong".to_owned();
+    let place = node(&wrong)?;
+    let place = ends(place, &["sync"], STORE, &["unknown"]).await?;
+    let said = [
+        "no marker of the one stream that is staged",
+        "Searched: s3://bkt/wrong",
+        "app: unsettled — the stream is unknown",
+    ];
+    let place = ends(place, &["verify"], STORE, &said).await?;
+    // The ledger knows of nothing to check in there, and it is asked all the same.
+    fs::remove_dir_all(place.path("staging/app"))?;
+    wrong.url = "s3://misspelt".to_owned();
+    configure(&place, &wrong)?;
+    ends(place, &["verify"], STORE, &["does not exist"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn status_refuses_a_ledger_of_another_store_as_the_agent_does() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let place = ends(place, &["status"], SETTLED, &["1 synced"]).await?;
+    let mut other = endpoint.settings();
+    other.url = "s3://other".to_owned();
+    configure(&place, &other)?;
+    let said = ["about the store s3://bkt", "not about s3://other"];
+    let place = ends(place, &["status"], USAGE, &said).await?;
+    ends(place, &["sync"], USAGE, &said).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_verification_reports_what_is_not_published_yet() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let place = ends(place, &["verify"], SETTLED, &["all as the ledger knows it"]).await?;
+    let refused = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::Put);
+    endpoint.faults().add(refused.keys("app/**")?);
+    let staged = schema(&[("a", "Utf8"), ("b", "Utf8")]);
+    fs::write(place.path("staging/app/.ingestor.n1.schema"), staged)?;
+    let place = ends(place, &["sync"], STORE, &["app     pending"]).await?;
+    let said = ["app: unsettled — the stream is pending"];
+    let place = ends(place, &["verify"], UNSETTLED, &said).await?;
+    // Staged, and not in the ledger.
+    fs::create_dir(place.path("staging/new"))?;
+    fs::write(
+        place.path("staging/new/.ingestor.n1.schema"),
+        schema(&[("a", "Utf8")]),
+    )?;
+    let said = ["new: unsettled — it is staged, and no attempt has looked at it yet"];
+    ends(place, &["verify"], UNSETTLED, &said).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_lost_every_stream_does_not_look_healthy() -> Result<()> {
+    let endpoint = endpoint().await?;
+    endpoint
+        .meddle(
+            "web/.stream/.stream.json",
+            marker("2026-01-01T00:00:00.123Z"),
+        )
+        .await?;
+    let place = node(&endpoint.settings())?;
+    fs::create_dir(place.path("staging/web"))?;
+    let staged = schema(&[("a", "Utf8")]);
+    fs::write(place.path("staging/web/.ingestor.n1.schema"), staged)?;
+    let place = ends(
+        place,
+        &["sync"],
+        SETTLED,
+        &["app     synced", "web     synced"],
+    )
+    .await?;
+    let objects: Vec<_> = endpoint.objects().list(None).try_collect().await?;
+    for object in objects {
+        endpoint.meddle(object.location.as_ref(), None).await?;
+    }
+    let lost = "no marker of any of the 2 streams that are staged, though it had them before";
+    let place = ends(place, &["sync"], STORE, &[lost]).await?;
+    let place = ends(place, &["status"], STORE, &["no-stream-known", lost]).await?;
+    let said = ["no marker of any of the 2 streams that are staged"];
+    let place = ends(place, &["verify"], STORE, &said).await?;
+    // The node removes what it staged of streams that were deleted.
+    for stream in ["app", "web"] {
+        fs::remove_dir_all(place.path("staging").join(stream))?;
+    }
+    let place = ends(place, &["sync"], SETTLED, &["gone"]).await?;
+    ends(place, &["status"], SETTLED, &["2 streams: 2 gone"]).await?;
     Ok(())
 }

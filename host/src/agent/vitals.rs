@@ -25,7 +25,7 @@ pub(super) struct Vitals {
     /// When the next scan is due, on the monotonic clock.
     pub(super) next_scan: Option<Duration>,
     pub(super) store_check: StoreCheck,
-    /// When the last report was made, on the monotonic clock, and whether streams waited to be judged then.
+    /// When the last report was made, on the monotonic clock, and whether streams were being judged then.
     reported: Option<(Duration, bool)>,
     /// Why the last report could not be kept.
     unreported: Option<String>,
@@ -125,26 +125,37 @@ impl Agent {
     /// Updates the condition for a store that knows none of the node's streams.
     pub(super) fn note_known(&mut self, tally: &Tally) {
         let of = |phase| tally.of(phase);
-        let unknown = of(Phase::Unknown);
+        let (unknown, gone) = (of(Phase::Unknown), tally.gone_staged);
         let known = [
             Phase::Pending,
             Phase::Provisional,
             Phase::Synced,
             Phase::Conflicted,
-            Phase::Gone,
         ];
-        let none_known = unknown > 0 && known.into_iter().all(|phase| of(phase) == 0);
+        // One stream that is gone was deleted; all streams at once are more likely to be another store, or an empty one.
+        let missing = unknown > 0 || gone > 1;
+        let none_known = missing && known.into_iter().all(|phase| of(phase) == 0);
+        let kind = ConditionKind::NoStreamKnown;
+        let is_being_judged = tally.busy > 0 || tally.unjudged > 0;
+        if none_known && is_being_judged && !self.vitals.conditions.holds(kind) {
+            return;
+        }
         let detail = none_known.then(|| {
-            let which = match unknown {
+            let which = match unknown.saturating_add(gone) {
                 1 => "no marker of the one stream that is staged".to_owned(),
                 count => format!("no marker of any of the {count} streams that are staged"),
+            };
+            let which = match gone {
+                0 => which,
+                gone if unknown == 0 && gone > 1 => format!("{which}, though it had them before"),
+                gone => format!("{which}, though it had {gone} of them before"),
             };
             let named = bucket_name(&self.settings.staging);
             describe_unknown(&which, &self.settings.store.url, named.as_deref())
         });
         let clock = &*self.core.clock;
         let conditions = &mut self.vitals.conditions;
-        conditions.set(ConditionKind::NoStreamKnown, detail, clock);
+        conditions.set(kind, detail, clock);
     }
 
     /// When the next report is due, on the monotonic clock. `None` if reports are not kept.
@@ -196,7 +207,7 @@ impl Agent {
             queued: u64::from(tally.busy),
             ..self.vitals.heartbeat(&self.settings, now)
         };
-        self.vitals.reported = Some((monotonic, tally.unjudged > 0));
+        self.vitals.reported = Some((monotonic, tally.unjudged > 0 || tally.busy > 0));
         self.vitals.unreported = match self.memory.set_heartbeat(beat).await {
             Ok(()) => {
                 self.vitals.conditions.reported();

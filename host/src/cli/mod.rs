@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod first_look;
 mod guard;
+mod known;
 mod ledger;
 mod log;
 mod output;

@@ -1,5 +1,9 @@
-use clap::Args;
+use std::collections::BTreeSet;
 
+use clap::Args;
+use object_store::path::Path;
+
+use super::known::{self, Known};
 use super::output::{self, Paint, Tone};
 use super::place::located;
 use super::select::Selection;
@@ -7,8 +11,13 @@ use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::config::Settings;
 use crate::ledger::{LedgerReader, StreamFilter};
+use crate::stream::StreamId;
+use crate::sync::Core;
 use crate::sync::machine::Repair;
 use crate::sync::verify::{Finding, Kind, Report, Scope, Severity, VerifyContext, repair, verify};
+
+/// Where nothing is stored but the traces of checks.
+const PROBED: &str = ".tidegate";
 
 /// Check what the store holds against the ledger.
 #[derive(Debug, Args)]
@@ -52,21 +61,29 @@ impl Verify {
                 "the ledger knows no stream named `{pattern}`"
             )));
         }
-        let streams = records
-            .into_iter()
-            .map(|record| record.stream)
-            .filter(|stream| selection.takes(stream) && core.plan.of(stream).is_some());
+        let is_wanted =
+            |stream: &StreamId| selection.takes(stream) && core.plan.of(stream).is_some();
+        let mut staged = known::staged(&core.node, &settings);
+        staged.retain(is_wanted);
+        let recorded = records.into_iter().map(|record| record.stream);
+        let streams: BTreeSet<_> = recorded
+            .filter(is_wanted)
+            .chain(staged.iter().cloned())
+            .collect();
         let ledger_failed = |error| CommandError::Other(anyhow::Error::new(error));
         let context = VerifyContext::of(core);
         let mut report = verify(
             &context,
-            streams.collect(),
+            streams.into_iter().collect(),
             Scope::WithPeers,
             &mut |_, _| {},
         )
         .await
         .map_err(ledger_failed)?;
-        if self.repair {
+        if !report.recognizes_a_stream() {
+            report.store = doubt(core, &settings, &staged).await;
+        }
+        if self.repair && report.store.is_none() {
             repair(core, &mut report, &mut |_, _| {}).await;
         }
         let text = if self.json {
@@ -81,11 +98,24 @@ impl Verify {
         output::print(&text)?;
         let unreachable = |finding: &Finding| matches!(finding.kind, Kind::Unreachable { .. });
         Ok(match report.worst() {
+            _ if report.store.is_some() => exit::STORE,
             Some(Severity::Error) if report.open().all(unreachable) => exit::STORE,
             Some(Severity::Error) => exit::UNSETTLED,
             _ => exit::SETTLED,
         })
     }
+}
+
+/// What is wrong with the store as a whole, where nothing was recognized in it. It is asked, whatever the ledger knows.
+async fn doubt(core: &Core, settings: &Settings, staged: &[StreamId]) -> Option<String> {
+    let known = known::ask(&core.store, &core.node, settings, staged).await;
+    let failure = match known {
+        Ok(Known::Some) => return None,
+        Ok(Known::None(text)) => return Some(text),
+        Ok(Known::NotAsked) => core.store.list(&Path::from(PROBED), 1).await.err()?,
+        Err(failure) => failure,
+    };
+    Some(format!("the store can't be asked: {failure}"))
 }
 
 /// The command says so, whatever the configuration says about the agent.
@@ -102,6 +132,10 @@ fn allow_repairs(settings: &mut Settings) {
 
 fn in_words(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
+    if let Some(trouble) = &report.store {
+        text.push_str(&paint.paint(Tone::Bad, trouble));
+        text.push('\n');
+    }
     for finding in &report.findings {
         let tone = match finding.severity {
             Severity::Error => Tone::Bad,

@@ -112,6 +112,8 @@ pub struct Tally {
     pub busy: u32,
     /// Streams whose staged files were found and not judged yet.
     pub unjudged: u32,
+    /// Streams that are gone from the store and still staged.
+    pub gone_staged: u32,
     /// Streams that are not settled.
     pub unsettled: u32,
     /// Whether all are settled.
@@ -578,6 +580,8 @@ impl Scheduler {
             }
             tally.busy += u32::from(entry.busy);
             tally.unjudged += u32::from(entry.is_unjudged());
+            let is_gone = entry.phase == Phase::Gone;
+            tally.gone_staged += u32::from(is_gone && entry.is_staged());
             tally.unsettled += u32::from(!entry.is_settled());
             tally.settled &= entry.is_settled();
         }

@@ -234,10 +234,15 @@ impl Entry {
 
     /// Whether nothing is staged for it, owed to it, or stored of it.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.generation == 0
+        !self.is_staged()
             && self.wake.is_none()
             && self.fault.is_none()
             && self.phase == Phase::Idle
+    }
+
+    /// Whether the last scan saw it, or, before the first scan, the ledger knows it.
+    pub(super) fn is_staged(&self) -> bool {
+        self.generation != 0
     }
 
     /// Whether nothing is left to do.

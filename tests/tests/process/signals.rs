@@ -46,6 +46,8 @@ fn an_agent_that_is_asked_to_stop_ends_well_whatever_its_streams_are() -> Result
         agent.signal(signal)?;
         ensure!(agent.ends()? == Some(SETTLED), "SIG{signal}");
     }
+    // It may wait for its next attempt; what is staged now is looked at.
+    place.stage("broken", "{\"fields\": [[")?;
     let mut agent = place.start(&["run", "--until-settled", "--log", "info"])?;
     agent.logs(&["broken", "attempt"])?;
     agent.signal("TERM")?;

@@ -5,7 +5,6 @@ mod access;
 mod clamped;
 mod environment;
 mod examine;
-mod known;
 mod online;
 mod report;
 
@@ -14,10 +13,12 @@ use std::sync::Arc;
 use clap::Args;
 
 use self::report::Report;
+use super::known::{self, Known};
 use super::output::{self, Paint};
-use super::{CommandError, Config, USAGE, environment, first_look, log};
+use super::{CommandError, Config, STORE, USAGE, environment, first_look, log};
 use crate::config::{Settings, Source};
 use crate::storage::Store;
+use crate::stream::NodeId;
 use crate::time::SystemClock;
 
 /// Check a configuration.
@@ -93,11 +94,21 @@ impl Check {
             &node,
             self.online && report.code() == super::SETTLED,
         ) {
-            known::ask(store, node, settings, report).await;
+            streams(store, node, settings, report).await;
         }
         examine::ledger(source, settings, store.as_ref(), self.online, report).await;
         access::cache(source, settings, report);
         clamped::delays(source, settings, report);
         examine::policies(source, settings, report).await;
+    }
+}
+
+/// Whether the store knows the streams that are staged. A directory that can't be read was reported before.
+async fn streams(store: &Store, node: &NodeId, settings: &Settings, report: &mut Report) {
+    match known::ask(store, node, settings, &known::staged(node, settings)).await {
+        Ok(Known::Some) => report.ok("streams", "the store knows streams of this node"),
+        Ok(Known::None(text)) => report.failed("streams", text, STORE),
+        Ok(Known::NotAsked) => {}
+        Err(failure) => report.failed("streams", failure.to_string(), STORE),
     }
 }

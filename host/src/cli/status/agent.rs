@@ -171,9 +171,13 @@ impl Agent {
             problems.push("a scan of the staging directory is overdue".to_owned());
         }
         for condition in &self.conditions {
-            let since = relative(condition.since, now);
+            // What was found just now may have begun at any time.
+            let since = match condition.since < now {
+                true => format!(" since {}", relative(condition.since, now)),
+                false => String::new(),
+            };
             problems.push(format!(
-                "{} since {since}: {}",
+                "{}{since}: {}",
                 condition.kind.name(),
                 condition.detail
             ));

@@ -1,30 +1,33 @@
 mod agent;
 mod look;
+mod report;
+mod streams;
 
-use std::cmp::Reverse;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 
-use super::output::{self, Paint, Table, Tone, relative, tone};
+use super::output::{self, Paint, Tone};
 use super::select::Selection;
 use super::{CommandError, Config, exit};
-use agent::{Agent, State};
+use agent::Agent;
+use streams::{badness, table};
 
-use crate::agent::FirstLook;
+use crate::agent::{FirstLook, Verdict, recognize_offline};
 use crate::config::Settings;
-use crate::contract::{ObjectInfo, Phase, RemoteState};
-use crate::ledger::{
-    CheckResult, Condition, ConditionKind, Heartbeat, LastFailure, LedgerReader, Meta,
-    PolicyHealth, PolicyStatus, StreamFilter, StreamRecord, holder, room,
-};
+use crate::contract::Phase;
+use crate::ledger::{LedgerReader, Meta, PolicyStatus, StreamFilter, StreamRecord, holder, room};
+use crate::storage::Store;
 use crate::text::counted;
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, SystemClock, Timestamp, in_full};
 
 /// How often `--watch` refreshes, unless it names an interval.
 const REFRESH: &str = "2s";
+
+/// Each refresh reads the whole ledger.
+const REFRESH_MIN: Duration = Duration::from_millis(100);
 
 /// Homes the cursor and clears the screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
@@ -65,106 +68,9 @@ pub(super) struct Status {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = REFRESH,
-        value_parser = crate::time::parse_duration
+        value_parser = interval
     )]
     watch: Option<Duration>,
-}
-
-/// `status --json`, version 1.
-#[derive(Debug, Serialize)]
-struct Report {
-    version: u32,
-    node: Option<String>,
-    store: Option<String>,
-    agent: AgentRow,
-    conditions: Vec<ConditionRow>,
-    streams: Vec<Row>,
-    policies: Vec<Policy>,
-}
-
-/// The agent, as it last reported about itself. Most fields are `null` before its first report.
-#[derive(Debug, Serialize)]
-struct AgentRow {
-    state: State,
-    pid: Option<u32>,
-    started: Option<String>,
-    reported: Option<String>,
-    last_scan: Option<String>,
-    next_scan: Option<String>,
-    scan_is_stale: bool,
-    store_answered: Option<String>,
-    streams: Option<u64>,
-    unjudged: u64,
-    queued: Option<u64>,
-    configuration: Option<String>,
-    configuration_changed: Option<bool>,
-    store_check: Option<Check>,
-}
-
-#[derive(Debug, Serialize)]
-struct Check {
-    result: CheckResult,
-    detail: String,
-    at: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ConditionRow {
-    kind: ConditionKind,
-    since: String,
-    detail: String,
-}
-
-/// One stream.
-#[derive(Debug, Serialize)]
-struct Row {
-    tenant: Option<String>,
-    name: String,
-    phase: Phase,
-    settled: bool,
-    attempts: u32,
-    next_attempt: Option<String>,
-    last_failure: Option<Failure>,
-    last_success: Option<String>,
-    source: Option<String>,
-    local: Option<Local>,
-    remote: Option<Remote>,
-    updated: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Failure {
-    kind: String,
-    message: String,
-    at: String,
-}
-
-/// The staged schema as it was last captured.
-#[derive(Debug, Serialize)]
-struct Local {
-    fingerprint: Option<String>,
-    captured: Option<String>,
-}
-
-/// The stored object as it was last seen.
-#[derive(Debug, Serialize)]
-struct Remote {
-    exists: bool,
-    size: Option<u64>,
-    version: Option<String>,
-    seen: String,
-    confirmed: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Policy {
-    name: String,
-    sha256: String,
-    version: String,
-    state: PolicyHealth,
-    failures: u32,
-    since: String,
-    cause: Option<String>,
 }
 
 /// What one look at the ledger shows.
@@ -176,6 +82,8 @@ struct View {
     policies: Vec<PolicyStatus>,
     /// Whether the configuration file differs from the one that the agent was started with.
     reconfigured: Option<bool>,
+    /// Why no agent would work on this ledger with this configuration: it is about another store.
+    other_store: Option<String>,
     /// How long the first look at new streams takes.
     ahead: Option<FirstLook>,
     now: Timestamp,
@@ -273,6 +181,7 @@ impl View {
             records,
             policies,
             reconfigured,
+            other_store: other_store(settings),
             ahead,
             now,
         })
@@ -280,8 +189,12 @@ impl View {
 
     /// The exit code. All selected streams count, even those that are not shown.
     fn code(&self) -> u8 {
-        self.agent
-            .code(self.records.iter().any(|record| !record.settled))
+        match self.other_store {
+            Some(_) => exit::USAGE,
+            None => self
+                .agent
+                .code(self.records.iter().any(|record| !record.settled)),
+        }
     }
 
     /// The lines above the table: the node, the state of its agent, and what is wrong with them.
@@ -296,8 +209,9 @@ impl View {
             "node {node} · store {store}\n{}\n",
             self.agent.headline(self.now)
         );
-        for problem in self.agent.problems(self.now) {
-            text.push_str(&paint.paint(Tone::Bad, &problem));
+        let problems = self.agent.problems(self.now);
+        for problem in self.other_store.iter().chain(&problems) {
+            text.push_str(&paint.paint(Tone::Bad, problem));
             text.push('\n');
         }
         if self.agent.unjudged > 0 {
@@ -336,239 +250,25 @@ impl View {
         }
         text
     }
-
-    fn report(&self, shown: &[&StreamRecord]) -> Report {
-        Report {
-            version: 1,
-            node: self.meta.node.as_ref().map(ToString::to_string),
-            store: self.meta.store.clone(),
-            agent: self.agent_row(),
-            conditions: self.agent.conditions.iter().map(condition).collect(),
-            streams: shown.iter().map(|record| row(record)).collect(),
-            policies: self.policies.iter().map(policy).collect(),
-        }
-    }
-
-    fn agent_row(&self) -> AgentRow {
-        let beat = self.agent.beat.as_ref();
-        let time =
-            |of: fn(&Heartbeat) -> Option<Timestamp>| beat.and_then(of).map(|at| at.to_string());
-        AgentRow {
-            state: self.agent.state,
-            pid: beat.map(|beat| beat.pid),
-            started: time(|beat| Some(beat.started)),
-            reported: time(|beat| Some(beat.at)),
-            last_scan: time(|beat| beat.scanned),
-            next_scan: time(|beat| beat.next_scan),
-            scan_is_stale: self.agent.scan_is_stale,
-            store_answered: time(|beat| beat.store_answered),
-            streams: beat.map(|beat| beat.streams),
-            unjudged: self.agent.unjudged,
-            queued: beat.map(|beat| beat.queued),
-            configuration: beat.map(|beat| beat.configuration.to_string()),
-            configuration_changed: self.reconfigured,
-            store_check: beat.map(|beat| Check {
-                result: beat.store_check.result,
-                detail: beat.store_check.detail.clone(),
-                at: time(|beat| beat.store_check.at),
-            }),
-        }
-    }
 }
 
-fn condition(condition: &Condition) -> ConditionRow {
-    ConditionRow {
-        kind: condition.kind,
-        since: condition.since.to_string(),
-        detail: condition.detail.clone(),
-    }
+/// Why an agent with this configuration would refuse the ledger: it is about a store of another name. A store whose
+/// settings are wrong is reported by `check`.
+fn other_store(settings: &Settings) -> Option<String> {
+    let store = Store::open(&settings.store, Arc::new(SystemClock::new())).ok()?;
+    let recognition = recognize_offline(settings, &store).ok()??;
+    let is_other = recognition.verdict() == Verdict::OtherName;
+    let refusal = recognition.refusal(settings).filter(|_| is_other)?;
+    Some(refusal.to_string())
 }
 
-/// What a stream is sorted by: unsettled ones first, those that need an operator before those that wait, and those that
-/// failed more often before others.
-fn badness(record: &StreamRecord) -> (bool, usize, Reverse<u32>) {
-    const WORST_FIRST: [Phase; 10] = [
-        Phase::Conflicted,
-        Phase::Unknown,
-        Phase::Abandoned,
-        Phase::Pending,
-        Phase::Awaiting,
-        Phase::Unseen,
-        Phase::Synced,
-        Phase::Provisional,
-        Phase::Gone,
-        Phase::Idle,
-    ];
-    let rank = WORST_FIRST
-        .iter()
-        .position(|phase| *phase == record.phase)
-        .unwrap_or_default();
-    (record.settled, rank, Reverse(record.attempts))
-}
-
-fn table(
-    records: &[&StreamRecord],
-    selected: usize,
-    policies: &[PolicyStatus],
-    now: Timestamp,
-    paint: Paint,
-) -> String {
-    let mut text = String::new();
-    if selected == 0 {
-        text.push_str("no streams yet\n");
-    } else if records.is_empty() {
-        text.push_str(&format!(
-            "none of {} is shown\n",
-            counted(selected, "stream")
-        ));
-    } else {
-        let mut table = Table::new(&[
-            "STREAM",
-            "PHASE",
-            "SOURCE",
-            "ATTEMPTS",
-            "NEXT",
-            "LAST FAILURE",
-        ]);
-        for record in records {
-            let failure = record
-                .last_failure
-                .as_ref()
-                .map(|failure| failure.message.clone())
-                .unwrap_or_default();
-            table.row(vec![
-                (Tone::Plain, record.stream.to_string()),
-                phase_of(record),
-                (
-                    Tone::Plain,
-                    record.source.clone().unwrap_or_else(|| "–".to_owned()),
-                ),
-                (Tone::Plain, record.attempts.to_string()),
-                (
-                    Tone::Plain,
-                    record
-                        .next_attempt
-                        .map_or_else(|| "–".to_owned(), |at| relative(at, now)),
-                ),
-                (Tone::Faint, failure),
-            ]);
-        }
-        text.push_str(&table.render(paint));
-        text.push('\n');
-        let count = |phase| {
-            (
-                phase,
-                records
-                    .iter()
-                    .filter(|record| record.phase == phase)
-                    .count(),
-            )
-        };
-        let counts = Phase::ALL
-            .into_iter()
-            .map(count)
-            .filter(|(_, count)| *count > 0);
-        let counts: Vec<_> = counts
-            .map(|(phase, count)| format!("{count} {phase}"))
-            .collect();
-        text.push_str(&format!(
-            "{}: {}{}\n",
-            counted(records.len(), "stream"),
-            counts.join(", "),
-            match selected - records.len() {
-                0 => String::new(),
-                hidden => format!("; {hidden} not shown"),
-            }
-        ));
-    }
-    for policy in policies
-        .iter()
-        .filter(|policy| policy.health != PolicyHealth::Healthy)
-    {
-        let line = format!(
-            "policy {} is {} since {} after {} in a row{}",
-            policy.name,
-            policy.health.name(),
-            policy.since,
-            counted(policy.failures, "failure"),
-            policy
-                .cause
-                .as_ref()
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default(),
-        );
-        text.push_str(&paint.paint(Tone::Bad, &line));
-        text.push('\n');
-    }
-    text
-}
-
-/// The phase; with a sign where it only says what the store was last known to hold.
-fn phase_of(record: &StreamRecord) -> (Tone, String) {
-    match record.phase.is_settled() && !record.settled {
-        true => (Tone::Bad, format!("{}, unsettled", record.phase)),
-        false => (tone(record.phase), record.phase.to_string()),
-    }
-}
-
-fn row(record: &StreamRecord) -> Row {
-    let text = |at: Timestamp| at.to_string();
-    let failure = |failure: &LastFailure| Failure {
-        kind: failure.kind.clone(),
-        message: failure.message.clone(),
-        at: failure.at.to_string(),
-    };
-    let confirmed = record.confirmed.map(|digest| digest.to_string());
-    let remote = match &record.remote {
-        RemoteState::Unknown => None,
-        RemoteState::Missing { seen } => Some(Remote {
-            exists: false,
-            size: None,
-            version: None,
-            seen: text(*seen),
-            confirmed,
-        }),
-        RemoteState::Found {
-            object: ObjectInfo { size, version, .. },
-            seen,
-        } => Some(Remote {
-            exists: true,
-            size: Some(*size),
-            version: version.as_ref().map(|version| version.as_str().to_owned()),
-            seen: text(*seen),
-            confirmed,
-        }),
-    };
-    let local = Local {
-        fingerprint: record
-            .local_fingerprint
-            .map(|fingerprint| format!("{fingerprint:016x}")),
-        captured: record.captured.map(|digest| digest.to_string()),
-    };
-    Row {
-        tenant: record.stream.tenant.as_ref().map(ToString::to_string),
-        name: record.stream.name.to_string(),
-        phase: record.phase,
-        settled: record.settled,
-        attempts: record.attempts,
-        next_attempt: record.next_attempt.map(text),
-        last_failure: record.last_failure.as_ref().map(failure),
-        last_success: record.last_success.map(text),
-        source: record.source.clone(),
-        local: (local.fingerprint.is_some() || local.captured.is_some()).then_some(local),
-        remote,
-        updated: text(record.updated),
-    }
-}
-
-fn policy(policy: &PolicyStatus) -> Policy {
-    Policy {
-        name: policy.name.clone(),
-        sha256: policy.digest.to_string(),
-        version: policy.version.clone(),
-        state: policy.health,
-        failures: policy.failures,
-        since: policy.since.to_string(),
-        cause: policy.cause.clone(),
+/// How often `--watch` refreshes.
+fn interval(text: &str) -> Result<Duration, String> {
+    match crate::time::parse_duration(text)? {
+        short if short < REFRESH_MIN => Err(format!(
+            "`{text}` is too short: write at least {}",
+            in_full(REFRESH_MIN)
+        )),
+        interval => Ok(interval),
     }
 }

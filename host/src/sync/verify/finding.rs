@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::difference::{Change, FieldNote};
-use crate::contract::{FailureKind, StoreFailure};
+use crate::contract::{FailureKind, Phase, StoreFailure};
 use crate::stream::StreamId;
 use crate::time::Timestamp;
 
@@ -117,6 +117,13 @@ pub enum Kind {
         /// When, in milliseconds since the Unix epoch.
         created_at: Timestamp,
     },
+    /// Something is left to do for the stream, so that what the store holds is not all that the node staged.
+    Unsettled {
+        /// Where the stream stands; `unseen` if it is staged and the ledger does not know it.
+        phase: Phase,
+        /// Why the last attempt failed; `null` if none did.
+        failure: Option<String>,
+    },
     /// The stream can't be checked, whatever the store says.
     Unverifiable {
         /// Why.
@@ -172,6 +179,7 @@ impl Kind {
             | Kind::Overwritten { .. }
             | Kind::Conflict { .. }
             | Kind::Unreachable { .. }
+            | Kind::Unsettled { .. }
             | Kind::Unverifiable { .. } => Severity::Error,
         }
     }
@@ -188,6 +196,7 @@ impl Kind {
             Kind::Unreachable { .. } => "unreachable",
             Kind::Gone => "gone",
             Kind::CreatedAnew { .. } => "created-anew",
+            Kind::Unsettled { .. } => "unsettled",
             Kind::Unverifiable { .. } => "unverifiable",
         }
     }

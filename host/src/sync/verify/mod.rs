@@ -109,8 +109,8 @@ pub enum Scope {
     WithPeers,
 }
 
-/// Checks those of the streams of which the ledger knows content in the store; the others are passed over. A request
-/// that fails is a finding and keeps nothing else from being checked.
+/// Checks those of the streams of which the ledger knows content in the store. Of the others, those that are not settled
+/// are findings. A request that fails is a finding and keeps nothing else from being checked.
 ///
 /// # Errors
 ///
@@ -127,6 +127,7 @@ pub async fn verify(
         node: context.node.clone(),
         checked: 0,
         requests: store.requests(),
+        store: None,
         findings: Vec::new(),
     };
     let check = Check {
@@ -134,19 +135,17 @@ pub async fn verify(
         store: &store,
     };
     let checks = streams.into_iter().map(|id| async {
-        let kinds = check.stream(&id, scope).await;
-        (id, kinds)
+        let looked = check.stream(&id, scope).await;
+        (id, looked)
     });
     let mut checks = futures::stream::iter(checks).buffer_unordered(context.at_once.max(1));
-    while let Some((id, kinds)) = checks.next().await {
-        let Some(kinds) = kinds? else {
-            continue;
-        };
+    while let Some((id, looked)) = checks.next().await {
+        let Looked { checked, kinds } = looked?;
         let findings: Vec<_> = kinds
             .into_iter()
             .map(|kind| Finding::new(&id, kind))
             .collect();
-        report.checked += 1;
+        report.checked += usize::from(checked);
         watcher(&id, &findings);
         report.findings.extend(findings);
     }
@@ -173,32 +172,60 @@ struct Subject<'a> {
     keys: &'a StreamKeys,
 }
 
+/// What came of a look at a stream.
+struct Looked {
+    /// Whether the store was compared with what the ledger knows.
+    checked: bool,
+    kinds: Vec<Kind>,
+}
+
+impl Looked {
+    fn at(kinds: Vec<Kind>) -> Self {
+        Self {
+            checked: true,
+            kinds,
+        }
+    }
+
+    /// The ledger knows of nothing in the store that could be checked.
+    fn passed_over(known: &Stream) -> Self {
+        Self {
+            checked: false,
+            kinds: unsettled(known).into_iter().collect(),
+        }
+    }
+}
+
 impl Check<'_, '_> {
-    /// What is found about a stream; `None` when the ledger knows of nothing that could be checked.
-    async fn stream(&self, id: &StreamId, scope: Scope) -> Result<Option<Vec<Kind>>, JournalError> {
+    async fn stream(&self, id: &StreamId, scope: Scope) -> Result<Looked, JournalError> {
         let mut known = match self.recall(id).await? {
-            Ok(Some(known)) => known,
-            Ok(None) => return Ok(None),
-            Err(unreadable) => return Ok(Some(vec![unreadable])),
+            Ok(known) if is_known(&known) => known,
+            Ok(known) => return Ok(Looked::passed_over(&known)),
+            Err(unreadable) => return Ok(Looked::at(vec![unreadable])),
         };
         let keys = match self.context.layout.keys(self.context.node, id) {
             Ok(keys) => keys,
-            Err(error) => return Ok(Some(vec![unverifiable(error)])),
+            Err(error) => return Ok(Looked::at(vec![unverifiable(error)])),
         };
         let subject = Subject { id, keys: &keys };
         for look in 1.. {
-            let kinds = self.examine(subject, &known, scope).await;
-            if kinds.is_empty() || look == MAX_LOOKS {
-                return Ok(Some(kinds));
+            let mut kinds = self.examine(subject, &known, scope).await;
+            let is_error = |kind: &Kind| kind.severity() == Severity::Error;
+            if !kinds.iter().any(is_error) {
+                kinds.extend(unsettled(&known));
             }
-            // An agent may have written since the record was read: what it wrote is no finding.
+            if kinds.is_empty() || look == MAX_LOOKS {
+                return Ok(Looked::at(kinds));
+            }
+            // An agent may have written since the record was read: what it wrote is not a finding.
             match self.recall(id).await? {
-                Ok(Some(now)) if now != known => known = now,
-                Ok(None) => return Ok(None),
-                _ => return Ok(Some(kinds)),
+                Ok(now) if now == known => return Ok(Looked::at(kinds)),
+                Ok(now) if is_known(&now) => known = now,
+                Ok(now) => return Ok(Looked::passed_over(&now)),
+                Err(_) => return Ok(Looked::at(kinds)),
             }
         }
-        Ok(None)
+        Ok(Looked::passed_over(&known))
     }
 
     async fn examine(&self, subject: Subject<'_>, known: &Stream, scope: Scope) -> Vec<Kind> {
@@ -219,10 +246,10 @@ impl Check<'_, '_> {
         kinds
     }
 
-    /// What the ledger knows of a stream that can be checked; the error is a finding.
-    async fn recall(&self, id: &StreamId) -> Result<Result<Option<Stream>, Kind>, JournalError> {
+    /// What the ledger knows of a stream; the error is a finding.
+    async fn recall(&self, id: &StreamId) -> Result<Result<Stream, Kind>, JournalError> {
         match self.context.journal.load(id).await {
-            Ok(known) => Ok(Ok(known.filter(is_known))),
+            Ok(known) => Ok(Ok(known.unwrap_or_else(Stream::unseen))),
             Err(error @ JournalError::Record { .. }) => Ok(Err(unverifiable(error))),
             Err(error) => Err(error),
         }
@@ -234,6 +261,14 @@ impl Check<'_, '_> {
 fn is_known(stream: &Stream) -> bool {
     let met = matches!(stream.phase, Phase::Conflicted | Phase::Abandoned);
     stream.phase != Phase::Gone && (stream.confirmed.is_some() || met)
+}
+
+/// What is left to do for a stream, if anything is.
+fn unsettled(stream: &Stream) -> Option<Kind> {
+    (!stream.is_settled()).then(|| Kind::Unsettled {
+        phase: stream.phase,
+        failure: stream.last_failure.as_ref().map(ToString::to_string),
+    })
 }
 
 fn unverifiable(error: impl fmt::Display) -> Kind {

@@ -91,7 +91,7 @@ async fn attend(core: &Core, context: &VerifyContext<'_>, id: &StreamId) -> Resu
     };
     let outcome = look(core, id).await.map_err(|error| error.to_string())?;
     let left = check.stream(id, Scope::Own).await;
-    let left = left.map_err(|error| error.to_string())?.unwrap_or_default();
+    let left = left.map_err(|error| error.to_string())?.kinds;
     match left.iter().find(|kind| kind.is_own()) {
         Some(kind) => Err(reason(kind, &outcome)),
         None => unreachable_reason(&left).map_or(Ok(()), Err),

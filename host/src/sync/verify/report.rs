@@ -1,5 +1,7 @@
 //! The outcome of a verification, and its JSON contract.
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, Serializer};
 
 use super::finding::{Finding, Severity};
@@ -16,6 +18,7 @@ use crate::stream::{NodeId, StreamId};
 ///   "node": "n1",
 ///   "checked": 12,
 ///   "requests": {"heads": 12, "gets": 1, "lists": 0, "puts": 0, "total": 13},
+///   "store": null,
 ///   "findings": [
 ///     {
 ///       "tenant": null,
@@ -44,6 +47,8 @@ pub struct Report {
     /// The requests that it took, those of repairs included.
     #[serde(serialize_with = "requests")]
     pub requests: RequestCounts,
+    /// What is wrong with the store as a whole: it gives no answer, or knows none of the node's streams.
+    pub store: Option<String>,
     /// By stream.
     pub findings: Vec<Finding>,
 }
@@ -58,6 +63,22 @@ impl Report {
         self.findings
             .iter()
             .filter(|finding| !matches!(finding.repair, Some(Repaired | Noted)))
+    }
+
+    /// Whether a stream was found in the store as the ledger knows it, or with changes that are sound.
+    pub fn recognizes_a_stream(&self) -> bool {
+        use super::Kind::{CreatedAnew, Gone, Missing, Unreachable, Unverifiable};
+        let strange = self.findings.iter().filter(|finding| {
+            matches!(
+                finding.kind,
+                Gone | Missing { .. }
+                    | CreatedAnew { .. }
+                    | Unreachable { .. }
+                    | Unverifiable { .. }
+            )
+        });
+        let strange: BTreeSet<_> = strange.map(|finding| &finding.stream).collect();
+        self.checked > strange.len()
     }
 
     /// The worst of the open findings; `None` when there are none.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::difference::{Change, FieldNote};
 use super::finding::{Finding, Kind, Remedy, Severity, Side};
 use super::report::Report;
+use crate::contract::Phase;
 use crate::schema::shown;
 use crate::text::counted;
 
@@ -49,6 +50,7 @@ impl Kind {
             | Kind::Unreachable { .. }
             | Kind::Gone
             | Kind::CreatedAnew { .. }
+            | Kind::Unsettled { .. }
             | Kind::Unverifiable { .. } => None,
         }
     }
@@ -121,6 +123,21 @@ impl fmt::Display for Kind {
                 f,
                 "the stream was deleted and created anew at {created_at}; what was before stays in the ledger"
             ),
+            Kind::Unsettled { phase, failure } => {
+                match phase {
+                    Phase::Unseen => {
+                        f.write_str("it is staged, and no attempt has looked at it yet")?
+                    }
+                    phase => write!(
+                        f,
+                        "the stream is {phase}, so what is staged may not be stored"
+                    )?,
+                }
+                match failure {
+                    Some(failure) => write!(f, ": {}", shown(failure)),
+                    None => Ok(()),
+                }
+            }
             Kind::Unverifiable { reason } => f.write_str(reason),
         }
     }
