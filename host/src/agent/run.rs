@@ -124,7 +124,10 @@ impl Agent {
                 && self.scheduler.is_quiet(Duration::ZERO)
                 && self.tally().settled
             {
-                break;
+                match self.scheduler.compare_uncompared() {
+                    true => continue,
+                    false => break,
+                }
             }
             let due = [
                 Some(duties.scan),
@@ -187,7 +190,11 @@ impl Agent {
             self.scheduler.start_due();
             let left = latest.saturating_sub(clock.monotonic());
             if self.scheduler.is_quiet(left) {
-                break;
+                // A pass doesn't end before it knows whether the nodes agree.
+                match self.scheduler.compare_uncompared() {
+                    true => continue,
+                    false => break,
+                }
             }
             tokio::select! {
                 biased;
@@ -216,6 +223,16 @@ impl Agent {
             Duration::from_millis(half + self.core.entropy.word() % half.max(1))
         };
         let unprobed = self.core.gate.get() == Writes::Unprobed;
+        // What the ledger knows may have changed while no agent ran, and is checked as soon as a new schema is compared.
+        let soon = self.settings.streams.rules.check_peers_interval;
+        let is_known = self.scheduler.len() > 0;
+        let first = |interval: Duration| {
+            spread(if is_known {
+                interval.min(soon)
+            } else {
+                interval
+            })
+        };
         Duties {
             scan: now,
             confirm: now,
@@ -223,7 +240,7 @@ impl Agent {
                 .settings
                 .verify
                 .interval
-                .map(|interval| now.saturating_add(spread(interval))),
+                .map(|interval| now.saturating_add(first(interval))),
             peers: self
                 .settings
                 .verify

@@ -9,8 +9,9 @@ use super::place::located;
 use super::{CommandError, Config, exit, log};
 use crate::agent::{Opening, open_parts};
 use crate::contract::Phase;
+use crate::schema::Conflict;
 use crate::stream::StreamId;
-use crate::sync::{Outcome, Resolution, Writes};
+use crate::sync::{Outcome, Resolution, Writes, Written};
 
 /// Change the type of a field that nodes disagree about.
 #[derive(Debug, Args)]
@@ -54,8 +55,12 @@ impl Resolve {
         let refused = !resolution.remaining.is_empty() && !self.partly;
         let mut text = describe(&resolution, Paint::stdout());
         let mut code = exit::SETTLED;
-        if resolution.before == resolution.after {
-            text.push_str("Nothing to do: the stored schema already has this type.\n");
+        let has_type = resolution.before == resolution.after;
+        if has_type && resolution.remembered.is_none() {
+            text.push_str("Nothing to do here: the stored schema already has this type.\n");
+            if refused {
+                code = exit::UNSETTLED;
+            }
         } else if refused {
             text.push_str(
                 "Refused: the nodes would still disagree. Choose the type that the others have, resolve the conflict \
@@ -63,13 +68,19 @@ impl Resolve {
             );
             code = exit::UNSETTLED;
         } else if !self.yes {
-            text.push_str("Nothing was written: `--yes` writes it.\n");
+            text.push_str(match has_type {
+                true => "Nothing was changed: `--yes` accepts what is stored.\n",
+                false => "Nothing was written: `--yes` writes it.\n",
+            });
+        } else if core.gate.get() == Writes::Rehearsed {
+            text.push_str("Nothing was written: `sync.write` is false in the configuration.\n");
+            code = exit::UNSETTLED;
         } else if core.gate.get() == Writes::Unprobed {
             text.push_str("Nothing was written: the store could not be probed.\n");
             code = exit::STORE;
         } else {
-            let outcome = core.resolve(&resolution).await?;
-            code = report(&resolution, &outcome, &mut text);
+            let (outcome, written) = core.resolve(&resolution).await?;
+            code = report(&resolution, &outcome, written, &mut text);
         }
         agent.close().await?;
         output::print(&text)?;
@@ -118,6 +129,12 @@ fn describe(resolution: &Resolution, paint: Paint) -> String {
         paint.paint(Tone::Bad, &resolution.before),
         paint.paint(Tone::Good, &resolution.after),
     );
+    if let Some(conflict) = &resolution.remembered {
+        let _ = writeln!(
+            text,
+            "The ledger has another schema of this node, with {conflict}."
+        );
+    }
     if resolution.remaining.is_empty() {
         let others = match resolution.peers {
             0 => "No other node publishes a schema of the stream.".to_owned(),
@@ -135,13 +152,20 @@ fn describe(resolution: &Resolution, paint: Paint) -> String {
     for (fields, nodes) in by_conflict(resolution) {
         let _ = writeln!(text, "{fields}, on {nodes}.");
     }
-    let _ = writeln!(
-        text,
-        "On such a node: `tidegate resolve {} --field {} --type {}`, with that node's configuration.",
-        quoted(&resolution.stream.to_string()),
-        quoted(&resolution.field),
-        quoted(&resolution.after),
-    );
+    let here = |(node, conflict): (&Option<String>, &Conflict)| {
+        node.is_some() && conflict.field == resolution.field
+    };
+    if resolution.remaining.iter().any(here) {
+        let _ = writeln!(
+            text,
+            "On a node that conflicts about `{}`: `tidegate resolve {} --field {} --type {}`, with that node's \
+             configuration.",
+            resolution.field.escape_debug(),
+            quoted(&resolution.stream.to_string()),
+            quoted(&resolution.field),
+            quoted(&resolution.after),
+        );
+    }
     text
 }
 
@@ -168,25 +192,31 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn report(resolution: &Resolution, outcome: &Outcome, text: &mut String) -> u8 {
-    let failure = outcome.failure.as_ref();
-    match (outcome.phase, failure) {
-        (Phase::Synced, _) => {
-            let _ = writeln!(
-                text,
-                "Written. The former content is in the ledger's archive.\nRestart this node, so that it goes on with \
-                 {}: if it publishes {} again, that is a conflict again.",
-                resolution.after, resolution.before
-            );
-            exit::SETTLED
-        }
-        (phase, Some(failure)) => {
-            let _ = writeln!(text, "The stream is {phase}: {failure}");
-            exit::UNSETTLED
-        }
-        (phase, None) => {
-            let _ = writeln!(text, "The stream is {phase}.");
-            exit::UNSETTLED
-        }
+fn report(resolution: &Resolution, outcome: &Outcome, written: Written, text: &mut String) -> u8 {
+    // Writing into a String can't fail.
+    let _ = match written {
+        Written::Yes => writeln!(
+            text,
+            "Written. The former content is in the ledger's archive.\nRestart this node, so that it goes on with {}: if \
+             it publishes {} again, that is a conflict again.",
+            resolution.after, resolution.before
+        ),
+        Written::No => writeln!(text, "Nothing was written."),
+        Written::Overtaken => writeln!(
+            text,
+            "Nothing was written: the object changed after it was read. Run the command again."
+        ),
+        Written::Unknown => writeln!(
+            text,
+            "Whether it was written is not known, since the store gives no answer: run `tidegate sync {}`.",
+            quoted(&resolution.stream.to_string())
+        ),
+    };
+    match (outcome.phase, &outcome.failure) {
+        (Phase::Synced, _) if written == Written::Yes => return exit::SETTLED,
+        (_, _) if written == Written::Overtaken => {}
+        (phase, Some(failure)) => _ = writeln!(text, "The stream is {phase}: {failure}"),
+        (phase, None) => _ = writeln!(text, "The stream is {phase}."),
     }
+    exit::UNSETTLED
 }

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub settled: bool,
     /// Whether a policy said that it is too early to tell.
     pub unsettled: bool,
+    /// Whether its schema was never compared with those of the stream's other nodes, and will be.
+    pub uncompared: bool,
     /// What was last wrong with it.
     pub failure: Option<Failure>,
     /// Where the stored content came from.
@@ -366,6 +368,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         again: stream.wake.map(|wake| wake.since(now)),
         settled: stream.is_settled(),
         unsettled: stream.is_unsettled(),
+        uncompared: stream.is_to_be_compared(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

@@ -39,7 +39,7 @@ pub use machine::{Level, Source};
 pub use memory::Memory;
 pub use plan::{Matcher, Plan, StreamPlan};
 pub use policy_writes::PolicyWrites;
-pub use resolve::{Resolution, ResolveError};
+pub use resolve::{Resolution, ResolveError, Written};
 pub use scheduler::{
     DEFAULT_ATTEMPTS_AT_ONCE, Faults, Observer, SPREAD_PER_STREAM, Scheduler, Tally, Wanted,
 };

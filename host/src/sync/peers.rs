@@ -11,9 +11,9 @@ use crate::schema::Schema;
 use crate::text::counted;
 
 impl Attempt<'_> {
-    /// The schemas of the stream's other nodes, and its base. Objects that a listing shows with the same ETag are
-    /// fetched once.
-    pub(super) async fn gather_peers(&mut self) -> Result<Peers, StoreFailure> {
+    /// The schemas of the stream's other nodes, and its base; and this node's own, if it is asked for. Objects that a
+    /// listing shows with the same ETag are fetched once.
+    pub(super) async fn gather_peers(&mut self, with_own: bool) -> Result<Peers, StoreFailure> {
         let listed = self
             .core
             .store
@@ -23,14 +23,17 @@ impl Attempt<'_> {
             counted(listing.objects.len(), "object")
         })?;
         let ignored = &self.plan.ignore_peers;
-        let publishers =
-            Publishers::of(listing, &self.keys, &self.core.node, ignored).without_own();
-        let published = publishers
+        let mut publishers = Publishers::of(listing, &self.keys, &self.core.node, ignored);
+        if !with_own {
+            publishers = publishers.without_own();
+        }
+        let mut published = publishers
             .fetch(&self.core.store, self.core.max_schema_size, None)
             .await;
         for (_, failure) in &published.failed {
             self.store_failed(failure);
         }
+        let stored = published.take_own();
         // What could not be fetched may hold anything.
         let complete = published.whole && published.failed.is_empty();
         let schemas = published.schemas.into_iter().flat_map(|(schema, group)| {
@@ -52,6 +55,7 @@ impl Attempt<'_> {
                 .map(|(publisher, cause)| (publisher.key.into(), cause))
                 .collect(),
             complete,
+            stored,
         };
         peers.schemas.sort_by(|one, other| one.key.cmp(&other.key));
         peers.unreadable.sort();
@@ -77,7 +81,7 @@ impl Attempt<'_> {
                 marker,
             };
         }
-        let peers = match self.gather_peers().await {
+        let peers = match self.gather_peers(false).await {
             Ok(peers) => peers,
             Err(_) if planted::is(Defect::IgnoresFailedListing) => Peers {
                 complete: true,

@@ -29,7 +29,8 @@ impl Attempt<'_> {
             Effect::CheckMarker(_) => Event::Marker(self.check_marker().await),
             Effect::Fetch => Event::Fetched(self.fetch().await),
             Effect::Head => Event::Headed(self.head().await),
-            Effect::GatherPeers => Event::Peers(self.gather_peers().await),
+            Effect::GatherPeers => Event::Peers(self.gather_peers(false).await),
+            Effect::GatherNodes => Event::Peers(self.gather_peers(true).await),
             // Rare and large.
             Effect::Resolve(choice) => Event::Proposed(Box::pin(self.resolve(choice)).await),
             Effect::Write => Event::Written(self.write().await?),

@@ -158,6 +158,23 @@ impl Publishers {
     }
 }
 
+impl Published {
+    /// Takes out what this node publishes, so that the others are left; `None` if that could not be read.
+    pub(super) fn take_own(&mut self) -> Option<Schema> {
+        let mut own = None;
+        for (schema, group) in &mut self.schemas {
+            let before = group.len();
+            group.retain(|publisher| !publisher.own);
+            if group.len() < before {
+                own = Some(schema.clone());
+            }
+        }
+        self.schemas.retain(|(_, group)| !group.is_empty());
+        self.corrupt.retain(|(publisher, _)| !publisher.own);
+        own
+    }
+}
+
 fn content(fetched: Fetched) -> Option<Result<Schema, String>> {
     match read_schema(fetched) {
         RemoteSeen::Missing => None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_schema::DataType;
+use object_store::path::Path;
 
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
@@ -29,10 +30,25 @@ pub struct Resolution {
     pub remaining: BTreeMap<Option<String>, Conflict>,
     /// How many other objects hold schemas of the stream.
     pub peers: usize,
+    /// How the stored schema differs from what the ledger has of this node, if they can't be merged.
+    pub remembered: Option<Conflict>,
     replaced: Schema,
     schema: Schema,
     version: Version,
     data_type: DataType,
+}
+
+/// What became of the write of a [`Resolution`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The store holds the schema.
+    Yes,
+    /// The store holds what it held.
+    No,
+    /// Somebody else changed the object after it was read.
+    Overtaken,
+    /// The store could not be asked afterwards.
+    Unknown,
 }
 
 /// Why a type can't be changed.
@@ -141,6 +157,10 @@ impl Core {
             let text = format!("{}: {failure}", publisher.key);
             return Err(ResolveError::Incomplete(text));
         }
+        if let Some((publisher, reason)) = published.corrupt.first() {
+            let text = format!("{} is not a schema: {reason}", publisher.key);
+            return Err(ResolveError::Incomplete(text));
+        }
         if !published.whole {
             let text = format!("more than {MAX_LISTED} objects are stored");
             return Err(ResolveError::Incomplete(text));
@@ -153,6 +173,13 @@ impl Core {
                 remaining.extend(nodes.map(|node| (node, conflict.clone())));
             }
         }
+        let known = self
+            .journal
+            .load(stream)
+            .await
+            .map_err(AttemptError::from)?;
+        let captured = known.and_then(|known| known.captured);
+        let remembered = captured.and_then(|captured| replaced.merge(&captured.schema).err());
         let version = object
             .version
             .ok_or_else(|| ResolveError::NoVersion { key: key.clone() })?;
@@ -164,6 +191,7 @@ impl Core {
             after: data_type.to_string(),
             remaining,
             peers,
+            remembered,
             replaced,
             schema,
             version,
@@ -177,7 +205,10 @@ impl Core {
     ///
     /// The ledger fails, the stream was deleted, or an earlier write comes first. A write that fails or loses a race is
     /// an outcome.
-    pub async fn resolve(&self, resolution: &Resolution) -> Result<Outcome, ResolveError> {
+    pub async fn resolve(
+        &self,
+        resolution: &Resolution,
+    ) -> Result<(Outcome, Written), ResolveError> {
         let id = &resolution.stream;
         let known = self.journal.load(id).await.map_err(AttemptError::from)?;
         let captured = known.as_ref().and_then(|stream| stream.captured.clone());
@@ -190,26 +221,62 @@ impl Core {
             _ => {}
         }
         // What was staged and is not stored yet keeps its other fields.
-        let captured = captured
-            .map(|document| document.schema)
-            .map(|schema| {
-                let retyped = schema.retype(&resolution.field, &resolution.data_type);
-                retyped.map_or(schema, |(retyped, _)| retyped)
+        let wanted = captured
+            .as_ref()
+            .map(|document| {
+                let retyped = document
+                    .schema
+                    .retype(&resolution.field, &resolution.data_type);
+                retyped.map_or_else(|_| document.schema.clone(), |(retyped, _)| retyped)
             })
-            .and_then(|schema| resolution.schema.merge(&schema).ok());
-        let captured = captured.unwrap_or_else(|| resolution.schema.clone());
-        let replaced = Document::new(resolution.replaced.clone());
+            .and_then(|schema| resolution.schema.merge(&schema).ok())
+            .unwrap_or_else(|| resolution.schema.clone());
         let incarnation = known.and_then(|stream| stream.incarnation);
-        self.journal
-            .archive(id, incarnation.as_ref(), &replaced, self.clock.now())
-            .await
-            .map_err(AttemptError::from)?;
+        let former = captured.map(|document| document.schema);
+        let former = [Some(resolution.replaced.clone()), former];
+        for lost in former.into_iter().flatten() {
+            if wanted.covers(&lost) {
+                continue;
+            }
+            self.journal
+                .archive(
+                    id,
+                    incarnation.as_ref(),
+                    &Document::new(lost),
+                    self.clock.now(),
+                )
+                .await
+                .map_err(AttemptError::from)?;
+        }
         let resolved = Resolved {
             document: Document::new(resolution.schema.clone()),
-            captured: Document::new(captured),
+            captured: Document::new(wanted),
             version: resolution.version.clone(),
         };
         let occasion = Occasion::Resolved(Box::new(resolved));
-        Ok(self.attempt(id, occasion).await?)
+        let outcome = self.attempt(id, occasion).await?;
+        let written = self.was_written(resolution).await;
+        Ok((outcome, written))
+    }
+
+    /// What became of the write, as the store shows it.
+    async fn was_written(&self, resolution: &Resolution) -> Written {
+        let Ok(key) = Path::parse(&resolution.key) else {
+            return Written::Unknown;
+        };
+        match self.store.get(&key, self.max_schema_size).await {
+            Ok(fetched) => match read_schema(fetched) {
+                RemoteSeen::WellFormed { schema, .. } if schema.covers(&resolution.schema) => {
+                    Written::Yes
+                }
+                RemoteSeen::WellFormed { object, .. } | RemoteSeen::Corrupt { object, .. }
+                    if object.version.as_ref() == Some(&resolution.version) =>
+                {
+                    Written::No
+                }
+                _ => Written::Overtaken,
+            },
+            Err(_) => Written::Unknown,
+        }
     }
 }

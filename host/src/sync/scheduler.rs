@@ -12,6 +12,7 @@ use futures::stream::FuturesUnordered;
 
 use super::attempt::{AttemptError, Occasion, Outcome};
 use super::core::Core;
+use super::machine::Rules;
 use super::tracker::{Fault, Tracker, Work};
 use crate::contract::{Phase, Trigger};
 use crate::ledger::Summary;
@@ -153,7 +154,14 @@ impl Scheduler {
         scheduler.ahead = scheduler.clock_ahead();
         let (now, monotonic) = (scheduler.core.clock.now(), scheduler.core.clock.monotonic());
         let core = Arc::clone(&scheduler.core);
-        let due = |id: &StreamId, at: Timestamp| monotonic.saturating_add(wait(&core, id, at, now));
+        let due = |summary: &Summary, at: Timestamp| {
+            let wait = wait(&core, &summary.stream, at, now);
+            // A stored schema may wait to be compared, and the operator may have made the interval shorter.
+            monotonic.saturating_add(match summary.phase {
+                Phase::Synced => wait.min(rules_of(&core, &summary.stream).check_peers_interval),
+                _ => wait,
+            })
+        };
         let (unresolved, abandoned) = scheduler.tracker.recall(summaries, now, due);
         for id in unresolved {
             scheduler.queue(id, Work::Start);
@@ -351,6 +359,24 @@ impl Scheduler {
         }
     }
 
+    /// Queues a comparison of every stored schema that may never have been compared. False if there is none.
+    pub fn compare_uncompared(&mut self) -> bool {
+        let uncompared = self
+            .tracker
+            .iter()
+            .filter(|(_, entry)| entry.uncompared && !entry.comparison_tried);
+        let mut streams: Vec<_> = uncompared.map(|(id, _)| id.clone()).collect();
+        streams.sort_unstable();
+        for id in &streams {
+            if let Some(entry) = self.tracker.get_mut(id) {
+                entry.comparison_tried = true;
+            }
+        }
+        let any = !streams.is_empty();
+        self.compare_nodes(streams);
+        any
+    }
+
     /// The streams that are known, in order.
     pub fn streams(&self) -> Vec<StreamId> {
         let mut streams: Vec<_> = self.tracker.iter().map(|(id, _)| id.clone()).collect();
@@ -542,6 +568,8 @@ impl Scheduler {
             Ok(outcome) => {
                 entry.phase = outcome.phase;
                 entry.unsettled = outcome.unsettled;
+                entry.uncompared = outcome.uncompared;
+                entry.comparison_tried &= outcome.uncompared;
                 entry.succeeded(outcome.settled);
                 entry.wake = outcome
                     .wake
@@ -603,8 +631,11 @@ impl Scheduler {
 
 /// How long it is until then. Bounded, since a clock that was set back puts times of before far into the future.
 fn wait(core: &Core, id: &StreamId, at: Timestamp, now: Timestamp) -> Duration {
-    let plan = core.plan.of(id).unwrap_or(&core.plan.otherwise);
-    at.since(now).min(plan.rules.longest_wait())
+    at.since(now).min(rules_of(core, id).longest_wait())
+}
+
+fn rules_of<'a>(core: &'a Core, id: &StreamId) -> &'a Rules {
+    &core.plan.of(id).unwrap_or(&core.plan.otherwise).rules
 }
 
 fn in_one_line(error: &dyn std::error::Error) -> String {

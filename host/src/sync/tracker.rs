@@ -74,6 +74,10 @@ pub(super) struct Entry {
     settled: bool,
     /// Whether a policy said that it is too early to tell.
     pub(super) unsettled: bool,
+    /// Whether its schema may never have been compared with those of the stream's other nodes.
+    pub(super) uncompared: bool,
+    /// Whether that was tried for whoever waits for it: nobody waits for a store that fails.
+    pub(super) comparison_tried: bool,
     /// Whether what was found in staging was judged.
     judged: Judged,
     /// Why the last attempt came to nothing.
@@ -91,7 +95,7 @@ impl Tracker {
         &mut self,
         summaries: Vec<Summary>,
         now: Timestamp,
-        due: impl Fn(&StreamId, Timestamp) -> Duration,
+        due: impl Fn(&Summary, Timestamp) -> Duration,
     ) -> (Vec<StreamId>, Vec<StreamId>) {
         let (mut unresolved, mut abandoned) = (Vec::new(), Vec::new());
         for summary in summaries {
@@ -100,7 +104,7 @@ impl Tracker {
                 .as_deref()
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_default();
-            let wake = summary.next_attempt.map(|at| due(&summary.stream, at));
+            let wake = summary.next_attempt.map(|at| due(&summary, at));
             if summary.unresolved {
                 unresolved.push(summary.stream.clone());
             } else if summary.phase == Phase::Abandoned {
@@ -115,6 +119,7 @@ impl Tracker {
                 wake,
                 generation: RECALLED,
                 settled: summary.settled,
+                uncompared: summary.phase == Phase::Synced && wake.is_some(),
                 judged: Judged::Yes,
                 ..Entry::new(sighting, summary.phase)
             };
@@ -225,6 +230,8 @@ impl Entry {
             busy: false,
             settled: false,
             unsettled: false,
+            uncompared: false,
+            comparison_tried: false,
             judged: Judged::No,
             fault: None,
             next: None,

@@ -22,6 +22,8 @@ pub enum Effect {
     Head,
     /// Fetch the peers' schemas and the base: answered by `Peers`.
     GatherPeers,
+    /// The same with this node's own object: answered by `Peers`.
+    GatherNodes,
     /// Resolve the choice into a document, and gather what its gates need: answered by `Proposed`.
     Resolve(Choice),
     /// Write the stored intent: answered by `Written`.

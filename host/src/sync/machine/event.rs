@@ -206,6 +206,8 @@ pub struct Peers {
     pub unreadable: Vec<(String, String)>,
     /// Whether the listing is known to be whole.
     pub complete: bool,
+    /// What this node's own object holds, where that was asked for, too.
+    pub stored: Option<Schema>,
 }
 
 impl Peers {

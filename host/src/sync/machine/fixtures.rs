@@ -76,6 +76,7 @@ pub(super) fn peers(schemas: &[&str]) -> Peers {
         schemas: schemas.iter().enumerate().map(peer).collect(),
         unreadable: vec![],
         complete: true,
+        stored: None,
     }
 }
 

@@ -14,9 +14,12 @@ impl Step<'_, '_> {
         // Clocks jump: what was persisted before a step backwards must not keep the stream waiting for years.
         let latest = self.now().plus(self.moment.rules.longest_wait());
         let stream = &mut *self.stream;
-        for timer in [&mut stream.wake, &mut stream.look, &mut stream.peers.due] {
+        for timer in [&mut stream.wake, &mut stream.look] {
             *timer = timer.map(|at| at.min(latest));
         }
+        // The operator may have made the interval shorter.
+        let latest = self.moment.now.plus(self.moment.rules.check_peers_interval);
+        stream.peers.due = stream.peers.due.map(|at| at.min(latest));
         if planted::is(Defect::ForgetsIntent) {
             self.stream.intent = None;
         }
@@ -51,7 +54,7 @@ impl Step<'_, '_> {
             return self.read_back(Ended::Interrupted);
         }
         if trigger == Trigger::Requested {
-            self.compare_first();
+            self.compare_now();
         }
         match trigger {
             // A verification may take the place of the look that a change had asked for: nobody asks for it again.
@@ -163,6 +166,7 @@ impl Step<'_, '_> {
             return None;
         }
         let meaning_before = meaning(&self.stream.local);
+        let published_unseen = self.may_be_published_unseen();
         let held_before = self.stream.held.take();
         let mut found = None;
         let file = |size, modified, fingerprint, stable_since| {
@@ -214,7 +218,28 @@ impl Step<'_, '_> {
             }
         };
         let changed = meaning_before != meaning(&self.stream.local);
+        if changed && self.stream.local == LocalState::Missing && published_unseen {
+            return self.check();
+        }
         self.judge(trigger, found, changed)
+    }
+
+    /// Whether the staged file was read, and neither captured nor covered by what is stored: a node unlinks it when it
+    /// has published it.
+    fn may_be_published_unseen(&self) -> bool {
+        let LocalState::File(file) = &self.stream.local else {
+            return false;
+        };
+        let is_known = |document: Option<&Document>| {
+            document.is_some_and(|known| known.schema.fingerprint() == file.fingerprint)
+        };
+        let confirmed = self.stream.confirmed.as_ref();
+        matches!(
+            self.stream.phase,
+            Phase::Synced | Phase::Provisional | Phase::Conflicted
+        ) && file.well_formed
+            && !is_known(self.stream.captured.as_ref())
+            && !is_known(confirmed.map(|confirmed| &confirmed.document))
     }
 
     /// Decides whether what was read needs a verdict.

@@ -23,6 +23,8 @@ pub struct Comparison {
     pub fresh_until: Option<Timestamp>,
     /// The conflict between nodes that the last comparison found. Only a comparison that finds none ends it.
     pub conflict: Option<String>,
+    /// Whether this node is part of it.
+    pub own: bool,
 }
 
 impl Step<'_, '_> {
@@ -53,7 +55,7 @@ impl Step<'_, '_> {
     pub(super) fn compare_nodes(&mut self) -> Option<()> {
         self.stream.peers.due = None;
         match self.stream.own_schema() {
-            Some(schema) => self.perform(Activity::ComparingNodes(schema), Effect::GatherPeers),
+            Some(schema) => self.perform(Activity::ComparingNodes(schema), Effect::GatherNodes),
             None => self.rest(),
         }
     }
@@ -79,6 +81,8 @@ impl Step<'_, '_> {
             Level::Info,
             "an operator gave a field of the stored schema another type",
         );
+        // What is staged now is read again: it may have the former type.
+        self.stream.sighting.signature = 0;
         self.stream.captured = Some(resolved.captured);
         self.stream.captured_modified = None;
         self.stream.phase = Phase::Pending;
@@ -91,10 +95,15 @@ impl Step<'_, '_> {
 
     /// Plans a comparison when the stored schema has a meaning that was never compared.
     pub(super) fn plan_comparison(&mut self) {
-        if self.stream.phase != Phase::Synced
+        if self.stream.peers.conflict.is_some() {
+            // It has planned the next one.
+            return;
+        }
+        if !matches!(self.stream.phase, Phase::Synced | Phase::Conflicted)
             || !self.moment.rules.check_peers
             || planted::is(Defect::ComparesOnlyBeforeWrites)
         {
+            self.stream.peers.due = None;
             return;
         }
         if !self.is_uncompared() {
@@ -133,7 +142,8 @@ impl Step<'_, '_> {
         (rules.check_peers_interval / 2 + self.jitter()).max(rules.min_delay)
     }
 
-    /// Records a comparison of `schema` with all peers. Returns whether this node is part of a conflict.
+    /// Records a comparison of `schema` with all peers. Returns whether this node is part of a conflict: of one that was
+    /// found before, if not all peers could be read.
     pub(super) fn compared(&mut self, schema: &Schema, peers: &Peers) -> bool {
         self.warn_unreadable(peers);
         let own = conflict_with(schema, peers);
@@ -142,11 +152,12 @@ impl Step<'_, '_> {
         let half = self.moment.rules.check_peers_interval / 2;
         self.stream.peers.fresh_until = Some(self.now().plus(half + self.jitter()));
         self.stream.peers.due = None;
-        if found.is_none() && !peers.complete {
+        if found.is_none() && !(peers.complete && peers.unreadable.is_empty()) {
             // A peer that was not read may hold the conflict.
-            return false;
+            return self.stream.peers.conflict.is_some() && self.stream.peers.own;
         }
         self.stream.peers.compared = schema.fingerprint();
+        self.stream.peers.own = is_own;
         match &found {
             Some(text) if self.stream.peers.conflict.as_ref() != Some(text) => {
                 self.note(Level::Alert, text.clone());
@@ -185,48 +196,83 @@ impl Step<'_, '_> {
             (Activity::ReplacingFallback(_), Phase::Pending, Err(failure)) => {
                 self.fail(Failure::Store(failure))
             }
-            (Activity::ComparingNodes(schema), Phase::Synced | Phase::Conflicted, Ok(peers)) => {
-                let disagreed = self.stream.peers.conflict.is_some();
-                self.compared(&schema, &peers);
-                match (&self.stream.peers.conflict, self.stream.phase) {
-                    (Some(_), _) => self.nodes_conflict(),
-                    // Any other conflict is judged by the next look at the store.
-                    (None, Phase::Conflicted) if disagreed => self.check(),
-                    (None, _) => self.rest(),
-                }
+            (Activity::ComparingNodes(known), Phase::Synced | Phase::Conflicted, Ok(peers)) => {
+                self.nodes_compared(known, &peers)
             }
-            (Activity::ComparingNodes(_), Phase::Conflicted, Err(failure)) => {
-                self.fail(Failure::Store(failure))
-            }
-            (Activity::ComparingNodes(_), Phase::Synced, Err(failure)) => {
+            (Activity::ComparingNodes(_), Phase::Synced | Phase::Conflicted, Err(failure)) => {
                 self.note(
                     Level::Info,
-                    format!("the peers could not be compared: {failure}"),
+                    format!("the nodes could not be compared: {failure}"),
                 );
-                let wait = self.until_next_comparison();
-                self.stream.peers.due = Some(self.now().plus(wait));
+                self.plan_next_comparison();
                 self.rest()
             }
             _ => None,
         }
     }
 
+    /// Judges a comparison of all nodes: by what is stored of this one, or by `known` if that could not be read.
+    fn nodes_compared(&mut self, known: Schema, peers: &Peers) -> Option<()> {
+        let before = self.stream.peers.conflict.clone();
+        let confirmed = self.stream.confirmed.as_ref();
+        let drifted = peers.stored.as_ref().filter(|stored| {
+            confirmed.is_none_or(|it| it.document.schema.fingerprint() != stored.fingerprint())
+        });
+        let has_drifted = drifted.is_some();
+        let schema = drifted.unwrap_or(&known);
+        self.compared(schema, peers);
+        if self.stream.peers.compared == schema.fingerprint() {
+            // What is known counts as compared: it gave way to what is stored, or will be compared when it is published.
+            self.stream.peers.compared = known.fingerprint();
+        }
+        match (&self.stream.peers.conflict, self.stream.phase) {
+            // The policies know of it, and their delay goes on.
+            (Some(text), Phase::Conflicted)
+                if before.as_ref() == Some(text) && self.is_failing_by(text) =>
+            {
+                self.plan_next_comparison();
+                self.rest()
+            }
+            (Some(_), _) => self.nodes_conflict(),
+            // Any other conflict is judged by the next look at the store.
+            (None, Phase::Conflicted) if before.is_some() => self.check(),
+            (None, Phase::Synced) if has_drifted => self.check(),
+            (None, _) => self.rest(),
+        }
+    }
+
+    fn is_failing_by(&self, text: &str) -> bool {
+        matches!(&self.stream.last_failure, Some(Failure::SchemaConflict(last)) if last == text)
+    }
+
+    fn plan_next_comparison(&mut self) {
+        let wait = self.until_next_comparison();
+        self.stream.peers.due = Some(self.now().plus(wait));
+    }
+
     /// The stored object holds the schema, but the stream is only in order when its nodes agree.
     pub(super) fn settle(&mut self) -> Option<()> {
-        let peers = &self.stream.peers;
-        if peers.conflict.is_none()
-            || !self.moment.rules.check_peers
-            || planted::is(Defect::ForgetsNodesConflict)
-        {
+        if !self.moment.rules.check_peers || planted::is(Defect::ForgetsNodesConflict) {
             self.stream.peers.conflict = None;
             return self.rest();
         }
+        let peers = &self.stream.peers;
         let is_due = peers.due.is_some_and(|due| due <= self.now());
-        if is_due || self.is_uncompared() {
-            self.stream.phase = Phase::Conflicted;
-            return self.compare_nodes();
+        match peers.conflict.is_some() {
+            true if is_due || self.is_uncompared() => {
+                self.stream.phase = Phase::Conflicted;
+                self.compare_nodes()
+            }
+            true => self.nodes_conflict(),
+            false
+                if is_due
+                    && self.is_uncompared()
+                    && !planted::is(Defect::ComparesOnlyBeforeWrites) =>
+            {
+                self.compare_nodes()
+            }
+            false => self.rest(),
         }
-        self.nodes_conflict()
     }
 
     /// Records that the nodes disagree. They are compared again after the interval, no matter what the retry policies
@@ -235,16 +281,20 @@ impl Step<'_, '_> {
         let text = self.stream.peers.conflict.clone()?;
         self.stream.phase = Phase::Conflicted;
         self.stream.intent = None;
-        let wait = self.until_next_comparison();
-        self.stream.peers.due = Some(self.now().plus(wait));
+        self.plan_next_comparison();
         self.fail(Failure::SchemaConflict(text))
     }
 
     /// Only a comparison ends a conflict between nodes, so the next look begins with one.
     pub(super) fn compare_first(&mut self) {
         if self.stream.peers.conflict.is_some() {
-            self.stream.peers.due = Some(self.now());
+            self.compare_now();
         }
+    }
+
+    /// What was never compared is compared by this attempt, if it finds the schema stored.
+    pub(super) fn compare_now(&mut self) {
+        self.stream.peers.due = Some(self.now());
     }
 
     pub(super) fn warn_unreadable(&mut self, peers: &Peers) {
@@ -258,14 +308,24 @@ impl Step<'_, '_> {
 }
 
 impl Stream {
-    /// This node's schema, stored or about to be. A fallback is not this node's.
+    /// Whether a comparison with the stream's other nodes is planned, and none was made a short while ago.
+    pub fn is_to_be_compared(&self) -> bool {
+        let Some(due) = self.peers.due else {
+            return false;
+        };
+        let fresh = self.peers.fresh_until;
+        self.phase == Phase::Synced && fresh.is_none_or(|fresh| fresh < due)
+    }
+
+    /// This node's schema, stored or about to be. A fallback is not this node's, nor is what was captured and clashes
+    /// with what is stored.
     pub(super) fn own_schema(&self) -> Option<Schema> {
         let own = self.true_schema()?;
         let captured = self.captured.as_ref();
-        match captured.filter(|captured| !own.schema.covers(&captured.schema)) {
-            Some(captured) => own.schema.merge(&captured.schema).ok(),
-            None => Some(own.schema.clone()),
-        }
+        let merged = captured
+            .filter(|captured| !own.schema.covers(&captured.schema))
+            .and_then(|captured| own.schema.merge(&captured.schema).ok());
+        Some(merged.unwrap_or_else(|| own.schema.clone()))
     }
 }
 

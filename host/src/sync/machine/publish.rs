@@ -3,10 +3,10 @@
 use super::stream::{Activity, Confirmed, Document, Intent, Mode, Purpose, Remote, Source, Stream};
 use super::{Effect, Level, Marker, MarkerSeen, Peers, RemoteSeen, Repair, Step};
 use crate::contract::{
-    Failure, FailureKind, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
+    Failure, FailureKind, LocalState, ObjectInfo, Phase, RemoteState, StoreFailure, Trigger,
 };
 use crate::planted::{self, Defect};
-use crate::schema::Schema;
+use crate::schema::{Conflict, Schema};
 use crate::text::counted;
 
 /// What is wrong with a stream that the store never had.
@@ -263,9 +263,7 @@ impl Step<'_, '_> {
                     let remote = Box::new(Remote { object, schema });
                     self.perform(Activity::ReplacingFallback(remote), Effect::GatherPeers)
                 }
-                Err(conflict) => {
-                    self.conflicted(format!("staged and stored schema differ: {conflict}"))
-                }
+                Err(conflict) => self.conflicted(self.differs(&conflict)),
             },
             RemoteSeen::Corrupt { object, reason } => self.corrupt(&object, &reason),
         }
@@ -344,6 +342,17 @@ impl Step<'_, '_> {
         self.settle()
     }
 
+    /// The stored schema and the captured one clash.
+    fn differs(&self, conflict: &Conflict) -> String {
+        match &self.stream.local {
+            LocalState::Missing => format!(
+                "the stored schema differs from the one that this node staged last: {conflict}; if the stored type is \
+                 right, `tidegate resolve` accepts it"
+            ),
+            _ => format!("staged and stored schema differ: {conflict}"),
+        }
+    }
+
     pub(super) fn conflicted(&mut self, text: String) -> Option<()> {
         self.stream.phase = Phase::Conflicted;
         self.stream.intent = None;
@@ -380,7 +389,7 @@ impl Step<'_, '_> {
                 if !self.is_own_fallback(&object) && schema.merge(&captured).is_err() =>
             {
                 let text = match schema.merge(&captured) {
-                    Err(conflict) => format!("staged and stored schema differ: {conflict}"),
+                    Err(conflict) => self.differs(&conflict),
                     Ok(_) => return None,
                 };
                 self.fail(Failure::SchemaConflict(text))

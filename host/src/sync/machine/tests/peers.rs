@@ -180,3 +180,135 @@ fn peers_that_cannot_be_listed_are_told_and_block_nobody() {
     let told = |note: &Note| note.level == Level::Warning && note.text.contains("no listing");
     assert!(world.notes.iter().any(told), "{:?}", world.notes);
 }
+
+#[test]
+fn what_is_stored_is_compared_and_not_what_the_ledger_has() {
+    let mut world = World::new().stage("mixed:Utf8");
+    world.peers = vec![schema("mixed:Utf8")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    // The node goes on with its former type, and nothing of that was seen in staging.
+    world.store(Stored::Schema(schema("mixed:Float64")));
+    world.run(Event::CompareNodes);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    let failure = world.stream.last_failure.clone().unwrap().to_string();
+    assert!(failure.contains("Float64 on this node"), "{failure}");
+    // For as long as it lasts, also where the staged schema and the stored one differ.
+    for _ in 0..4 {
+        wait(&mut world);
+        assert_eq!(world.stream.phase, Phase::Conflicted);
+        assert!(world.stream.peers.conflict.is_some());
+    }
+}
+
+#[test]
+fn a_conflict_that_was_ended_in_the_store_is_over() {
+    let mut world = World::new().stage("mixed:Float64");
+    world.look(Trigger::FirstSeen);
+    world.peers = vec![schema("mixed:Utf8")];
+    world.run(Event::CompareNodes);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    // An operator changed the object by hand, and the node stages what fits.
+    world.store(Stored::Schema(schema("mixed:Utf8")));
+    world.restage("mixed:Utf8");
+    world.look(Trigger::Changed);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!((world.stream.peers.conflict.clone(), world.puts), (None, 1));
+}
+
+#[test]
+fn a_stored_type_that_nothing_staged_explains_can_be_accepted() {
+    let mut world = World::new().stage("mixed:Float64");
+    world.look(Trigger::FirstSeen);
+    world.peers = vec![schema("mixed:Utf8")];
+    world.run(Event::CompareNodes);
+    world.store(Stored::Schema(schema("mixed:Utf8")));
+    world.unstage();
+    world.look(Trigger::Changed);
+    wait(&mut world);
+    assert_eq!(world.stream.peers.conflict, None);
+    let failure = world.stream.last_failure.clone().unwrap().to_string();
+    assert!(
+        failure.contains("`tidegate resolve` accepts it"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_peer_that_is_not_a_schema_ends_no_conflict_and_lets_nothing_through() {
+    let mut world = World::new().stage("mixed:Float64");
+    world.peers = vec![schema("mixed:Utf8")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
+    world.peers.clear();
+    world.unreadable_peers = vec![("peer0".to_owned(), "not JSON".to_owned())];
+    for trigger in [
+        Trigger::Scheduled,
+        Trigger::Requested,
+        Trigger::Verification,
+    ] {
+        world.now = world.now.plus(world.rules.max_delay);
+        world.look(trigger);
+        assert_eq!((world.stream.phase, world.puts), (Phase::Conflicted, 0));
+    }
+    world.unreadable_peers.clear();
+    wait(&mut world);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_peer_that_is_not_a_schema_keeps_nothing_from_being_published() {
+    let mut world = World::new().stage("a:Utf8");
+    world.unreadable_peers = vec![("peer0".to_owned(), "not JSON".to_owned())];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_staged_file_that_vanishes_unjudged_may_have_been_published() {
+    let mut world = World::new().stage("a:Utf8");
+    world.look(Trigger::FirstSeen);
+    world.peers = vec![schema("b:Int64")];
+    world.presence = Presence::Unsettled(Duration::from_secs(1));
+    world.restage("a:Utf8 b:Utf8");
+    world.look(Trigger::Changed);
+    // The node published it itself before it could be judged.
+    world.store(Stored::Schema(schema("a:Utf8 b:Utf8")));
+    world.unstage();
+    world.look(Trigger::Changed);
+    let due = world.stream.peers.due.expect("a comparison is planned");
+    assert!(due <= world.now.plus(world.rules.check_peers_interval));
+    wait(&mut world);
+    while world.stream.phase == Phase::Synced && world.stream.next_wake().is_some() {
+        wait(&mut world);
+    }
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+}
+
+#[test]
+fn a_request_compares_at_once_what_was_never_compared() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    world.peers = vec![schema("a:Int64")];
+    world.look(Trigger::Requested);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    world.look(Trigger::Requested);
+    assert_eq!((world.stream.phase, world.peers_asked), (Phase::Synced, 1));
+    world.look(Trigger::Requested);
+    assert_eq!((world.stream.peers.due, world.peers_asked), (None, 1));
+}
+
+#[test]
+fn comparisons_of_a_known_conflict_leave_the_policies_delay_alone() {
+    let mut world = World::new().stage("a:Utf8").storing("a:Utf8");
+    world.peers = vec![schema("a:Int64")];
+    world.decision = RetryDecision::After(Duration::from_secs(3_600));
+    world.look(Trigger::Requested);
+    let (wake, attempts) = (world.stream.wake, world.stream.attempts);
+    for _ in 0..3 {
+        wait(&mut world);
+        assert_eq!(world.stream.phase, Phase::Conflicted);
+        assert_eq!((world.stream.wake, world.stream.attempts), (wake, attempts));
+    }
+}

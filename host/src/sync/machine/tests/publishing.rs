@@ -61,6 +61,8 @@ fn a_conflict_ends_when_the_store_changes() {
     let mut world = World::new().stage("a:Utf8").storing("a:Int64");
     world.look(Trigger::FirstSeen);
     world.store(Stored::Schema(schema("b:Int64")));
+    // The nodes are compared before the conflict is looked at again.
+    world.look(Trigger::Scheduled);
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Synced);
     assert_eq!(world.stored(), Some(schema("a:Utf8 b:Int64")));

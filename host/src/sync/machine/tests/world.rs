@@ -42,6 +42,7 @@ pub(super) struct World {
     pub(super) marker_key: &'static str,
     pub(super) peers: Vec<Schema>,
     pub(super) peers_complete: bool,
+    pub(super) unreadable_peers: Vec<(String, String)>,
     pub(super) peers_reachable: bool,
     pub(super) presence: Presence,
     pub(super) choice: Choice,
@@ -80,6 +81,7 @@ impl World {
             marker_key: "n1.stream.json",
             peers: vec![],
             peers_complete: true,
+            unreadable_peers: vec![],
             peers_reachable: true,
             presence: Presence::Present,
             choice: Choice::Peers,
@@ -108,6 +110,11 @@ impl World {
 
     pub(super) fn restage(&mut self, fields: &str) {
         self.staged = Some(schema(fields));
+        self.signature += 1;
+    }
+
+    pub(super) fn unstage(&mut self) {
+        self.staged = None;
         self.signature += 1;
     }
 
@@ -178,9 +185,9 @@ impl World {
         }
     }
 
-    fn ask_peers(&self) -> Result<Peers, StoreFailure> {
+    fn ask_peers(&self, peers: Peers) -> Result<Peers, StoreFailure> {
         if self.peers_reachable {
-            self.ask(self.peers_now())
+            self.ask(peers)
         } else {
             Err(StoreFailure::new(FailureKind::Timeout, "no listing"))
         }
@@ -206,8 +213,20 @@ impl World {
         Peers {
             own: "n1".to_owned(),
             schemas: schemas.collect(),
-            unreadable: vec![],
+            unreadable: self.unreadable_peers.clone(),
             complete: self.peers_complete,
+            stored: None,
+        }
+    }
+
+    fn nodes_now(&self) -> Peers {
+        let stored = match &self.stored {
+            Some((Stored::Schema(schema), _)) => Some(schema.clone()),
+            _ => None,
+        };
+        Peers {
+            stored,
+            ..self.peers_now()
         }
     }
 
@@ -302,7 +321,11 @@ impl World {
             })),
             Effect::GatherPeers => {
                 self.peers_asked += 1;
-                Event::Peers(self.ask_peers())
+                Event::Peers(self.ask_peers(self.peers_now()))
+            }
+            Effect::GatherNodes => {
+                self.peers_asked += 1;
+                Event::Peers(self.ask_peers(self.nodes_now()))
             }
             Effect::Resolve(choice) => Event::Proposed(self.propose(&choice)),
             Effect::Write => Event::Written(self.write()),

@@ -93,6 +93,7 @@ async fn the_json_is_a_contract() {
         "puts": 0,
         "total": 6
       },
+      "store": null,
       "findings": [
         {
           "tenant": null,
