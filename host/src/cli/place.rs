@@ -38,7 +38,7 @@ pub(super) fn places(source: &Source, settings: &Settings, error: &AgentError) -
     match error {
         AgentError::Policy(error) => of_policy(source, error),
         AgentError::Role(error) => of_role(source, settings, error),
-        AgentError::Store(error) => vec![of_store(source, error)],
+        AgentError::Store(error) => vec![of_store(source, settings, error)],
         AgentError::Staging(_) => vec![source.problem(&["staging", "dir"], error.to_string())],
         AgentError::LedgerInside { .. } => {
             vec![source.problem(&["ledger", "path"], error.to_string())]
@@ -137,7 +137,7 @@ fn of_role(source: &Source, settings: &Settings, error: &WrongRole) -> Vec<Probl
     problems
 }
 
-fn of_store(source: &Source, error: &OpenError) -> Problem {
+fn of_store(source: &Source, settings: &Settings, error: &OpenError) -> Problem {
     let message = error.to_string();
     match error {
         OpenError::Option { key, .. } | OpenError::Value { key, .. } => {
@@ -156,6 +156,10 @@ fn of_store(source: &Source, error: &OpenError) -> Problem {
             source.problem(&["store", "ca_file"], message)
         }
         OpenError::Settings { .. } => source.problem(&["store"], message),
-        _ => source.problem(&["store", "url"], message),
+        // The one of both that the file has.
+        _ => match settings.store.names.is_of_the_file() {
+            true => source.problem(&["store", "url"], message),
+            false => source.problem(&["store", "from"], message),
+        },
     }
 }

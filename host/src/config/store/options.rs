@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::StoreEnvironment;
+use super::STORE_URL;
 use super::parseable::Node;
 use crate::config::file::OptionValue;
 use crate::config::problems::Found;
 use crate::config::settings::Reader;
 use crate::config::source::Problem;
 use crate::storage::{
-    Address, SETTLED_BY_URL, exclude, find, read_secret, relations, settle, suggestion,
+    Address, exclude, find, read_secret, relations, settle, settled_by, suggestion,
 };
 
 /// The options of a store under their own names, whatever names they were given by.
@@ -25,6 +26,8 @@ pub(super) struct Values {
 pub(super) struct Options<'a> {
     reader: &'a Reader<'a>,
     address: &'a Address,
+    /// What names the store: [`STORE_URL`], or a variable of the node.
+    named_by: &'a str,
     found: &'a Found,
     given: BTreeMap<&'static str, Given>,
     environment: StoreEnvironment,
@@ -87,10 +90,16 @@ impl By {
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(reader: &'a Reader<'a>, address: &'a Address, found: &'a Found) -> Self {
+    pub(super) fn new(
+        reader: &'a Reader<'a>,
+        address: &'a Address,
+        named_by: &'a str,
+        found: &'a Found,
+    ) -> Self {
         Self {
             reader,
             address,
+            named_by,
             found,
             given: BTreeMap::new(),
             environment: StoreEnvironment::default(),
@@ -143,7 +152,7 @@ impl<'a> Options<'a> {
                     (**name == option || exclude(family, name, option))
                         && !matches!(given.by, By::Node(_))
                 })
-                .map(|(_, given)| settled_by(&given.by));
+                .map(|(_, given)| settled_by_place(&given.by));
             match written {
                 // The first option of a variable is what it is about; the others follow from it.
                 Some(reason) if is_first => {
@@ -168,7 +177,7 @@ impl<'a> Options<'a> {
             .iter()
             .map(|(name, given)| (*name, given.by.place()))
             .collect();
-        let layer = settle(self.address, &written, env);
+        let layer = settle(self.address, self.named_by, &written, env);
         for (variable, by) in layer.unused {
             let reason = format!("settled by {by}");
             self.environment.unused.push((variable, reason));
@@ -179,7 +188,7 @@ impl<'a> Options<'a> {
             match variable.option {
                 Some(option) => self.give(option, variable.value, by),
                 None => {
-                    if let Some(Err(bad)) = variable.kind.map(|kind| kind.check(&variable.value)) {
+                    if let Err(bad) = variable.kind.check(&variable.value) {
                         self.refuse(by.problem(self.reader, &bad.to_string()));
                     }
                 }
@@ -201,7 +210,11 @@ impl<'a> Options<'a> {
             return self.refuse(by.problem(self.reader, &what));
         }
         if self.address.settles(spec) {
-            self.refuse(by.problem(self.reader, SETTLED_BY_URL));
+            let named_by = match self.named_by {
+                STORE_URL => format!("`{STORE_URL}`"),
+                variable => variable.to_owned(),
+            };
+            self.refuse(by.problem(self.reader, &settled_by(&named_by)));
         } else if let Err(bad) = spec.kind.check(&value) {
             self.refuse(by.problem(self.reader, &bad.to_string()));
         }
@@ -247,6 +260,6 @@ impl<'a> Options<'a> {
     }
 }
 
-fn settled_by(by: &By) -> String {
+fn settled_by_place(by: &By) -> String {
     format!("settled by {}", by.place())
 }

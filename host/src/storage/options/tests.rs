@@ -458,7 +458,7 @@ fn environment(
         .iter()
         .map(|name| (*name, format!("store.options.{name}")))
         .collect();
-    let layer = settle(&address, &written, &|name| {
+    let layer = settle(&address, "store.url", &written, &|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     });
