@@ -54,7 +54,9 @@ pub(crate) enum Kind {
     CopyIfNotExists,
     /// Text that is sent in a header.
     Header,
-    /// A secret or an identifier that is sent in a header.
+    /// An identifier that is sent in a header. It is no secret, and nothing is gained by showing it.
+    Identifier,
+    /// A secret that is sent in a header.
     Token,
     /// A secret that is never sent, or sent encoded.
     Secret,
@@ -93,6 +95,7 @@ impl Kind {
                 | Kind::ProxyExcludes
                 | Kind::RelativeUri
                 | Kind::Header
+                | Kind::Identifier
                 | Kind::Token
                 | Kind::Secret
                 | Kind::Base64
@@ -136,10 +139,7 @@ impl Kind {
             ));
         }
         not_text(value)?;
-        if !matches!(
-            self,
-            Kind::Json | Kind::Certificate | Kind::ProxyExcludes
-        ) {
+        if !matches!(self, Kind::Json | Kind::Certificate | Kind::ProxyExcludes) {
             one_line(value)?;
         }
         self.check_form(value)
@@ -187,7 +187,7 @@ impl Kind {
             },
             Kind::CopyIfNotExists => copy_if_not_exists(value),
             Kind::Header => printable(value, true),
-            Kind::Token => printable(value, false),
+            Kind::Identifier | Kind::Token => printable(value, false),
             Kind::Secret | Kind::Path => Ok(()),
             Kind::Base64 => base64(value).map(drop),
             Kind::EncryptionKey => match base64(value)?.len() {
@@ -486,9 +486,7 @@ fn ca_file(value: &str) -> Result<(), BadValue> {
     file(value)?;
     match fs::read(value).map(|pem| object_store::Certificate::from_pem_bundle(&pem)) {
         Ok(Ok(certificates)) if !certificates.is_empty() => Ok(()),
-        Err(error) => bad(format!(
-            "is the file {value}, which can't be read: {error}"
-        )),
+        Err(error) => bad(format!("is the file {value}, which can't be read: {error}")),
         _ => bad(format!(
             "is the file {value}, which holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"
         )),
