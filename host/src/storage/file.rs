@@ -117,17 +117,20 @@ impl FileStore {
         scratch: Option<PathBuf>,
         named_by: &str,
     ) -> std::result::Result<Self, OpenError> {
-        let missing = |source| OpenError::NoDirectory {
-            path: root.to_owned(),
+        let not_a_directory = |path: &FilePath| OpenError::NotADirectory {
+            path: path.to_owned(),
             named_by: named_by.to_owned(),
-            source,
         };
-        let canonical = root.canonicalize().map_err(missing)?;
-        if !canonical.is_dir() {
-            return Err(OpenError::NotADirectory {
-                path: canonical,
+        let canonical = root.canonicalize().map_err(|source| match source.kind() {
+            io::ErrorKind::NotADirectory => not_a_directory(root),
+            _ => OpenError::NoDirectory {
+                path: root.to_owned(),
                 named_by: named_by.to_owned(),
-            });
+                source,
+            },
+        })?;
+        if !canonical.is_dir() {
+            return Err(not_a_directory(&canonical));
         }
         let scratch = Scratch::open(&canonical, scratch)?;
         let local = |dir: &FilePath| {

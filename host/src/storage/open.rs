@@ -18,8 +18,7 @@ use super::id::StoreId;
 use super::keys::{Keys, Provider};
 use super::observe::WatchedConnector;
 use super::options::{
-    Address, BadValue, Family, SCRATCH, TIMEOUT, find, relations, secrets, settled_by,
-    suggestion,
+    Address, BadValue, Family, SCRATCH, TIMEOUT, find, relations, secrets, settled_by, suggestion,
 };
 use super::redact::Redactor;
 use super::settings::StoreSettings;
@@ -58,7 +57,9 @@ pub enum OpenError {
         "the store URL {url:?} is the address of a server: write the bucket, as in s3://BUCKET, and the server as `endpoint` in [store.options]"
     )]
     Server { url: String },
-    #[error("the store URL {url:?} names no bucket: write it at the end, as in https://HOST/BUCKET")]
+    #[error(
+        "the store URL {url:?} names no bucket: write it at the end, as in https://HOST/BUCKET"
+    )]
     NoBucket { url: String },
     #[error("the store URL {url:?} can't be used")]
     UrlName {
@@ -203,15 +204,15 @@ fn check_options(address: &Address, settings: &StoreSettings) -> Result<(), Open
         spec.kind
             .check(value)
             .map_err(|bad| wrong(key, bad.to_string()))?;
-        if known.insert(spec.name(), value).is_some() {
+        if known.insert(spec.name(), Some(value.as_str())).is_some() {
             return Err(wrong(
                 key,
                 format!("is the same as `{}`: leave one out", spec.name()),
             ));
         }
     }
-    match relations(address.family, &known).into_iter().next() {
-        Some(bad) => Err(wrong(bad.name, bad.message)),
+    match relations(address, &known).into_iter().next() {
+        Some(bad) => Err(wrong(bad.name, bad.message(&|name| format!("`{name}`")))),
         None => Ok(()),
     }
 }

@@ -44,7 +44,11 @@ pub(super) fn settings(
     ));
     let burst = found.keep(reader.at_least_one(&["store", "burst"], store.burst, defaults.burst));
     let timeout = file.sync.as_ref().and_then(|sync| sync.attempt_timeout);
-    let request_timeout = found.keep(reader.positive(&["sync", "attempt_timeout"], timeout, 30));
+    let request_timeout = found.keep(reader.positive(
+        &["sync", "attempt_timeout"],
+        timeout,
+        defaults.request_timeout,
+    ));
     let ca_file = found.keep(reader.ca_file(&["store", "ca_file"], store.ca_file.as_deref()));
     let place = place(reader, file, env, found);
     let Place {
@@ -127,6 +131,9 @@ fn place(
     options.add_files(&store.option_files);
     options.add_node(node);
     options.add_environment(env);
+    if store.conditional_writes != Some(file::ConditionalWrites::BestEffort) {
+        options.require_conditional_writes();
+    }
     let (values, environment) = options.finish();
     Some(Place {
         url,

@@ -124,6 +124,11 @@ impl Address {
         }
     }
 
+    /// The bucket, if the URL names only that and no server.
+    pub(super) fn bucket(&self) -> Option<&str> {
+        self.url.host_str().filter(|_| !self.names_server)
+    }
+
     /// Whether the URL names the server itself, and not only the bucket.
     pub(super) fn names_server(&self) -> bool {
         self.names_server
@@ -140,7 +145,10 @@ fn refuse_server(url: &Url, text: &str) -> Result<(), OpenError> {
     let is_web = matches!(url.scheme(), "http" | "https");
     let is_known = matches!(
         ObjectStoreScheme::parse(url),
-        Ok((ObjectStoreScheme::AmazonS3 | ObjectStoreScheme::MicrosoftAzure, _))
+        Ok((
+            ObjectStoreScheme::AmazonS3 | ObjectStoreScheme::MicrosoftAzure,
+            _
+        ))
     );
     match is_web && !is_known {
         true => Err(OpenError::Server {

@@ -127,6 +127,12 @@ pub(crate) fn settle(
     layer
 }
 
+/// The variable of the environment that gives the option of this name, if one does.
+pub(crate) fn variable_of(family: Family, name: &str) -> Option<String> {
+    let spec = find(family, name)?;
+    variables(family, spec).into_iter().next()
+}
+
 /// The variables that give this option, the one that counts first at the start.
 fn variables(family: Family, spec: &Spec) -> Vec<String> {
     let Some(prefix) = family.prefix() else {

@@ -14,7 +14,7 @@ mod tables;
 mod tests;
 
 pub(crate) use address::{Address, Family, settled_by};
-pub(crate) use environment::settle;
+pub(crate) use environment::{settle, variable_of};
 pub(super) use kind::BadValue;
 pub(crate) use kind::{Kind, path as check_path};
 pub(crate) use relations::{exclude, relations};
@@ -114,7 +114,8 @@ pub(crate) fn suggestion(family: Family, name: &str) -> Option<&'static str> {
         .flat_map(|spec| spec.names)
         .map(|known| (likeness(known), *known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Of several that are equally alike, the first is the one that messages use.
+        .min_by(|(one, _), (other, _)| other.total_cmp(one))
         .map(|(_, known)| known)
 }
 
