@@ -1,6 +1,5 @@
 //! Logs: by `tracing`, to stderr, as text or JSON.
 
-mod filter;
 mod stderr;
 
 use std::io::IsTerminal;
@@ -10,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::CommandError;
-use crate::config::{LogSettings, Settings, Source};
+use crate::config::{LogSettings, Settings, Source, log_filter};
 
 pub(super) use stderr::reader_gone;
 
@@ -40,13 +39,11 @@ impl Options {
         settings: Option<&LogSettings>,
         usual: &str,
     ) -> Result<(), CommandError> {
-        let filter = self
-            .filter
-            .as_deref()
-            .or(settings.and_then(|log| log.level.as_deref()))
-            .unwrap_or(usual);
-        let targets = filter::parse(filter, usual).map_err(|error| {
-            CommandError::Usage(format!("`--log {filter}` is not a valid filter: {error}"))
+        let level = settings.and_then(|log| log.level.as_deref());
+        let filter = self.filter.as_deref().or(level).unwrap_or(usual);
+        let targets = log_filter(filter, usual).map_err(|error| {
+            // The configuration's filter was checked with it.
+            CommandError::Usage(format!("`--log {filter}`: {error}"))
         })?;
         let json = match self.format {
             Some(format) => format == Format::Json,
