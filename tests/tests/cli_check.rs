@@ -634,14 +634,13 @@ fn a_store_directory_that_can_not_be_used_is_named_by_its_variable() {
 #[test]
 fn a_word_that_is_no_level_is_refused_by_the_command_line_and_the_file() {
     let dir = node(FINE);
-    let run = ran(dir.path(), &["check", "--log", "warning"]);
-    assert_eq!(run.code, Some(2));
-    assert!(
-        run.stderr
-            .contains("`--log warning`: `warning` is not a level: did you mean `warn`?"),
-        "{}",
-        run.stderr
-    );
+    for command in ["check", "sync", "status", "version"] {
+        let run = ran(dir.path(), &[command, "--log", "warning"]);
+        assert_eq!(run.code, Some(2), "{command}: {}", run.stdout);
+        for told in ["--log", "`warning` is not a level: did you mean `warn`?"] {
+            assert!(run.stderr.contains(told), "{}", run.stderr);
+        }
+    }
     let run = said_by_check(&format!("{FINE}[log]\nlevel = \"inf\"\n"));
     assert_eq!(run.code, Some(2));
     assert!(
