@@ -815,3 +815,25 @@ fn a_store_and_a_staging_directory_share_no_files() {
     let problem = Settings::from_source(&Source::new("tidegate.toml", text), &env).unwrap_err();
     assert!(problem.message.contains("correct P_FS_DIR or"), "{problem}");
 }
+
+#[test]
+fn of_a_nodes_two_credentials_the_one_that_it_does_not_use_is_reported() {
+    let env = [
+        ("P_AZR_URL", "http://127.0.0.1:10000"),
+        ("P_AZR_ACCOUNT", "account"),
+        ("P_AZR_CONTAINER", "logs"),
+        ("P_AZR_ACCESS_KEY", "a2V5"),
+        ("P_AZR_CLIENT_ID", "id"),
+        ("P_AZR_CLIENT_SECRET", "secret"),
+        ("P_AZR_TENANT_ID", "tenant"),
+    ];
+    let found = settings(FROM, &env).unwrap();
+    assert_eq!(
+        found.store_environment.unused,
+        [(
+            "P_AZR_CLIENT_SECRET".to_owned(),
+            "has no effect beside P_AZR_ACCESS_KEY: leave one out".to_owned()
+        )]
+    );
+    assert!(!found.store.options.contains_key("client_secret"));
+}

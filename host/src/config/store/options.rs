@@ -287,8 +287,8 @@ impl<'a> Options<'a> {
             };
             let message = bad.message(&|name| self.name_beside(by, name));
             match by {
-                // Other programs may need the variable.
-                By::Environment(variable) if bad.is_ignored => {
+                // Other programs may need the variable, and the node does not use it either.
+                By::Environment(variable) | By::Node(variable) if bad.is_ignored => {
                     let variable = variable.clone();
                     self.environment.used.retain(|used| *used != variable);
                     self.environment.unused.push((variable, message));

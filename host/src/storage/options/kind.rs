@@ -1,6 +1,7 @@
 //! What the value of an option must look like.
 
 use std::fs;
+use std::io::Read as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,6 +18,9 @@ const FRAME_SIZES: std::ops::RangeInclusive<u32> = 16_384..=16_777_215;
 
 /// The length of an encryption key (AES-256), in bytes.
 const ENCRYPTION_KEY: usize = 32;
+
+/// The largest file of CA certificates that a variable may name, in bytes. Systems' own have about 250 KiB.
+const MAX_CA_BUNDLE: u64 = 16 << 20;
 
 /// What some editors write at the start of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -484,7 +488,14 @@ fn base64(value: &str) -> Result<Vec<u8>, BadValue> {
 /// Checks a file of CA certificates. Those in it that are damaged are skipped by whoever reads it.
 fn ca_file(value: &str) -> Result<(), BadValue> {
     file(value)?;
-    match fs::read(value).map(|pem| object_store::Certificate::from_pem_bundle(&pem)) {
+    let mut pem = Vec::new();
+    let read =
+        fs::File::open(value).and_then(|file| file.take(MAX_CA_BUNDLE + 1).read_to_end(&mut pem));
+    match read.map(|_| object_store::Certificate::from_pem_bundle(&pem)) {
+        Ok(_) if pem.len() as u64 > MAX_CA_BUNDLE => bad(format!(
+            "is the file {value}, which is over {} MiB: name another file",
+            MAX_CA_BUNDLE >> 20
+        )),
         Ok(Ok(certificates)) if !certificates.is_empty() => Ok(()),
         Err(error) => bad(format!("is the file {value}, which can't be read: {error}")),
         _ => bad(format!(
