@@ -36,7 +36,7 @@ pub use conditions::REMIND_EVERY;
 pub use error::AgentError;
 pub use first_look::{FirstLook, unknown_streams};
 pub use open::{Opening, identify, open_parts};
-pub use place::{check_ledger_place, node_directory_of};
+pub use place::{check_ledger_path, check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};
 pub use probe::{check_store, verdict};
 pub use recognize::{

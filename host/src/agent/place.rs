@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use url::Url;
-
 use super::AgentError;
-use crate::config::Settings;
+use crate::config::{Settings, local_directory, resolved};
 
 /// Makes sure that the ledger lies neither in the staging directory nor in a store of local files: the node deletes or
 /// trips over what it does not know there.
@@ -14,9 +12,23 @@ use crate::config::Settings;
 ///
 /// [`AgentError::LedgerInside`].
 pub fn check_ledger_place(settings: &Settings) -> Result<(), AgentError> {
-    match node_directory_of(&settings.ledger.path, settings) {
+    let (staging, store) = (&settings.staging.dir, &settings.store.url);
+    check_ledger_path(&settings.ledger.path, Some(staging), Some(store))
+}
+
+/// As [`check_ledger_place`], with only the parts of the configuration that are known.
+///
+/// # Errors
+///
+/// [`AgentError::LedgerInside`].
+pub fn check_ledger_path(
+    ledger: &Path,
+    staging: Option<&Path>,
+    store_url: Option<&str>,
+) -> Result<(), AgentError> {
+    match directory_around(ledger, staging, store_url) {
         Some((what, dir)) => Err(AgentError::LedgerInside {
-            ledger: settings.ledger.path.display().to_string(),
+            ledger: ledger.display().to_string(),
             what,
             dir: dir.display().to_string(),
         }),
@@ -27,31 +39,24 @@ pub fn check_ledger_place(settings: &Settings) -> Result<(), AgentError> {
 /// The directory of the node that the path lies in, with its name in words: the staging directory, or a store of local
 /// files.
 pub fn node_directory_of(path: &Path, settings: &Settings) -> Option<(&'static str, PathBuf)> {
-    let path = resolved(path);
-    let store = Url::parse(&settings.store.url)
-        .ok()
-        .filter(|url| url.scheme() == "file")
-        .and_then(|url| url.to_file_path().ok());
-    let staging = ("the staging directory", settings.staging.dir.clone());
-    let store = store.map(|dir| ("the store", dir));
-    std::iter::once(staging)
-        .chain(store)
-        .find(|(_, dir)| path.starts_with(resolved(dir)))
+    let (staging, store) = (&settings.staging.dir, &settings.store.url);
+    directory_around(path, Some(staging), Some(store))
 }
 
-/// The path without links, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let known = absolute
-        .ancestors()
-        .find_map(|part| Some((part, part.canonicalize().ok()?)));
-    match known {
-        Some((part, real)) => match absolute.strip_prefix(part) {
-            Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
-            _ => real,
-        },
-        None => absolute,
-    }
+fn directory_around(
+    path: &Path,
+    staging: Option<&Path>,
+    store_url: Option<&str>,
+) -> Option<(&'static str, PathBuf)> {
+    let path = resolved(path);
+    let staging = staging.map(|dir| ("the staging directory", dir.to_owned()));
+    let store = store_url
+        .and_then(local_directory)
+        .map(|dir| ("the store", dir));
+    staging
+        .into_iter()
+        .chain(store)
+        .find(|(_, dir)| path.starts_with(resolved(dir)))
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ struct Cli {
     ///
     /// The level is tidegate's own; other crates log warnings and errors only. More of them is asked for by name, as in
     /// "info,object_store=debug", or by "all=debug".
-    #[arg(long, global = true, value_name = "FILTER")]
+    #[arg(long, global = true, value_name = "FILTER", value_parser = log::filter)]
     log: Option<String>,
     /// How log lines are written
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]

@@ -33,12 +33,22 @@ impl Error for Placed {
     }
 }
 
-/// Where the error's cause is written; none when it is not the configuration's matter.
-pub(super) fn places(source: &Source, settings: &Settings, error: &AgentError) -> Vec<Problem> {
+/// Where the error's cause is written; none when it is not the configuration's matter, or when that takes `settings` and
+/// there are none.
+pub(super) fn places(
+    source: &Source,
+    settings: Option<&Settings>,
+    error: &AgentError,
+) -> Vec<Problem> {
     match error {
         AgentError::Policy(error) => of_policy(source, error),
-        AgentError::Role(error) => of_role(source, settings, error),
-        AgentError::Store(error) => vec![of_store(source, error)],
+        AgentError::Role(error) => settings
+            .map(|settings| of_role(source, settings, error))
+            .unwrap_or_default(),
+        AgentError::Store(error) => {
+            let from_node = settings.is_some_and(|settings| !settings.store.names.is_of_the_file());
+            vec![of_store(source, from_node, error)]
+        }
         AgentError::Staging(_) => vec![source.problem(&["staging", "dir"], error.to_string())],
         AgentError::LedgerInside { .. } => {
             vec![source.problem(&["ledger", "path"], error.to_string())]
@@ -56,7 +66,7 @@ pub(super) fn located(
     settings: &Settings,
     error: AgentError,
 ) -> super::CommandError {
-    let problems = places(source, settings, &error);
+    let problems = places(source, Some(settings), &error);
     match problems.is_empty() {
         true => error.into(),
         false => {
@@ -137,7 +147,7 @@ fn of_role(source: &Source, settings: &Settings, error: &WrongRole) -> Vec<Probl
     problems
 }
 
-fn of_store(source: &Source, error: &OpenError) -> Problem {
+fn of_store(source: &Source, from_node: bool, error: &OpenError) -> Problem {
     let message = error.to_string();
     match error {
         OpenError::Option { key, .. } | OpenError::Value { key, .. } => {
@@ -156,6 +166,10 @@ fn of_store(source: &Source, error: &OpenError) -> Problem {
             source.problem(&["store", "ca_file"], message)
         }
         OpenError::Settings { .. } => source.problem(&["store"], message),
-        _ => source.problem(&["store", "url"], message),
+        // The one of both that the file has.
+        _ => match from_node {
+            true => source.problem(&["store", "from"], message),
+            false => source.problem(&["store", "url"], message),
+        },
     }
 }

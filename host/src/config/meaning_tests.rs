@@ -83,7 +83,7 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ("[[rules]]\nretry = [\"never\"]", "5:1: a rule without"),
         (
             "[[rules]]\nstreams = [\"a\", \"[\"]",
-            "6:17: `[` is no glob",
+            "6:17: `[` is not a valid glob",
         ),
         (
             "[[rules]]\nstreams = [\"a\"]\nschemas = [\"x\"]",
@@ -91,23 +91,23 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ),
         (
             "[sync]\nrecheck_interval = \"0s\"",
-            "6:20: must be more than nothing",
+            "6:20: `recheck_interval` must be more than 0s",
         ),
         (
             "[sync]\nattempt_timeout = \"0s\"",
-            "6:19: must be more than nothing",
+            "6:19: `attempt_timeout` must be more than 0s",
         ),
         (
             "[sync]\nbounds = { min_delay = \"0s\" }",
-            "6:24: must be more than nothing",
+            "6:24: `min_delay` must be more than 0s",
         ),
         (
             "[sync]\nbounds = { min_delay = \"2s\", max_delay = \"1s\" }",
-            "6:42: `max_delay` must not be less",
+            "6:42: `max_delay` must not be less than `min_delay`, which is 2s",
         ),
         (
             "[sync]\nbounds = { min_delay = \"2d\" }",
-            "6:24: `max_delay` must not be less",
+            "6:24: `min_delay` must not be more than `max_delay`, which is 15m",
         ),
         (
             "[policies.p]\ncomponent = \"builtin:presnce\"",
@@ -127,14 +127,36 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ),
         ("[node]\nid = \"a/b\"", "6:6: a node's id is one segment"),
         ("[node]\nid = \"..\"", "6:6: a node's id is one segment"),
-        ("[runtime]\nslots = 0", "6:9: must be at least 1"),
-        ("[verify]\ninterval = \"0s\"", "6:12: must be more"),
-        ("[verify]\npeers_interval = \"0s\"", "6:18: must be more"),
+        (
+            "[ledger]\npath = \"\"",
+            "6:8: `path` is empty: write a path",
+        ),
+        (
+            "[runtime]\ncache = \"\"",
+            "6:9: `cache` is empty: write a path",
+        ),
+        (
+            "[log]\nlevel = \"warning\"",
+            "6:9: `warning` is not a level: did you mean `warn`?",
+        ),
+        (
+            "[[rules]]\nstreams = [\"a\"]\nbounds = { max_delay = \"1ms\" }",
+            "7:24: `max_delay` must not be less than `min_delay`, which is",
+        ),
+        ("[runtime]\nslots = 0", "6:9: `slots` must be at least 1"),
+        (
+            "[verify]\ninterval = \"0s\"",
+            "6:12: `interval` must be more",
+        ),
+        (
+            "[verify]\npeers_interval = \"0s\"",
+            "6:18: `peers_interval` must be more",
+        ),
         (
             "[schemas.s]\ninline = \"{}\"\nfile = \"x\"",
             "5:10: write either",
         ),
-        ("[schemas.s]\ninline = \"[]\"", "6:10: no Arrow schema"),
+        ("[schemas.s]\ninline = \"[]\"", "6:10: not an Arrow schema"),
         (
             "[schemas.s]\nfile = \"gone.json\"",
             "6:8: can't read gone.json",
@@ -146,13 +168,14 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
     for (text, told) in [
         (
             "[staging]\ndir = \"s\"\nscan_interval = \"0s\"\n",
-            "more than nothing",
+            "`scan_interval` must be more than 0s",
         ),
         (
             "[staging]\ndir = \"s\"\nrescan_interval = \"0s\"\n",
-            "more than nothing",
+            "`rescan_interval` must be more than 0s",
         ),
         ("[staging]\ndir = \"s\"\nmax_streams = 0\n", "at least 1"),
+        ("[staging]\ndir = \"\"\n", "`dir` is empty: write a path"),
         (
             "[staging]\ndir = \"s\"\nlayout = \"plain\"\n",
             "needs the node's identity",
@@ -229,7 +252,7 @@ fn every_bad_option_is_reported_with_where_it_came_from() {
             1,
             "3: the environment variable AWS_SECRET_ACCESS_KEY has several lines: write one",
         ),
-        (2, "5: must be at least 1"),
+        (2, "5: `burst` must be at least 1"),
         (
             3,
             "7: `endpoint` is `minio:9000`, which has no scheme: write `http://minio:9000` or `https://minio:9000`",
@@ -469,7 +492,8 @@ fn bounds_of_a_store_are_numbers_from_one() {
     for key in ["max_in_flight", "requests_per_second", "burst"] {
         let problem = store(&format!("[store]\nurl = \"memory:///\"\n{key} = 0\n"), &[]);
         let problem = problem.unwrap_err();
-        assert_eq!((problem.line, &*problem.message), (5, "must be at least 1"));
+        let message = format!("`{key}` must be at least 1");
+        assert_eq!((problem.line, problem.message), (5, message));
     }
 }
 
@@ -512,7 +536,7 @@ fn a_secret_may_stand_in_a_file_and_in_one_place_only() {
 fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
     const SSE_C: &str = "SSE-C:AES256:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     let node = [
-        ("P_S3_URL", "https://s3.example"),
+        ("P_S3_URL", "https://logs.s3.example"),
         ("P_S3_BUCKET", "logs"),
         ("P_S3_REGION", "eu-north-1"),
     ];
@@ -534,7 +558,7 @@ fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
     let all: Vec<_> = node.into_iter().chain(more).collect();
     let options = store(FROM, &all).unwrap().options;
     for (option, value) in [
-        ("endpoint", "https://s3.example"),
+        ("endpoint", "https://logs.s3.example"),
         ("region", "eu-north-1"),
         ("access_key_id", "key"),
         ("secret_access_key", "secret"),
@@ -576,4 +600,240 @@ fn a_parseable_nodes_store_is_taken_as_its_environment_says() {
     assert!(both.message.contains("exclude each other"), "{both}");
     let neither = store("[store]\n", &node).unwrap_err();
     assert!(neither.message.contains("missing key `url`"), "{neither}");
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let problems = settings(
+        "scan_interval = \"0s\"\nmax_streams = 0\n[store]\nurl = \"memory:///\"\n[ledger]\npath = \"\"\n\
+         [sync]\nattempt_timeout = \"0s\"\nrecheck_interval = \"0s\"\nexistence = [\"presense\"]\n\
+         bounds = { min_delay = \"0s\" }\n[schemas.s]\ninline = \"[]\"\n[[rules]]\nstreams = [\"[a\", \"b\", \"[c\"]\n\
+         schemas = [\"s\", \"t\"]\nretry = [\"bakoff\"]\n[[rules]]\nstreams = [\"d\"]\n\
+         bounds = { min_delay = \"2d\" }\n[[rules]]\nignore = true\n[policies.p]\n\
+         component = \"builtin:presnce\"\nsha256 = \"12\"\n[verify]\ninterval = \"0s\"\npeers_interval = \"0s\"\n\
+         [runtime]\nslots = 0\ncache = \"\"\n[log]\nlevel = \"loud\"\n",
+        &[],
+    )
+    .unwrap_err();
+    let told: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.line, problem.message))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    3: `scan_interval` must be more than 0s
+    4: `max_streams` must be at least 1
+    8: `path` is empty: write a path
+    10: `attempt_timeout` must be more than 0s
+    11: `recheck_interval` must be more than 0s
+    12: no policy is named `presense`; did you mean `presence`?
+    13: `min_delay` must be more than 0s: it keeps the store from being hammered
+    15: not an Arrow schema: JSON, but no Arrow schema: invalid length 0, expected struct Schema with 2 elements at line 1 column 2
+    17: `[a` is not a valid glob: unclosed character class; missing ']'
+    17: `[c` is not a valid glob: unclosed character class; missing ']'
+    18: no schema is named `t`; expected one of s
+    19: no policy is named `bakoff`; did you mean `backoff`?
+    22: `min_delay` must not be more than `max_delay`, which is 15m: lower it, or write `max_delay` too
+    23: a rule without `streams` and `tenants` matches everything: write it in [sync]
+    26: no bundled policy is named `presnce`; did you mean `presence`?
+    27: `12` is no SHA-256 in hexadecimal
+    29: `interval` must be more than 0s
+    30: `peers_interval` must be more than 0s
+    32: `slots` must be at least 1
+    33: `cache` is empty: write a path
+    35: `loud` is not a level: expected one of error, warn, info, debug, trace, off; the level of one crate is written `CRATE=LEVEL`
+    ");
+}
+
+#[test]
+fn names_that_no_bucket_has_are_refused_by_their_variable() {
+    let told = |env: &[(&str, &str)]| settings(FROM, env).unwrap_err().to_string();
+    for (name, problem) in [
+        ("bkt\n", "ends with a line break"),
+        ("bkt ", "white space at its start or end"),
+        ("b\tkt", "control character U+0009"),
+        ("..", "must not begin or end with `.`"),
+        ("a/b", "may hold letters, digits"),
+        ("$BUCKET", "was not expanded"),
+        ("a\u{fffd}", "is not UTF-8 text"),
+    ] {
+        for env in [
+            &[
+                ("P_S3_BUCKET", name),
+                ("P_S3_URL", "http://127.0.0.1:9"),
+                ("P_S3_REGION", "r"),
+            ][..],
+            &[
+                ("P_AZR_CONTAINER", name),
+                ("P_AZR_URL", "http://127.0.0.1:9"),
+                ("P_AZR_ACCOUNT", "a"),
+            ],
+            &[("P_GCS_BUCKET", name)],
+        ] {
+            let (variable, _) = env[0];
+            let text = told(env);
+            let subject = format!("the node's variable {variable} ");
+            assert!(text.contains(&subject) && text.contains(problem), "{text}");
+            assert!(!text.contains("URL"), "{text}");
+        }
+    }
+    for (dir, problem) in [
+        ("/data\n", "ends with a line break"),
+        ("/data/../x", "holds `..`"),
+        ("/data/${DIR}", "was not expanded"),
+    ] {
+        let text = told(&[("P_FS_DIR", dir)]);
+        let subject = "the node's variable P_FS_DIR ";
+        assert!(text.contains(subject) && text.contains(problem), "{text}");
+    }
+}
+
+#[test]
+fn what_a_nodes_variable_settles_is_settled_by_that_variable() {
+    let mut env = vec![
+        ("P_S3_URL", "http://127.0.0.1:9000"),
+        ("P_S3_BUCKET", "logs"),
+        ("P_S3_REGION", "us-east-1"),
+        ("AWS_BUCKET", "other"),
+    ];
+    let found = settings(FROM, &env).unwrap();
+    let unused = found.store_environment.unused;
+    assert_eq!(
+        unused,
+        [("AWS_BUCKET".to_owned(), "settled by P_S3_BUCKET".to_owned())]
+    );
+    env.pop();
+    let lines = format!("{FROM}options.bucket = \"other\"\n");
+    let problem = store(&lines, &env).unwrap_err();
+    assert_eq!(
+        problem.message,
+        "`bucket` is settled by P_S3_BUCKET: leave it out"
+    );
+    env.push(("P_S3_PATH_STYLE", "false"));
+    let problem = store(FROM, &env).unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("variable P_S3_PATH_STYLE asks for the bucket in the host name")
+            && problem
+                .message
+                .contains("begin the host in P_S3_URL with `logs.`"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_file_that_can_not_be_read_does_not_count_as_left_out() {
+    let problems = settings(
+        "[store]\nurl = \"s3://logs\"\noptions.access_key_id = \"k\"\n\
+         option_files.secret_access_key = \"/nowhere/at/all\"\n",
+        &[],
+    )
+    .unwrap_err();
+    assert!(problems.rest.is_empty(), "{problems}");
+    assert!(problems.first.message.contains("can't read"), "{problems}");
+    // Of two variables both are named.
+    let problem = store(
+        "[store]\nurl = \"s3://logs\"\n",
+        &[("AWS_ACCESS_KEY_ID", "k")],
+    );
+    assert_eq!(
+        problem.unwrap_err().message,
+        "the environment variable AWS_ACCESS_KEY_ID has no effect without AWS_SECRET_ACCESS_KEY: write both"
+    );
+}
+
+#[test]
+fn a_client_that_sends_no_conditions_is_refused_unless_that_is_accepted() {
+    const STORE: &str = "[store]\nurl = \"s3://logs\"\n";
+    let written = format!("{STORE}options.conditional_put = \"disabled\"\n");
+    let problem = store(&written, &[]).unwrap_err();
+    assert!(
+        problem
+            .message
+            .starts_with("`conditional_put` is `disabled`"),
+        "{problem}"
+    );
+    let problem = store(STORE, &[("AWS_CONDITIONAL_PUT", "disabled")]).unwrap_err();
+    assert!(
+        problem
+            .message
+            .starts_with("the environment variable AWS_CONDITIONAL_PUT is `disabled`"),
+        "{problem}"
+    );
+    let accepted = format!("{written}conditional_writes = \"best-effort\"\n");
+    store(&accepted, &[]).unwrap();
+}
+
+#[test]
+fn a_store_and_a_staging_directory_share_no_files() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name).display().to_string();
+    fs::create_dir_all(path("staging/app")).unwrap();
+    fs::create_dir_all(path("data/staging")).unwrap();
+    std::os::unix::fs::symlink(path("staging"), path("link")).unwrap();
+    let check = |staging: &str, store: &str, lines: &str| {
+        let text = format!(
+            "[staging]\ndir = {staging:?}\n[store]\nurl = \"file://{}\"\n{lines}",
+            path(store)
+        );
+        let source = Source::new(root.path().join("tidegate.toml"), text);
+        Settings::from_source(&source, &nothing).map_err(|problem| problem.to_string())
+    };
+    for (staging, store, told) in [
+        ("staging", "staging", "is the staging directory"),
+        ("staging", "link", "is the staging directory"),
+        (
+            "staging",
+            "staging/app",
+            "lies inside the staging directory",
+        ),
+        (
+            "staging",
+            "link/new/store",
+            "lies inside the staging directory",
+        ),
+        ("data/staging", "data", "holds the staging directory"),
+    ] {
+        let text = check(staging, store, "").unwrap_err();
+        assert!(
+            text.contains(told) && text.contains("correct `store.url`"),
+            "{text}"
+        );
+    }
+    let scratch = format!("options.scratch = {:?}\n", path("staging/tmp"));
+    let text = check("staging", "store", &scratch).unwrap_err();
+    assert!(text.contains("the scratch directory"), "{text}");
+    for (staging, store) in [
+        ("staging", "store"),
+        ("staging", "staging2"),
+        ("data/staging", "data/store"),
+    ] {
+        check(staging, store, "").unwrap();
+    }
+    let text = format!("[staging]\ndir = {:?}\n{FROM}", path("staging"));
+    let env = |name: &str| (name == "P_FS_DIR").then(|| path("staging"));
+    let problem = Settings::from_source(&Source::new("tidegate.toml", text), &env).unwrap_err();
+    assert!(problem.message.contains("correct P_FS_DIR or"), "{problem}");
+}
+
+#[test]
+fn of_a_nodes_two_credentials_the_one_that_it_does_not_use_is_reported() {
+    let env = [
+        ("P_AZR_URL", "http://127.0.0.1:10000"),
+        ("P_AZR_ACCOUNT", "account"),
+        ("P_AZR_CONTAINER", "logs"),
+        ("P_AZR_ACCESS_KEY", "a2V5"),
+        ("P_AZR_CLIENT_ID", "id"),
+        ("P_AZR_CLIENT_SECRET", "secret"),
+        ("P_AZR_TENANT_ID", "tenant"),
+    ];
+    let found = settings(FROM, &env).unwrap();
+    assert_eq!(
+        found.store_environment.unused,
+        [(
+            "P_AZR_CLIENT_SECRET".to_owned(),
+            "has no effect beside P_AZR_ACCESS_KEY: leave one out".to_owned()
+        )]
+    );
+    assert!(!found.store.options.contains_key("client_secret"));
 }

@@ -6,6 +6,8 @@
 mod duration;
 mod file;
 mod locate;
+mod log_filter;
+mod places;
 mod policies;
 mod problems;
 mod registry;
@@ -17,8 +19,12 @@ mod store;
 mod streams;
 
 pub use duration::Length;
+pub use log_filter::{BadFilter, log_filter};
+pub use places::{local_directory, resolved};
 pub use problems::Problems;
-pub use settings::{LedgerSettings, LogSettings, RuntimePart, Settings, VerifySettings};
+pub use settings::{
+    LedgerSettings, LogSettings, Refused, RuntimePart, Settings, Usable, VerifySettings,
+};
 pub use size::Size;
 pub use source::{CONFIG_MAX, ConfigError, Problem, Source, suggest};
 pub use store::StoreEnvironment;

@@ -29,14 +29,14 @@ pub(super) fn settings(
     reader: &Reader<'_>,
     file: &File,
     origin: &Origin,
-    streams: Option<&StreamSettings>,
+    streams: &StreamSettings,
     rules: &[RuleSettings],
     layout: &Layout,
     found: &Found,
 ) -> BTreeMap<String, PolicySettings> {
     let mut policies = BTreeMap::new();
     for (name, policy) in &file.policies {
-        let defined = found.keep(defined(reader, file, origin, name, policy, layout));
+        let defined = defined(reader, file, origin, name, policy, layout, found);
         policies.extend(defined.map(|policy| (name.clone(), policy)));
     }
     for (path, name) in named(streams, rules) {
@@ -63,23 +63,21 @@ pub(super) fn settings(
 
 /// The names in all chains, each with its place; chains that a rule has from `[sync]` only once.
 fn named<'a>(
-    streams: Option<&'a StreamSettings>,
+    streams: &'a StreamSettings,
     rules: &'a [RuleSettings],
 ) -> impl Iterator<Item = (Vec<String>, &'a String)> {
-    streams.into_iter().flat_map(move |streams| {
-        Role::ALL.into_iter().flat_map(move |role| {
-            let general = chain(streams, role);
-            let special = rules.iter().enumerate().filter_map(move |(at, rule)| {
-                let names = chain(rule.settings.as_ref()?, role);
-                (names != general).then(|| (vec!["rules".to_owned(), at.to_string()], names))
-            });
-            let all = std::iter::once((vec!["sync".to_owned()], general)).chain(special);
-            all.flat_map(move |(table, names)| {
-                names.iter().enumerate().map(move |(at, name)| {
-                    let mut path = table.clone();
-                    path.extend([role.name().to_owned(), at.to_string()]);
-                    (path, name)
-                })
+    Role::ALL.into_iter().flat_map(move |role| {
+        let general = chain(streams, role);
+        let special = rules.iter().enumerate().filter_map(move |(at, rule)| {
+            let names = chain(rule.settings.as_ref()?, role);
+            (names != general).then(|| (vec!["rules".to_owned(), at.to_string()], names))
+        });
+        let all = std::iter::once((vec!["sync".to_owned()], general)).chain(special);
+        all.flat_map(move |(table, names)| {
+            names.iter().enumerate().map(move |(at, name)| {
+                let mut path = table.clone();
+                path.extend([role.name().to_owned(), at.to_string()]);
+                (path, name)
             })
         })
     })
@@ -100,34 +98,20 @@ fn defined(
     name: &str,
     policy: &file::Policy,
     layout: &Layout,
-) -> Result<PolicySettings, Problem> {
-    let component = match policy.component.strip_prefix(BUILTIN) {
-        Some(builtin) if builtin_names().any(|known| known == builtin) => {
-            ComponentSource::Builtin(builtin.to_owned())
-        }
-        Some(builtin) => {
-            let message = format!(
-                "no bundled policy is named `{builtin}`; {}",
-                suggest(builtin, builtin_names())
-            );
-            return Err(reader.problem(&["policies", name, "component"], message));
-        }
-        None if policy.component.starts_with(SCHEME) => {
-            let reference = policy.component.parse().map_err(|error: ReferenceError| {
-                reader.problem(&["policies", name, "component"], error.to_string())
-            })?;
-            ComponentSource::Registry(reference, Arc::clone(&origin.registry))
-        }
-        None => ComponentSource::File(reader.path(Path::new(&policy.component))),
-    };
-    let bundled = matches!(component, ComponentSource::Builtin(_));
+    found: &Found,
+) -> Option<PolicySettings> {
+    let component = found.keep(component(reader, origin, name, policy));
     let sha256 = policy.sha256.as_deref().map(str::parse).transpose();
-    let sha256 =
-        sha256.map_err(|message: String| reader.problem(&["policies", name, "sha256"], message))?;
+    let sha256 = found.keep(
+        sha256.map_err(|message: String| reader.problem(&["policies", name, "sha256"], message)),
+    );
     let limits = limits(policy.limits.as_ref());
-    if let Some(problem) = limits.problem() {
-        return Err(reader.problem(&["policies", name, "limits"], problem));
-    }
+    let limits = found.keep(match limits.problem() {
+        Some(problem) => Err(reader.problem(&["policies", name, "limits"], problem)),
+        None => Ok(limits),
+    });
+    let (component, sha256, limits) = (component?, sha256?, limits?);
+    let bundled = matches!(component, ComponentSource::Builtin(_));
     let grants = match &policy.grants {
         Some(grants) => Grants {
             read: grants.read.clone(),
@@ -148,7 +132,38 @@ fn defined(
         trust: Arc::clone(&origin.trust),
         ..PolicySettings::new(name, component)
     };
-    Ok(quarantine(file, settings))
+    Some(quarantine(file, settings))
+}
+
+fn component(
+    reader: &Reader<'_>,
+    origin: &Origin,
+    name: &str,
+    policy: &file::Policy,
+) -> Result<ComponentSource, Problem> {
+    let place = ["policies", name, "component"];
+    match policy.component.strip_prefix(BUILTIN) {
+        Some(builtin) if builtin_names().any(|known| known == builtin) => {
+            Ok(ComponentSource::Builtin(builtin.to_owned()))
+        }
+        Some(builtin) => {
+            let message = format!(
+                "no bundled policy is named `{builtin}`; {}",
+                suggest(builtin, builtin_names())
+            );
+            Err(reader.problem(&place, message))
+        }
+        None if policy.component.starts_with(SCHEME) => {
+            let reference = policy.component.parse();
+            let reference = reference
+                .map_err(|error: ReferenceError| reader.problem(&place, error.to_string()))?;
+            let registry = Arc::clone(&origin.registry);
+            Ok(ComponentSource::Registry(reference, registry))
+        }
+        None => Ok(ComponentSource::File(
+            reader.path(Path::new(&policy.component)),
+        )),
+    }
 }
 
 fn quarantine(file: &File, settings: PolicySettings) -> PolicySettings {

@@ -1,6 +1,7 @@
 //! Everything that is wrong with a file, not just what is met first.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::source::Problem;
@@ -42,18 +43,33 @@ impl From<Problem> for Problems {
 
 /// Problems that are put aside, so that the rest of the file is looked at too.
 #[derive(Debug, Default)]
-pub(super) struct Found(RefCell<Vec<Problem>>);
+pub(super) struct Found {
+    problems: RefCell<Vec<Problem>>,
+    /// Tables of which a part was left out, since it does not fit: their settings are not what is written.
+    incomplete: RefCell<BTreeSet<String>>,
+}
 
 impl Found {
     /// What came of one part; a problem is put aside.
     pub(super) fn keep<T>(&self, part: Result<T, Problem>) -> Option<T> {
-        part.map_err(|problem| self.0.borrow_mut().push(problem))
+        part.map_err(|problem| self.problems.borrow_mut().push(problem))
             .ok()
+    }
+
+    /// Notes that a part of this table was left out.
+    pub(super) fn left_out_of(&self, table: &str) {
+        self.incomplete.borrow_mut().insert(table.to_owned());
+    }
+
+    /// Whether nothing was left out of these tables.
+    pub(super) fn read_whole(&self, tables: &[&str]) -> bool {
+        let incomplete = self.incomplete.borrow();
+        !tables.iter().any(|table| incomplete.contains(*table))
     }
 
     /// What was put aside, if anything, in the order of the file.
     pub(super) fn into_problems(self) -> Option<Problems> {
-        let mut found = self.0.into_inner();
+        let mut found = self.problems.into_inner();
         found.sort_by_key(|problem| (problem.line, problem.column));
         let mut found = found.into_iter();
         Some(Problems {

@@ -49,11 +49,7 @@ pub(super) fn settings(reader: &Reader<'_>, file: &File) -> Result<RegistrySetti
         cache_max: registry
             .and_then(|registry| registry.cache_max)
             .map_or(defaults.cache_max, |size| size.0),
-        timeout: reader.positive(
-            &["registry", "timeout"],
-            timeout,
-            defaults.timeout.as_secs(),
-        )?,
+        timeout: reader.positive(&["registry", "timeout"], timeout, defaults.timeout)?,
     })
 }
 
@@ -180,7 +176,11 @@ mod tests {
                 6,
                 "`a/b` is no host",
             ),
-            ("[registry]\ntimeout = \"0s\"\n", 6, "more than nothing"),
+            (
+                "[registry]\ntimeout = \"0s\"\n",
+                6,
+                "`timeout` must be more than 0s",
+            ),
             ("[trust]\nkeys = [\"ed25519:AAAA\"]\n", 6, "32 bytes"),
             ("[trust]\nkeys = [\"rsa:AAAA\"]\n", 6, "the only kind"),
             ("[trust]\nkeys = [\"gone.pem\"]\n", 6, "/etc/gone.pem"),

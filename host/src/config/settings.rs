@@ -11,7 +11,7 @@ use super::problems::{Found, Problems};
 use super::source::{Problem, Source};
 use super::store::{self, StoreEnvironment};
 use super::streams::{self, RuleSettings, StreamSettings};
-use super::{ConfigError, policies, registry};
+use super::{ConfigError, log_filter, places, policies, registry};
 use crate::digest::Digest;
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::{CompileCache, PolicySettings};
@@ -168,46 +168,56 @@ impl Settings {
     /// Every problem that was found, with its place. Broken TOML hides all others, and so does a key that is missing; what
     /// depends on something that is wrong is not looked at.
     pub fn check(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        Self::examine(source, env).map_err(|refused| refused.problems)
+    }
+
+    /// As [`Settings::check`], for a caller that goes on with what can be used.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that was found, and the parts that have none.
+    pub fn examine(
+        source: &Source,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Box<Refused>> {
         let found = Found::default();
-        let Some(file) = source.parse(&found) else {
-            let problems = found.into_problems();
-            // There is a problem whenever there is no file.
+        let refused = |problems: Option<Problems>, usable| {
+            // There is a problem whenever a part is missing.
             let unknown = || source.problem(&[], "the file can't be used").into();
-            return Err(problems.unwrap_or_else(unknown));
+            let problems = problems.unwrap_or_else(unknown);
+            Box::new(Refused { problems, usable })
+        };
+        let Some(file) = source.parse(&found) else {
+            return Err(refused(found.into_problems(), Usable::default()));
         };
         let reader = Reader {
             source,
             dir: source.path().parent().unwrap_or(Path::new("")),
         };
-        let staging = found.keep(reader.staging(&file));
+        let staging = reader.staging(&file, &found);
         reader.unused_layouts(&file, &found);
         let store = store::settings(&reader, &file, env, &found);
-        let scan_interval = found.keep(reader.positive(
-            &["staging", "scan_interval"],
-            file.staging.scan_interval,
-            5,
-        ));
-        let rescan_interval = found.keep(reader.positive(
+        let interval = |path: &[&str], length, default_seconds| {
+            let default = Duration::from_secs(default_seconds);
+            found.keep(reader.positive(path, length, default))
+        };
+        let scan_interval = interval(&["staging", "scan_interval"], file.staging.scan_interval, 5);
+        let rescan_interval = interval(
             &["staging", "rescan_interval"],
             file.staging.rescan_interval,
             1_800,
-        ));
-        let heartbeat = found.keep(
-            reader.positive(
-                &["ledger", "heartbeat_interval"],
-                file.ledger
-                    .as_ref()
-                    .and_then(|ledger| ledger.heartbeat_interval),
-                10,
-            ),
         );
-        let verify = found.keep(reader.verify(&file));
-        let runtime = found.keep(reader.runtime(&file));
-        let log = found.keep(reader.log(&file));
-        let streams = found.keep(streams::general(&reader, &file));
-        let rules = streams
+        let heartbeat = file
+            .ledger
             .as_ref()
-            .and_then(|streams| found.keep(streams::rules(&reader, &file, streams)));
+            .and_then(|ledger| ledger.heartbeat_interval);
+        let heartbeat = interval(&["ledger", "heartbeat_interval"], heartbeat, 10);
+        let ledger_path = found.keep(reader.ledger_path(&file));
+        let verify = reader.verify(&file, &found);
+        let runtime = reader.runtime(&file, &found);
+        let log = found.keep(reader.log(&file));
+        let streams = streams::general(&reader, &file, &found);
+        let rules = streams::rules(&reader, &file, &streams, &found);
         let local_files = store
             .as_ref()
             .is_some_and(|(store, _)| store.url.starts_with("file:"));
@@ -215,6 +225,9 @@ impl Settings {
             layout: literal_keys(staging.layout, local_files),
             ..staging
         });
+        if let (Some(staging), Some((store, _))) = (&staging, &store) {
+            found.keep(places::refuse_overlap(&reader, staging, store));
+        }
         // Without a layout nothing comes of this but problems, and those don't depend on it.
         let layout = staging
             .as_ref()
@@ -232,43 +245,39 @@ impl Settings {
                     .unwrap_or_default(),
             ),
         };
-        let policies = policies::settings(
-            &reader,
-            &file,
-            &origin,
-            streams.as_ref(),
-            rules.as_deref().unwrap_or_default(),
-            &layout,
-            &found,
-        );
+        let policies =
+            policies::settings(&reader, &file, &origin, &streams, &rules, &layout, &found);
+        let usable = Usable {
+            staging: staging
+                .clone()
+                .filter(|_| found.read_whole(&["staging", "node", "layouts"])),
+            store: store.clone().filter(|_| found.read_whole(&["store"])),
+            ledger: ledger_path
+                .clone()
+                .filter(|_| found.read_whole(&["ledger"])),
+        };
         let parts = (
             staging,
             store,
             scan_interval.zip(rescan_interval).zip(heartbeat),
+            ledger_path,
             verify,
             runtime,
             log,
-            streams,
-            rules,
             found.into_problems(),
         );
-        let (staging, store, intervals, verify, runtime, log, streams, rules) = match parts {
+        let (staging, store, intervals, ledger_path, verify, runtime, log) = match parts {
             (
                 Some(staging),
                 Some(store),
                 Some(intervals),
+                Some(ledger_path),
                 Some(verify),
                 Some(runtime),
                 Some(log),
-                Some(streams),
-                Some(rules),
                 None,
-            ) => (
-                staging, store, intervals, verify, runtime, log, streams, rules,
-            ),
-            (.., Some(problems)) => return Err(problems),
-            // Nothing is missing without a problem.
-            (.., None) => return Err(source.problem(&[], "the file can't be used").into()),
+            ) => (staging, store, intervals, ledger_path, verify, runtime, log),
+            (.., problems) => return Err(refused(problems, usable)),
         };
         let sync = file.sync.as_ref();
         let (store, store_environment) = store;
@@ -280,7 +289,7 @@ impl Settings {
             rescan_interval,
             store,
             store_environment,
-            ledger: reader.ledger(&file, heartbeat_interval),
+            ledger: reader.ledger(&file, ledger_path, heartbeat_interval),
             runtime,
             registry: origin.registry,
             trust: origin.trust,
@@ -296,6 +305,26 @@ impl Settings {
             digest: source.digest(),
         })
     }
+}
+
+/// Why a configuration can't be used, and what of it can.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What is wrong.
+    pub problems: Problems,
+    /// The parts that nothing is wrong with.
+    pub usable: Usable,
+}
+
+/// Parts of a configuration that something else is wrong with.
+#[derive(Clone, Debug, Default)]
+pub struct Usable {
+    /// The node's staging directory.
+    pub staging: Option<StagingSettings>,
+    /// The store, with the environment variables that concern it.
+    pub store: Option<(StoreSettings, StoreEnvironment)>,
+    /// The ledger's path.
+    pub ledger: Option<PathBuf>,
 }
 
 /// Parseable's drive mode names files by streams' names as they are; for every cloud store it encodes them.
@@ -340,79 +369,101 @@ impl Reader<'_> {
         self.source.problem(path, message)
     }
 
+    /// A path that is written at this place.
+    fn written_path(&self, place: &[&str], path: &Path) -> Result<PathBuf, Problem> {
+        match path.as_os_str().is_empty() {
+            true => Err(self.problem(place, format!("`{}` is empty: write a path", key_of(place)))),
+            false => Ok(self.path(path)),
+        }
+    }
+
     pub(super) fn positive(
         &self,
-        path: &[&str],
+        place: &[&str],
         length: Option<super::Length>,
-        default_seconds: u64,
+        default: Duration,
     ) -> Result<Duration, Problem> {
         match length {
             Some(length) if length.0.is_zero() => {
-                Err(self.problem(path, "must be more than nothing"))
+                let message = format!("`{}` must be more than 0s", key_of(place));
+                Err(self.problem(place, message))
             }
             Some(length) => Ok(length.0),
-            None => Ok(Duration::from_secs(default_seconds)),
+            None => Ok(default),
         }
     }
 
     pub(super) fn at_least_one(
         &self,
-        path: &[&str],
+        place: &[&str],
         number: Option<u32>,
         default: NonZeroU32,
     ) -> Result<NonZeroU32, Problem> {
         match number {
-            Some(number) => {
-                NonZeroU32::new(number).ok_or_else(|| self.problem(path, "must be at least 1"))
-            }
+            Some(number) => NonZeroU32::new(number).ok_or_else(|| self.too_few(place)),
             None => Ok(default),
         }
     }
 
-    fn verify(&self, file: &File) -> Result<VerifySettings, Problem> {
+    fn too_few(&self, place: &[&str]) -> Problem {
+        self.problem(place, format!("`{}` must be at least 1", key_of(place)))
+    }
+
+    fn verify(&self, file: &File, found: &Found) -> Option<VerifySettings> {
         let verify = file.verify.as_ref();
-        let length = |key, found: fn(&file::Verify) -> Option<super::Length>, default_seconds| {
-            self.positive(&["verify", key], verify.and_then(found), default_seconds)
+        let length = |key, written: fn(&file::Verify) -> Option<super::Length>, default_seconds| {
+            let default = Duration::from_secs(default_seconds);
+            found.keep(self.positive(&["verify", key], verify.and_then(written), default))
         };
-        let interval = length("interval", |verify| verify.interval, 3_600)?;
+        let interval = length("interval", |verify| verify.interval, 3_600);
+        let peers_interval = length("peers_interval", |verify| verify.peers_interval, 86_400);
         let enabled = verify.and_then(|verify| verify.enabled).unwrap_or(true);
-        Ok(VerifySettings {
-            interval: enabled.then_some(interval),
-            peers_interval: length("peers_interval", |verify| verify.peers_interval, 86_400)?,
+        Some(VerifySettings {
+            interval: Some(interval?).filter(|_| enabled),
+            peers_interval: peers_interval?,
         })
     }
 
-    fn staging(&self, file: &File) -> Result<StagingSettings, Problem> {
+    fn staging(&self, file: &File, found: &Found) -> Option<StagingSettings> {
         let staging = &file.staging;
-        let layout = self.layout(file)?;
-        let mut settings = StagingSettings::new(self.path(&staging.dir), layout);
+        let layout = found.keep(self.layout(file));
+        let dir = found.keep(self.written_path(&["staging", "dir"], &staging.dir));
+        let max_streams = found.keep(match staging.max_streams {
+            Some(0) => Err(self.too_few(&["staging", "max_streams"])),
+            Some(streams) => Ok(Some(usize::try_from(streams).unwrap_or(usize::MAX))),
+            None => Ok(None),
+        });
+        let id = found.keep(self.node_id(file));
+        let layout = layout?;
+        let id = id?;
+        if id.is_none() && layout.mode().is_none() {
+            let message = format!(
+                "the layout `{}` needs the node's identity: write `[node]` with `id = \"…\"`",
+                layout.name()
+            );
+            return found.keep(Err(self.problem(&["staging", "layout"], message)));
+        }
+        let mut settings = StagingSettings::new(dir?, layout);
+        settings.node = id;
         settings.tenants = staging.tenants.unwrap_or(false);
         settings.max_schema_size = staging
             .max_schema_size
             .map_or(settings.max_schema_size, |size| size.0);
-        settings.max_streams = match staging.max_streams {
-            Some(0) => return Err(self.problem(&["staging", "max_streams"], "must be at least 1")),
-            Some(streams) => usize::try_from(streams).unwrap_or(usize::MAX),
-            None => settings.max_streams,
-        };
+        settings.max_streams = max_streams?.unwrap_or(settings.max_streams);
         settings.max_watches = staging.max_watches.map_or(settings.max_watches, |watches| {
             usize::try_from(watches).unwrap_or(usize::MAX)
         });
+        Some(settings)
+    }
+
+    fn node_id(&self, file: &File) -> Result<Option<NodeId>, Problem> {
         let id = file.node.as_ref().and_then(|node| node.id.as_deref());
-        match (id, settings.layout.mode()) {
-            (Some(id), _) if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) => {
-                return Err(self.problem(&["node", "id"], "a node's id is one segment of a key"));
+        match id {
+            Some(id) if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) => {
+                Err(self.problem(&["node", "id"], "a node's id is one segment of a key"))
             }
-            (None, None) => {
-                let layout = settings.layout.name();
-                let message = format!(
-                    "the layout `{layout}` needs the node's identity: write `[node]` with `id = \"…\"`"
-                );
-                return Err(self.problem(&["staging", "layout"], message));
-            }
-            (id, _) => settings.node = id.map(NodeId::new),
+            id => Ok(id.map(NodeId::new)),
         }
-        Ok(settings)
     }
 
     fn layout(&self, file: &File) -> Result<Layout, Problem> {
@@ -482,10 +533,9 @@ impl Reader<'_> {
         let log = file.log.as_ref();
         let level = log.and_then(|log| log.level.clone());
         if let Some(text) = &level
-            && let Err(error) = text.parse::<tracing_subscriber::filter::Targets>()
+            && let Err(error) = log_filter(text, "info")
         {
-            let message = format!("`{text}` is not a valid filter: {error}");
-            return Err(self.problem(&["log", "level"], message));
+            return Err(self.problem(&["log", "level"], error.to_string()));
         }
         Ok(LogSettings {
             level,
@@ -493,13 +543,19 @@ impl Reader<'_> {
         })
     }
 
-    fn ledger(&self, file: &File, heartbeat_interval: Duration) -> LedgerSettings {
-        let ledger = file.ledger.as_ref();
-        let path = ledger
+    fn ledger_path(&self, file: &File) -> Result<PathBuf, Problem> {
+        let path = file
+            .ledger
+            .as_ref()
             .and_then(|ledger| ledger.path.as_deref())
             .unwrap_or(Path::new("ledger.db"));
+        self.written_path(&["ledger", "path"], path)
+    }
+
+    fn ledger(&self, file: &File, path: PathBuf, heartbeat_interval: Duration) -> LedgerSettings {
+        let ledger = file.ledger.as_ref();
         LedgerSettings {
-            path: self.path(path),
+            path,
             durability: match ledger.and_then(|ledger| ledger.durability) {
                 Some(file::Durability::Kill) => Durability::Kill,
                 Some(file::Durability::PowerLoss) | None => Durability::PowerLoss,
@@ -517,26 +573,31 @@ impl Reader<'_> {
         }
     }
 
-    fn runtime(&self, file: &File) -> Result<RuntimePart, Problem> {
+    fn runtime(&self, file: &File, found: &Found) -> Option<RuntimePart> {
         let defaults = crate::policy::RuntimeSettings::default();
         let runtime = file.runtime.as_ref();
-        let slots = runtime
-            .and_then(|runtime| runtime.slots)
-            .unwrap_or(defaults.slots);
-        if slots == 0 {
-            return Err(self.problem(&["runtime", "slots"], "must be at least 1"));
-        }
-        Ok(RuntimePart {
-            slots,
+        let slots = found.keep(match runtime.and_then(|runtime| runtime.slots) {
+            Some(0) => Err(self.too_few(&["runtime", "slots"])),
+            slots => Ok(slots.unwrap_or(defaults.slots)),
+        });
+        let cache = runtime
+            .and_then(|runtime| runtime.cache.as_deref())
+            .map(|path| self.written_path(&["runtime", "cache"], path));
+        let cache = found.keep(cache.transpose());
+        Some(RuntimePart {
+            slots: slots?,
             idle: runtime
                 .and_then(|runtime| runtime.idle)
                 .unwrap_or(defaults.idle),
-            cache: runtime
-                .and_then(|runtime| runtime.cache.as_deref())
-                .map(|path| self.path(path)),
+            cache: cache?,
             cache_max: runtime
                 .and_then(|runtime| runtime.cache_max)
                 .map_or(CompileCache::MAX_SIZE, |size| size.0),
         })
     }
+}
+
+/// The key at the end of a place.
+fn key_of<'a>(place: &[&'a str]) -> &'a str {
+    place.last().copied().unwrap_or_default()
 }

@@ -196,6 +196,13 @@ impl Source {
             if !missing.is_some_and(|key| removed.iter().any(|removed| removed == key)) {
                 found.keep::<()>(Err(self.refused(&error)));
             }
+            let path = error
+                .span()
+                .and_then(|span| locate::path_of(&self.text, &span));
+            // In a file of scenarios the configuration is a table itself.
+            if let Some(table) = path.iter().flatten().nth(usize::from(self.table.is_some())) {
+                found.left_out_of(table.split('[').next().unwrap_or(table));
+            }
             match error
                 .span()
                 .and_then(|span| locate::remove(root.get_mut(), &span))

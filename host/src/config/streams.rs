@@ -1,15 +1,18 @@
 //! `[sync]`, `[schemas]` and `[[rules]]`: what holds for which streams.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::file::{self, File};
+use super::problems::Found;
 use super::settings::Reader;
 use super::source::{Problem, suggest};
 use crate::schema::Schema;
 use crate::sync::Matcher;
 use crate::sync::machine::{Repair, Rules};
+use crate::time::in_full;
 
 /// What holds for a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,29 +40,34 @@ pub struct RuleSettings {
     pub settings: Option<StreamSettings>,
 }
 
-pub(super) fn general(reader: &Reader<'_>, file: &File) -> Result<StreamSettings, Problem> {
+/// What holds for streams that no rule matches. A part that is wrong is put aside, and its default takes its place.
+pub(super) fn general(reader: &Reader<'_>, file: &File, found: &Found) -> StreamSettings {
     let sync = file.sync.as_ref();
     let chain = |chosen: Option<&Vec<String>>, default: &str| {
         chosen.cloned().unwrap_or_else(|| vec![default.to_owned()])
     };
     let defaults = Rules::default();
+    let positive = |key, length: Option<super::Length>, default: Duration| {
+        let length = reader.positive(&["sync", key], length, default);
+        found.keep(length).unwrap_or(default)
+    };
     let mut rules = Rules {
         check_peers: sync
             .and_then(|sync| sync.check_peers)
             .unwrap_or(defaults.check_peers),
-        check_peers_interval: reader.positive(
-            &["sync", "check_peers_interval"],
+        check_peers_interval: positive(
+            "check_peers_interval",
             sync.and_then(|sync| sync.check_peers_interval),
-            defaults.check_peers_interval.as_secs(),
-        )?,
+            defaults.check_peers_interval,
+        ),
         allow_new_fields: sync
             .and_then(|sync| sync.allow_new_fields)
             .unwrap_or(defaults.allow_new_fields),
-        recheck: reader.positive(
-            &["sync", "recheck_interval"],
+        recheck: positive(
+            "recheck_interval",
             sync.and_then(|sync| sync.recheck_interval),
-            defaults.recheck.as_secs(),
-        )?,
+            defaults.recheck,
+        ),
         clock_tolerance: sync
             .and_then(|sync| sync.clock_tolerance)
             .map_or(defaults.clock_tolerance, |length| length.0),
@@ -70,67 +78,70 @@ pub(super) fn general(reader: &Reader<'_>, file: &File) -> Result<StreamSettings
         },
         ..defaults
     };
-    bounds(
-        reader,
-        &["sync"],
-        sync.and_then(|sync| sync.bounds.as_ref()),
-        &mut rules,
-    )?;
-    Ok(StreamSettings {
+    let written = sync.and_then(|sync| sync.bounds.as_ref());
+    found.keep(bounds(reader, &["sync"], written, &mut rules));
+    StreamSettings {
         existence: chain(sync.and_then(|sync| sync.existence.as_ref()), "presence"),
         fallback: chain(sync.and_then(|sync| sync.fallback.as_ref()), "ladder"),
         retry: chain(sync.and_then(|sync| sync.retry.as_ref()), "backoff"),
         rules,
-        schemas: schemas(reader, file)?,
+        schemas: schemas(reader, file, found),
         ignore_peers: sync
             .and_then(|sync| sync.ignore_peers.as_ref())
             .map(|nodes| nodes.iter().cloned().collect())
             .unwrap_or_default(),
-    })
+    }
 }
 
+/// What holds for those that a rule matches, rule by rule.
 pub(super) fn rules(
     reader: &Reader<'_>,
     file: &File,
     general: &StreamSettings,
-) -> Result<Vec<RuleSettings>, Problem> {
+    found: &Found,
+) -> Vec<RuleSettings> {
     file.rules
         .iter()
         .enumerate()
-        .map(|(at, rule)| one_rule(reader, &at.to_string(), rule, general))
+        .map(|(at, rule)| one_rule(reader, file, &at.to_string(), rule, general, found))
         .collect()
 }
 
 fn one_rule(
     reader: &Reader<'_>,
+    file: &File,
     at: &str,
     rule: &file::Rule,
     general: &StreamSettings,
-) -> Result<RuleSettings, Problem> {
+    found: &Found,
+) -> RuleSettings {
     if rule.streams.is_none() && rule.tenants.is_none() {
         let message =
             "a rule without `streams` and `tenants` matches everything: write it in [sync]";
-        return Err(reader.problem(&["rules", at], message));
+        found.keep::<()>(Err(reader.problem(&["rules", at], message)));
     }
+    let all = ["*".to_owned()];
     let matcher = Matcher {
         streams: globs(
             reader,
             at,
             "streams",
-            rule.streams.as_deref().unwrap_or(&["*".to_owned()]),
-        )?,
+            rule.streams.as_deref().unwrap_or(&all),
+            found,
+        ),
         tenants: globs(
             reader,
             at,
             "tenants",
             rule.tenants.as_deref().unwrap_or_default(),
-        )?,
+            found,
+        ),
     };
     if rule.ignore == Some(true) {
-        return Ok(RuleSettings {
+        return RuleSettings {
             matcher,
             settings: None,
-        });
+        };
     }
     let mut settings = general.clone();
     for (chain, chosen) in [
@@ -146,29 +157,32 @@ fn one_rule(
         .allow_new_fields
         .unwrap_or(settings.rules.allow_new_fields);
     settings.rules.check_peers = rule.check_peers.unwrap_or(settings.rules.check_peers);
-    bounds(
+    found.keep(bounds(
         reader,
         &["rules", at],
         rule.bounds.as_ref(),
         &mut settings.rules,
-    )?;
+    ));
     if let Some(names) = &rule.schemas {
         settings.schemas = BTreeMap::new();
         for (position, name) in names.iter().enumerate() {
-            let Some(schema) = general.schemas.get(name) else {
-                let known = general.schemas.keys().map(String::as_str);
-                let message = format!("no schema is named `{name}`; {}", suggest(name, known));
-                return Err(
-                    reader.problem(&["rules", at, "schemas", &position.to_string()], message)
-                );
-            };
-            settings.schemas.insert(name.clone(), schema.clone());
+            match general.schemas.get(name) {
+                Some(schema) => _ = settings.schemas.insert(name.clone(), schema.clone()),
+                // One that is defined and wrong was reported where it is defined.
+                None if file.schemas.contains_key(name) => {}
+                None => {
+                    let known = file.schemas.keys().map(String::as_str);
+                    let message = format!("no schema is named `{name}`; {}", suggest(name, known));
+                    let place = ["rules", at, "schemas", &position.to_string()];
+                    found.keep::<()>(Err(reader.problem(&place, message)));
+                }
+            }
         }
     }
-    Ok(RuleSettings {
+    RuleSettings {
         matcher,
         settings: Some(settings),
-    })
+    }
 }
 
 fn globs(
@@ -176,17 +190,18 @@ fn globs(
     rule: &str,
     key: &str,
     globs: &[String],
-) -> Result<Vec<GlobMatcher>, Problem> {
+    found: &Found,
+) -> Vec<GlobMatcher> {
     let parse = |(at, text): (usize, &String)| {
         let glob = GlobBuilder::new(text).literal_separator(true).build();
-        glob.map(|glob| glob.compile_matcher()).map_err(|error| {
+        found.keep(glob.map(|glob| glob.compile_matcher()).map_err(|error| {
             reader.problem(
                 &["rules", rule, key, &at.to_string()],
-                format!("`{text}` is no glob: {}", error.kind()),
+                format!("`{text}` is not a valid glob: {}", error.kind()),
             )
-        })
+        }))
     };
-    globs.iter().enumerate().map(parse).collect()
+    globs.iter().enumerate().filter_map(parse).collect()
 }
 
 fn bounds(
@@ -203,45 +218,67 @@ fn bounds(
             .chain(["bounds", key])
             .collect::<Vec<_>>()
     };
-    rules.min_delay = bounds.min_delay.map_or(rules.min_delay, |length| length.0);
-    rules.max_delay = bounds.max_delay.map_or(rules.max_delay, |length| length.0);
-    if rules.min_delay.is_zero() {
+    let min_delay = bounds.min_delay.map_or(rules.min_delay, |length| length.0);
+    let max_delay = bounds.max_delay.map_or(rules.max_delay, |length| length.0);
+    if min_delay.is_zero() {
         return Err(reader.problem(
             &path("min_delay"),
-            "must be more than nothing: it keeps the store from being hammered",
+            "`min_delay` must be more than 0s: it keeps the store from being hammered",
         ));
     }
-    if rules.max_delay < rules.min_delay {
-        let key = if bounds.max_delay.is_some() {
-            "max_delay"
-        } else {
-            "min_delay"
+    if max_delay < min_delay {
+        let (min, max) = (in_full(min_delay), in_full(max_delay));
+        let (key, message) = match (bounds.min_delay, bounds.max_delay) {
+            // What is not written here is that of [sync], or the default.
+            (Some(_), None) => (
+                "min_delay",
+                format!(
+                    "`min_delay` must not be more than `max_delay`, which is {max}: lower it, or write `max_delay` too"
+                ),
+            ),
+            (None, Some(_)) => (
+                "max_delay",
+                format!(
+                    "`max_delay` must not be less than `min_delay`, which is {min}: raise it, or write `min_delay` too"
+                ),
+            ),
+            _ => (
+                "max_delay",
+                format!("`max_delay` must not be less than `min_delay`, which is {min}"),
+            ),
         };
-        return Err(reader.problem(&path(key), "`max_delay` must not be less than `min_delay`"));
+        return Err(reader.problem(&path(key), message));
     }
+    (rules.min_delay, rules.max_delay) = (min_delay, max_delay);
     Ok(())
 }
 
-fn schemas(reader: &Reader<'_>, file: &File) -> Result<BTreeMap<String, Schema>, Problem> {
-    let mut schemas = BTreeMap::new();
-    for (name, schema) in &file.schemas {
-        let (key, bytes) = match (&schema.inline, &schema.file) {
-            (Some(inline), None) => ("inline", inline.clone().into_bytes()),
-            (None, Some(path)) => {
-                let bytes = std::fs::read(reader.path(path)).map_err(|error| {
-                    reader.problem(
-                        &["schemas", name, "file"],
-                        format!("can't read {}: {error}", path.display()),
-                    )
-                })?;
-                ("file", bytes)
-            }
-            _ => return Err(reader.problem(&["schemas", name], "write either `inline` or `file`")),
-        };
-        let parsed = Schema::parse(&bytes).map_err(|error| {
-            reader.problem(&["schemas", name, key], format!("no Arrow schema: {error}"))
-        })?;
-        schemas.insert(name.clone(), parsed);
-    }
-    Ok(schemas)
+fn schemas(reader: &Reader<'_>, file: &File, found: &Found) -> BTreeMap<String, Schema> {
+    let read = |(name, schema): (&String, &file::Schema)| {
+        let schema = found.keep(schema_of(reader, name, schema))?;
+        Some((name.clone(), schema))
+    };
+    file.schemas.iter().filter_map(read).collect()
+}
+
+fn schema_of(reader: &Reader<'_>, name: &str, schema: &file::Schema) -> Result<Schema, Problem> {
+    let (key, bytes) = match (&schema.inline, &schema.file) {
+        (Some(inline), None) => ("inline", inline.clone().into_bytes()),
+        (None, Some(path)) => {
+            let bytes = std::fs::read(reader.path(path)).map_err(|error| {
+                reader.problem(
+                    &["schemas", name, "file"],
+                    format!("can't read {}: {error}", path.display()),
+                )
+            })?;
+            ("file", bytes)
+        }
+        _ => return Err(reader.problem(&["schemas", name], "write either `inline` or `file`")),
+    };
+    Schema::parse(&bytes).map_err(|error| {
+        reader.problem(
+            &["schemas", name, key],
+            format!("not an Arrow schema: {error}"),
+        )
+    })
 }

@@ -25,7 +25,8 @@ pub(super) struct Advisor {
 
 impl Advisor {
     /// What happened, in the store's words where they are known to be harmless: its code and message, never its whole
-    /// answer, which on S3 repeats the access key and the signature.
+    /// answer, which on S3 repeats the access key and the signature. Secrets are struck from what servers and libraries
+    /// say, and not from our own words, which a short secret may happen to be part of.
     pub(super) fn describe(
         &self,
         error: &Error,
@@ -34,19 +35,23 @@ impl Advisor {
         code: Option<&str>,
         now: Timestamp,
     ) -> String {
-        let said = match exchange.role {
+        match exchange.role {
             Some(Role::Store) => self.of_store(error, text, exchange, code, now),
             Some(role) => self.of_service(role, error, text, exchange, code, now),
             None if self.lacks_credentials(error, exchange) => {
                 format!(
                     "no credentials: {}: check {}",
-                    innermost(error),
+                    self.innermost(error),
                     self.keys.service
                 )
             }
-            None => text.to_owned(),
-        };
-        self.redactor.strike(&said)
+            None => self.redactor.strike(text),
+        }
+    }
+
+    /// The text of the innermost cause, which a library or a server wrote.
+    fn innermost(&self, error: &Error) -> String {
+        self.redactor.strike(&innermost(error))
     }
 
     /// Whether credentials could not be made, from a file or by a command, so that no request was sent at all.
@@ -84,7 +89,7 @@ impl Advisor {
     ) -> String {
         match (exchange.status, exchange.broken) {
             (Some(status), _) if !status.is_success() => {
-                let answered = answered(exchange, status, code, text);
+                let answered = self.answered(exchange, status, code, text);
                 match self.hint(text, exchange, status, code, now) {
                     Some(hint) => format!("{answered}: {hint}"),
                     None => answered,
@@ -94,16 +99,16 @@ impl Advisor {
                 format!(
                     "{} did not answer in time ({})",
                     host(exchange),
-                    innermost(error)
+                    self.innermost(error)
                 )
             }
-            (_, Some(kind)) => match Cause::of(error) {
+            (_, Some(kind)) => match self.cause(error) {
                 Cause::Other(text) if kind != HttpErrorKind::Connect => {
                     format!("the connection to {} broke: {text}", host(exchange))
                 }
                 cause => self.explain(&cause, exchange, &self.keys.address),
             },
-            _ => text.to_owned(),
+            _ => self.redactor.strike(text),
         }
     }
 
@@ -126,8 +131,8 @@ impl Advisor {
             Some(status) if status.is_success() => {
                 format!("answered {status} with something other than credentials")
             }
-            Some(status) => format!("answered {}", said(status, code, text)),
-            None => format!("does not answer ({})", innermost(error)),
+            Some(status) => format!("answered {}", self.said(status, code, text)),
+            None => format!("does not answer ({})", self.innermost(error)),
         };
         if role == Role::Metadata {
             let environment = keys
@@ -146,7 +151,7 @@ impl Advisor {
             );
         }
         let cause = match exchange.status {
-            None => Some(Cause::of(error)).filter(|cause| !matches!(cause, Cause::Other(_))),
+            None => Some(self.cause(error)).filter(|cause| !matches!(cause, Cause::Other(_))),
             Some(_) => None,
         };
         if let Some(cause) = cause {
@@ -163,6 +168,42 @@ impl Advisor {
                 "no credentials: the token service {host}{through} {outcome}: check {}",
                 keys.service
             ),
+        }
+    }
+
+    /// Why no answer came, without secrets.
+    fn cause(&self, error: &Error) -> Cause {
+        Cause::of(error).map(|text| self.redactor.strike(text))
+    }
+
+    fn answered(
+        &self,
+        exchange: &Exchange,
+        status: StatusCode,
+        code: Option<&str>,
+        text: &str,
+    ) -> String {
+        let (host, said) = (host(exchange), self.said(status, code, text));
+        match &exchange.redirected {
+            Some(to) => {
+                let to = self.redactor.strike(to);
+                format!("{host} redirects to {to}, which answered {said}")
+            }
+            None => format!("{host} answered {said}"),
+        }
+    }
+
+    /// The status, with code and message where there are any.
+    fn said(&self, status: StatusCode, code: Option<&str>, text: &str) -> String {
+        let strike = |text: &str| self.redactor.strike(text);
+        match (code, body::message(text)) {
+            (Some(code), Some(message)) => format!(
+                "{status} ({}: {})",
+                strike(code),
+                strike(message.trim_end_matches('.'))
+            ),
+            (Some(code), None) => format!("{status} ({})", strike(code)),
+            _ => status.to_string(),
         }
     }
 
@@ -202,23 +243,4 @@ impl Advisor {
 
 fn host(exchange: &Exchange) -> &str {
     exchange.host.as_deref().unwrap_or("the store")
-}
-
-fn answered(exchange: &Exchange, status: StatusCode, code: Option<&str>, text: &str) -> String {
-    let (host, said) = (host(exchange), said(status, code, text));
-    match &exchange.redirected {
-        Some(to) => format!("{host} redirects to {to}, which answered {said}"),
-        None => format!("{host} answered {said}"),
-    }
-}
-
-/// The status, with code and message where there are any.
-fn said(status: StatusCode, code: Option<&str>, text: &str) -> String {
-    match (code, body::message(text)) {
-        (Some(code), Some(message)) => {
-            format!("{status} ({code}: {})", message.trim_end_matches('.'))
-        }
-        (Some(code), None) => format!("{status} ({code})"),
-        _ => status.to_string(),
-    }
 }

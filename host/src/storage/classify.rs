@@ -308,6 +308,38 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_struck_from_foreign_words_only() {
+        let exchange = Exchange {
+            role: Some(Role::Store),
+            status: Some(StatusCode::FORBIDDEN),
+            host: Some("127.0.0.1:9000".into()),
+            ..Exchange::default()
+        };
+        let message = |body: &str, secrets: &[&str]| {
+            let advisor = Advisor {
+                redactor: Redactor::new(secrets.iter().map(|&secret| secret.to_owned())),
+                ..Advisor::default()
+            };
+            let error = generic(body);
+            let now = Timestamp::from_millis(0);
+            sort(&error, "write k", &exchange, now, &advisor)
+                .failure
+                .message
+        };
+        let body = "<Code>InvalidAccessKeyId</Code><Message>no store has this</Message>";
+        let text = message(body, &["store", "127", "write"]);
+        assert!(
+            text.starts_with("can't write k: 127.0.0.1:9000 answered 403 Forbidden"),
+            "{text}"
+        );
+        assert!(
+            text.contains("no [redacted] has this)")
+                && text.contains("the store does not know this access key"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_simulated_store_speaks_for_itself() {
         let failure = StoreFailure {
             retry_after: Some(Duration::from_secs(3)),

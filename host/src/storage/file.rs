@@ -110,23 +110,33 @@ pub(super) fn trouble(step: Step, path: &FilePath) -> impl FnOnce(io::Error) -> 
 }
 
 impl FileStore {
-    /// The store below `root`, which must exist, with its scratch directory beside it or at `scratch`.
+    /// The store below `root`, which must exist, with its scratch directory beside it or at `scratch`. Errors name
+    /// `named_by` as the setting that names the root.
     pub(super) fn open(
         root: &FilePath,
         scratch: Option<PathBuf>,
+        named_by: &str,
     ) -> std::result::Result<Self, OpenError> {
-        let missing = |source| OpenError::NoDirectory {
-            path: root.to_owned(),
-            source,
+        let not_a_directory = |path: &FilePath| OpenError::NotADirectory {
+            path: path.to_owned(),
+            named_by: named_by.to_owned(),
         };
-        let canonical = root.canonicalize().map_err(missing)?;
+        let canonical = root.canonicalize().map_err(|source| match source.kind() {
+            io::ErrorKind::NotADirectory => not_a_directory(root),
+            _ => OpenError::NoDirectory {
+                path: root.to_owned(),
+                named_by: named_by.to_owned(),
+                source,
+            },
+        })?;
         if !canonical.is_dir() {
-            return Err(OpenError::NotADirectory { path: canonical });
+            return Err(not_a_directory(&canonical));
         }
         let scratch = Scratch::open(&canonical, scratch)?;
         let local = |dir: &FilePath| {
             local(dir).map_err(|source| OpenError::NoDirectory {
                 path: dir.to_owned(),
+                named_by: named_by.to_owned(),
                 source,
             })
         };
@@ -430,7 +440,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("store");
         fs::create_dir(&root).unwrap();
-        let store = FileStore::open(&root, None).unwrap();
+        let store = FileStore::open(&root, None, "`store.url`").unwrap();
         (dir, store)
     }
 

@@ -95,7 +95,7 @@ impl Advisor {
                 .region
                 .clone()
                 .or_else(|| body::element(text, "Region"));
-            if let Some(own) = own {
+            if let Some(own) = own.map(|own| self.redactor.strike(&own)) {
                 return Some(format!(
                     "{place} is in the region {own}: set {region} to {own:?}, and {address} to an endpoint of that \
                      region if it names another"
@@ -104,7 +104,8 @@ impl Advisor {
         }
         match (&exchange.location, &exchange.redirected) {
             (Some(to), _) | (None, Some(to)) => Some(format!(
-                "credentials don't go along with a redirect: write the address of {to} in {address}"
+                "credentials don't go along with a redirect: write the address of {} in {address}",
+                self.redactor.strike(to)
             )),
             (None, None) if status.is_redirection() || of_regions => Some(format!(
                 "{place} is in another region or endpoint: check {region} and {address}"

@@ -15,7 +15,7 @@ pub(super) struct Keys {
     /// The host.
     pub(super) address: String,
     pub(super) region: String,
-    pub(super) container: &'static str,
+    pub(super) container: String,
     /// The client's identity.
     pub(super) identity: String,
     /// The secret that proves the identity.
@@ -112,7 +112,7 @@ impl Keys {
         let allow_plain = format!("set `{} = true`", name("allow_http").trim_matches('`'));
         Self {
             region: name("region"),
-            container: names.container(),
+            container: names.store(),
             environment: (!names.is_parseable()).then_some(environment),
             service: match service.is_empty() {
                 true => credentials.clone(),

@@ -37,7 +37,10 @@ pub use id::StoreId;
 pub use names::SettingNames;
 pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
-pub(crate) use options::{Address, SETTLED_BY_URL, exclude, find, relations, settle, suggestion};
+pub(crate) use options::{
+    Address, Kind, check_path, exclude, find, relations, settle, settled_by, suggestion,
+    variable_of,
+};
 pub use probe::probe;
 pub(crate) use secret_file::read_secret;
 pub use settings::{ConditionalWrites, StoreSettings};

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 pub struct SettingNames {
     /// Whether the settings are those of a Parseable node's environment.
     parseable: bool,
+    /// The variable that names the store. `None` if the file's URL does.
+    store: Option<String>,
     /// The key or variable that set an option, by option.
     set_by: BTreeMap<String, String>,
 }
@@ -30,6 +32,11 @@ impl SettingNames {
         }
     }
 
+    /// Notes that this variable names the store, and not the file's URL.
+    pub fn note_store(&mut self, variable: impl Into<String>) {
+        self.store = Some(variable.into());
+    }
+
     /// Notes that this key or variable sets the option, as in `` `store.option_files.region` ``.
     pub fn note(&mut self, option: &str, set_by: impl Into<String>) {
         self.set_by.insert(option.to_owned(), set_by.into());
@@ -47,12 +54,17 @@ impl SettingNames {
         }
     }
 
-    /// The key or variable for the bucket or container.
-    pub(super) fn container(&self) -> &'static str {
-        match self.parseable {
-            true => "P_S3_BUCKET",
-            false => "`store.url`",
+    /// The key or variable that names the store: its bucket, container or directory.
+    pub fn store(&self) -> String {
+        match &self.store {
+            Some(variable) => variable.clone(),
+            None => "`store.url`".to_owned(),
         }
+    }
+
+    /// Whether the file names the store, and not a variable.
+    pub fn is_of_the_file(&self) -> bool {
+        self.store.is_none()
     }
 
     /// Whether credentials may come from the environment's own variables too.
@@ -82,6 +94,8 @@ mod tests {
         assert_eq!(names.of("proxy_url"), "`store.options.proxy_url`");
         names.note("endpoint", "`store.options.endpoint`");
         assert_eq!(names.of("endpoint"), "`store.options.endpoint`");
-        assert_eq!(names.container(), "P_S3_BUCKET");
+        assert_eq!(names.store(), "`store.url`");
+        names.note_store("P_S3_BUCKET");
+        assert_eq!(names.store(), "P_S3_BUCKET");
     }
 }

@@ -18,8 +18,7 @@ use super::id::StoreId;
 use super::keys::{Keys, Provider};
 use super::observe::WatchedConnector;
 use super::options::{
-    Address, BadValue, Family, SCRATCH, SETTLED_BY_URL, TIMEOUT, find, relations, secrets,
-    suggestion,
+    Address, BadValue, Family, SCRATCH, TIMEOUT, find, relations, secrets, settled_by, suggestion,
 };
 use super::redact::Redactor;
 use super::settings::StoreSettings;
@@ -54,6 +53,14 @@ pub enum OpenError {
         "the store URL {url:?} carries a {part}; write a store's settings and credentials as options"
     )]
     UrlPart { url: String, part: &'static str },
+    #[error(
+        "the store URL {url:?} is the address of a server: write the bucket, as in s3://BUCKET, and the server as `endpoint` in [store.options]"
+    )]
+    Server { url: String },
+    #[error(
+        "the store URL {url:?} names no bucket: write it at the end, as in https://HOST/BUCKET"
+    )]
+    NoBucket { url: String },
     #[error("the store URL {url:?} can't be used")]
     UrlName {
         url: String,
@@ -88,15 +95,16 @@ pub enum OpenError {
         source: Redacted,
     },
     #[error(
-        "the store directory {path:?} does not exist; create it with `mkdir -p`, or correct the URL"
+        "the store directory {path:?} does not exist; create it with `mkdir -p`, or correct {named_by}"
     )]
     NoDirectory {
         path: PathBuf,
+        named_by: String,
         #[source]
         source: io::Error,
     },
-    #[error("the store path {path:?} is not a directory")]
-    NotADirectory { path: PathBuf },
+    #[error("the store path {path:?} is not a directory: correct {named_by}")]
+    NotADirectory { path: PathBuf, named_by: String },
     #[error(
         "no scratch directory for the store {root:?} can be made up; set the store option `scratch` to a directory on the same file system"
     )]
@@ -191,20 +199,20 @@ fn check_options(address: &Address, settings: &StoreSettings) -> Result<(), Open
             });
         };
         if address.settles(spec) {
-            return Err(wrong(key, SETTLED_BY_URL.to_owned()));
+            return Err(wrong(key, settled_by(&settings.names.store())));
         }
         spec.kind
             .check(value)
             .map_err(|bad| wrong(key, bad.to_string()))?;
-        if known.insert(spec.name(), value).is_some() {
+        if known.insert(spec.name(), Some(value.as_str())).is_some() {
             return Err(wrong(
                 key,
                 format!("is the same as `{}`: leave one out", spec.name()),
             ));
         }
     }
-    match relations(address.family, &known).into_iter().next() {
-        Some(bad) => Err(wrong(bad.name, bad.message)),
+    match relations(address, &known).into_iter().next() {
+        Some(bad) => Err(wrong(bad.name, bad.message(&|name| format!("`{name}`")))),
         None => Ok(()),
     }
 }
@@ -214,7 +222,7 @@ fn file(settings: &StoreSettings, url: &Url) -> Result<Opened, OpenError> {
         url: url.to_string(),
     })?;
     let scratch = settings.options.get(SCRATCH).map(PathBuf::from);
-    let store = Arc::new(FileStore::open(&root, scratch)?);
+    let store = Arc::new(FileStore::open(&root, scratch, &settings.names.store())?);
     let id = match Url::from_directory_path(store.root()) {
         Ok(canonical) => StoreId::of(&canonical, &[]),
         Err(()) => StoreId::of(url, &[]),

@@ -8,7 +8,7 @@ pub(super) const REDACTED: &str = "[redacted]";
 /// The longest message about a failure, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 1024;
 
-/// The secrets of one store, to be struck from whatever others wrote.
+/// The secrets of one store, to be struck from what servers and libraries wrote, and only from that.
 #[derive(Clone, Default)]
 pub(super) struct Redactor {
     secrets: Vec<String>,

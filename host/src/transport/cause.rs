@@ -56,6 +56,19 @@ impl Cause {
         Cause::Other(innermost(error))
     }
 
+    /// The same cause with each text that others wrote put through `text`.
+    pub(crate) fn map(self, text: impl Fn(&str) -> String) -> Self {
+        match self {
+            Cause::UnknownHost(said) => Cause::UnknownHost(text(&said)),
+            Cause::OtherName(names) => {
+                Cause::OtherName(names.iter().map(|name| text(name)).collect())
+            }
+            Cause::Tls(said) => Cause::Tls(text(&said)),
+            Cause::Other(said) => Cause::Other(text(&said)),
+            other => other,
+        }
+    }
+
     fn of_tls(error: &rustls::Error) -> Self {
         let certificate = match error {
             rustls::Error::InvalidMessage(_) => return Cause::NotTls,

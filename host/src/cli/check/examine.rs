@@ -1,22 +1,23 @@
 //! The checks that need no store.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::access;
 use super::report::Report;
 use crate::agent::{
-    AgentError, Finding, Verdict, check_ledger_place, recognize, recognize_offline,
-    runtime_settings, with_compile_cache,
+    AgentError, Finding, Verdict, check_ledger_path, check_ledger_place, recognize,
+    recognize_offline, runtime_settings, with_compile_cache,
 };
 use crate::cli::exit::of_agent;
 use crate::cli::output;
 use crate::cli::place::places;
-use crate::config::{Settings, Source, StreamSettings};
+use crate::config::{Settings, Source, StreamSettings, Usable};
 use crate::contract::Role;
 use crate::ledger::{self, LedgerError};
 use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime};
-use crate::staging::{Identity, Staging, StagingDir};
+use crate::staging::{Identity, Staging, StagingDir, StagingSettings};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
 use crate::time::SystemClock;
@@ -25,7 +26,7 @@ use crate::time::SystemClock;
 pub(super) fn refused(
     subject: &str,
     source: &Source,
-    settings: &Settings,
+    settings: Option<&Settings>,
     error: AgentError,
     report: &mut Report,
 ) {
@@ -44,12 +45,16 @@ pub(super) fn refused(
 }
 
 /// The staging directory and whose it is.
-pub(super) fn staging(source: &Source, settings: &Settings, report: &mut Report) -> Option<NodeId> {
-    let dir = settings.staging.dir.display().to_string();
-    let staging = match StagingDir::open_beside(settings.staging.clone()) {
+pub(super) fn staging(
+    source: &Source,
+    settings: &StagingSettings,
+    report: &mut Report,
+) -> Option<NodeId> {
+    let dir = settings.dir.display().to_string();
+    let staging = match StagingDir::open_beside(settings.clone()) {
         Ok(staging) => staging,
         Err(error) => {
-            refused("staging", source, settings, error.into(), report);
+            refused("staging", source, None, error.into(), report);
             report.skipped("node", "not known without the staging directory");
             return None;
         }
@@ -69,7 +74,7 @@ pub(super) fn staging(source: &Source, settings: &Settings, report: &mut Report)
             None
         }
         Err(error) => {
-            refused("node", source, settings, error.into(), report);
+            refused("node", source, None, error.into(), report);
             None
         }
     }
@@ -98,6 +103,45 @@ pub(super) fn layout(settings: &Settings, node: Option<&NodeId>, report: &mut Re
     }
 }
 
+/// The ledger's place and content, as far as the usable parts of the configuration say them.
+pub(super) fn ledger_of(source: &Source, usable: &Usable, report: &mut Report) {
+    let Some(path) = &usable.ledger else {
+        return;
+    };
+    let staging = usable.staging.as_ref().map(|staging| &*staging.dir);
+    let store = usable.store.as_ref().map(|(store, _)| &*store.url);
+    let error = match check_ledger_path(path, staging, store) {
+        Ok(()) => ledger_at(source, path, None, report).map(AgentError::from),
+        Err(error) => Some(error),
+    };
+    if let Some(error) = error {
+        refused("ledger", source, None, error, report);
+    }
+}
+
+/// Reports a ledger that can be used. Returns why another one can't be.
+fn ledger_at(
+    source: &Source,
+    path: &Path,
+    store: Option<&str>,
+    report: &mut Report,
+) -> Option<LedgerError> {
+    let found = match ledger::examine(path, store) {
+        Ok(found) => found,
+        Err(error) => return Some(error),
+    };
+    let text = match found.exists {
+        true => path.display().to_string(),
+        false => format!("{} does not exist yet and will be created", path.display()),
+    };
+    report.ok("ledger", text);
+    for warning in found.warnings {
+        let problem = source.problem(&["ledger", "path"], warning);
+        report.warned("ledger", &problem);
+    }
+    None
+}
+
 /// The ledger's place and content.
 pub(super) async fn ledger(
     source: &Source,
@@ -108,34 +152,22 @@ pub(super) async fn ledger(
 ) {
     let path = &settings.ledger.path;
     if let Err(error) = check_ledger_place(settings) {
-        refused("ledger", source, settings, error, report);
+        refused("ledger", source, Some(settings), error, report);
         return;
     }
     let id = store.map(|store| store.id().as_str());
-    let error = match ledger::examine(path, id) {
-        Ok(found) => {
-            let text = match found.exists {
-                true => path.display().to_string(),
-                false => format!("{} does not exist yet and will be created", path.display()),
-            };
-            report.ok("ledger", text);
-            for warning in found.warnings {
-                let problem = source.problem(&["ledger", "path"], warning);
-                report.warned("ledger", &problem);
-            }
-            return;
-        }
-        Err(error) => error,
+    let Some(error) = ledger_at(source, path, id, report) else {
+        return;
     };
     match (error, store) {
         (error @ LedgerError::OtherStore { .. }, Some(store)) => {
             match other_store(settings, store, online, report).await {
                 Ok(true) => {}
-                Ok(false) => refused("ledger", source, settings, error.into(), report),
-                Err(error) => refused("ledger", source, settings, error, report),
+                Ok(false) => refused("ledger", source, Some(settings), error.into(), report),
+                Err(error) => refused("ledger", source, Some(settings), error, report),
             }
         }
-        (error, _) => refused("ledger", source, settings, error.into(), report),
+        (error, _) => refused("ledger", source, Some(settings), error.into(), report),
     }
 }
 
@@ -187,7 +219,7 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
     let runtime = Runtime::new(with_compile_cache(runtime, settings));
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return refused("policies", source, settings, error.into(), report),
+        Err(error) => return refused("policies", source, Some(settings), error.into(), report),
     };
     for (name, policy) in &settings.policies {
         let subject = format!("policy {name}");
@@ -197,7 +229,7 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
                 tag_of(&loaded, &subject, report);
                 chains_of(&loaded, source, settings, &subject, report);
             }
-            Err(error) => refused(&subject, source, settings, error.into(), report),
+            Err(error) => refused(&subject, source, Some(settings), error.into(), report),
         }
     }
 }
@@ -263,7 +295,7 @@ fn chains_of(
         if asked_for.contains(role.name())
             && let Err(error) = Chain::new(role, vec![policy.clone()])
         {
-            refused(subject, source, settings, error.into(), report);
+            refused(subject, source, Some(settings), error.into(), report);
         }
     }
 }

@@ -16,7 +16,7 @@ use self::report::Report;
 use super::known::{self, Known};
 use super::output::{self, Paint};
 use super::{CommandError, Config, STORE, USAGE, environment, first_look, log};
-use crate::config::{Settings, Source};
+use crate::config::{Settings, Source, Usable};
 use crate::storage::Store;
 use crate::stream::NodeId;
 use crate::time::SystemClock;
@@ -40,16 +40,16 @@ impl Check {
         log.start(None, "error")?;
         let source = self.config.source()?;
         let mut report = Report::new(source.path().display().to_string());
-        match Settings::check(&source, &environment) {
+        match Settings::examine(&source, &environment) {
             Ok(settings) => {
                 report.ok("configuration", source.path().display().to_string());
                 self.examine(&source, &settings, &mut report).await;
             }
-            Err(problems) => {
-                for problem in problems.iter() {
+            Err(refused) => {
+                for problem in refused.problems.iter() {
                     report.problem("configuration", problem, USAGE);
                 }
-                report.skipped("all else", "not looked at while the configuration is wrong");
+                examine_usable(&source, &refused.usable, &mut report);
             }
         }
         let text = if self.json {
@@ -65,7 +65,7 @@ impl Check {
 
     async fn examine(&self, source: &Source, settings: &Settings, report: &mut Report) {
         environment::variables(&settings.store_environment, report);
-        let node = examine::staging(source, settings, report);
+        let node = examine::staging(source, &settings.staging, report);
         examine::layout(settings, node.as_ref(), report);
         if let Some(look) = node
             .as_ref()
@@ -76,7 +76,7 @@ impl Check {
         let store = match Store::open(&settings.store, Arc::new(SystemClock::new())) {
             Ok(store) => Some(store),
             Err(error) => {
-                examine::refused("store", source, settings, error.into(), report);
+                examine::refused("store", source, Some(settings), error.into(), report);
                 None
             }
         };
@@ -111,4 +111,17 @@ async fn streams(store: &Store, node: &NodeId, settings: &Settings, report: &mut
         Ok(Known::NotAsked) => {}
         Err(failure) => report.failed("streams", failure.to_string(), STORE),
     }
+}
+
+/// Examines the parts of a configuration that nothing is wrong with, so that what is wrong with them shows at the same
+/// time. Asks neither the store nor any policy: both depend on more than one part.
+fn examine_usable(source: &Source, usable: &Usable, report: &mut Report) {
+    if let Some((_, variables)) = &usable.store {
+        environment::variables(variables, report);
+    }
+    if let Some(staging) = &usable.staging {
+        examine::staging(source, staging, report);
+    }
+    examine::ledger_of(source, usable, report);
+    report.skipped("all else", "not looked at while the configuration is wrong");
 }

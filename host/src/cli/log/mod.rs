@@ -1,6 +1,5 @@
 //! Logs: by `tracing`, to stderr, as text or JSON.
 
-mod filter;
 mod stderr;
 
 use std::io::IsTerminal;
@@ -10,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::CommandError;
-use crate::config::{LogSettings, Settings, Source};
+use crate::config::{BadFilter, LogSettings, Settings, Source, log_filter};
 
 pub(super) use stderr::reader_gone;
 
@@ -24,6 +23,11 @@ pub(super) enum Format {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// Reads the value of `--log`, for every command, also those that log nothing.
+pub(super) fn filter(text: &str) -> Result<String, BadFilter> {
+    log_filter(text, "info").map(|_| text.to_owned())
 }
 
 /// What the command line says about logs; it wins over the configuration.
@@ -40,13 +44,11 @@ impl Options {
         settings: Option<&LogSettings>,
         usual: &str,
     ) -> Result<(), CommandError> {
-        let filter = self
-            .filter
-            .as_deref()
-            .or(settings.and_then(|log| log.level.as_deref()))
-            .unwrap_or(usual);
-        let targets = filter::parse(filter, usual).map_err(|error| {
-            CommandError::Usage(format!("`--log {filter}` is not a valid filter: {error}"))
+        let level = settings.and_then(|log| log.level.as_deref());
+        let filter = self.filter.as_deref().or(level).unwrap_or(usual);
+        let targets = log_filter(filter, usual).map_err(|error| {
+            // The command line and the configuration were checked when they were read.
+            CommandError::Usage(format!("the log filter {filter:?} can't be used: {error}"))
         })?;
         let json = match self.format {
             Some(format) => format == Format::Json,

@@ -11,6 +11,9 @@ use crate::storage::{Address, ConditionalWrites, SettingNames, StoreSettings};
 use options::Options;
 use parseable::Node;
 
+/// The key that names the store, unless a variable of a node does.
+const STORE_URL: &str = "store.url";
+
 /// The environment variables that concern the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreEnvironment {
@@ -41,15 +44,27 @@ pub(super) fn settings(
     ));
     let burst = found.keep(reader.at_least_one(&["store", "burst"], store.burst, defaults.burst));
     let timeout = file.sync.as_ref().and_then(|sync| sync.attempt_timeout);
-    let request_timeout = found.keep(reader.positive(&["sync", "attempt_timeout"], timeout, 30));
+    let request_timeout = found.keep(reader.positive(
+        &["sync", "attempt_timeout"],
+        timeout,
+        defaults.request_timeout,
+    ));
     let ca_file = found.keep(reader.ca_file(&["store", "ca_file"], store.ca_file.as_deref()));
     let place = place(reader, file, env, found);
-    let (url, options, environment) = place?;
-    let is_parseable = store.from == Some(file::StoreOrigin::Parseable);
+    let Place {
+        url,
+        named_by,
+        options,
+        environment,
+    } = place?;
+    let is_parseable = named_by != STORE_URL;
     let mut names = match is_parseable && url.starts_with("s3://") {
         true => SettingNames::parseable(),
         false => SettingNames::default(),
     };
+    if is_parseable {
+        names.note_store(named_by);
+    }
     for (option, place) in options.places {
         names.note(option, place);
     }
@@ -74,12 +89,20 @@ pub(super) fn settings(
 }
 
 /// Where the store is, and who may use it.
+struct Place {
+    url: String,
+    /// [`STORE_URL`], or the variable of the node that names the store.
+    named_by: &'static str,
+    options: options::Values,
+    environment: StoreEnvironment,
+}
+
 fn place(
     reader: &Reader<'_>,
     file: &File,
     env: &dyn Fn(&str) -> Option<String>,
     found: &Found,
-) -> Option<(String, options::Values, StoreEnvironment)> {
+) -> Option<Place> {
     let store = &file.store;
     let (key, node) = match (&store.url, store.from) {
         (Some(url), None) => ("url", Node::written(url)),
@@ -102,12 +125,20 @@ fn place(
     let address =
         Address::parse(&node.url).map_err(|error| reader.problem(&["store", key], error.in_full()));
     let address = found.keep(address)?;
-    let url = node.url.clone();
-    let mut options = Options::new(reader, &address, found);
+    let (url, named_by) = (node.url.clone(), node.named_by);
+    let mut options = Options::new(reader, &address, named_by, found);
     options.add_written(&store.options);
     options.add_files(&store.option_files);
     options.add_node(node);
     options.add_environment(env);
+    if store.conditional_writes != Some(file::ConditionalWrites::BestEffort) {
+        options.require_conditional_writes();
+    }
     let (values, environment) = options.finish();
-    Some((url, values, environment))
+    Some(Place {
+        url,
+        named_by,
+        options: values,
+        environment,
+    })
 }

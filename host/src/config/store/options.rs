@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::STORE_URL;
 use super::StoreEnvironment;
 use super::parseable::Node;
 use crate::config::file::OptionValue;
@@ -10,7 +11,7 @@ use crate::config::problems::Found;
 use crate::config::settings::Reader;
 use crate::config::source::Problem;
 use crate::storage::{
-    Address, SETTLED_BY_URL, exclude, find, read_secret, relations, settle, suggestion,
+    Address, exclude, find, read_secret, relations, settle, settled_by, suggestion, variable_of,
 };
 
 /// The options of a store under their own names, whatever names they were given by.
@@ -25,6 +26,8 @@ pub(super) struct Values {
 pub(super) struct Options<'a> {
     reader: &'a Reader<'a>,
     address: &'a Address,
+    /// What names the store: [`STORE_URL`], or a variable of the node.
+    named_by: &'a str,
     found: &'a Found,
     given: BTreeMap<&'static str, Given>,
     environment: StoreEnvironment,
@@ -33,6 +36,8 @@ pub(super) struct Options<'a> {
 /// An option that was given.
 struct Given {
     value: String,
+    /// Whether the value was refused, or can't be read.
+    is_refused: bool,
     by: By,
 }
 
@@ -46,12 +51,6 @@ enum By {
     Node(String),
     /// A variable of the environment.
     Environment(String),
-}
-
-impl AsRef<str> for Given {
-    fn as_ref(&self) -> &str {
-        &self.value
-    }
 }
 
 impl By {
@@ -76,6 +75,14 @@ impl By {
         }
     }
 
+    /// The key or variable, for messages.
+    fn name(&self) -> String {
+        match self {
+            By::Option(key) | By::File(key, _) => format!("`{key}`"),
+            By::Node(variable) | By::Environment(variable) => variable.clone(),
+        }
+    }
+
     /// The place, for messages.
     fn place(&self) -> String {
         match self {
@@ -87,10 +94,16 @@ impl By {
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(reader: &'a Reader<'a>, address: &'a Address, found: &'a Found) -> Self {
+    pub(super) fn new(
+        reader: &'a Reader<'a>,
+        address: &'a Address,
+        named_by: &'a str,
+        found: &'a Found,
+    ) -> Self {
         Self {
             reader,
             address,
+            named_by,
             found,
             given: BTreeMap::new(),
             environment: StoreEnvironment::default(),
@@ -120,6 +133,8 @@ impl<'a> Options<'a> {
                     let message = format!("can't read {}: {error}", path.display());
                     let place = ["store", "option_files", key];
                     self.refuse(self.reader.problem(&place, message));
+                    // It is written, and no option that needs it lacks it.
+                    self.insert(key, String::new(), true, by);
                 }
             }
         }
@@ -143,7 +158,7 @@ impl<'a> Options<'a> {
                     (**name == option || exclude(family, name, option))
                         && !matches!(given.by, By::Node(_))
                 })
-                .map(|(_, given)| settled_by(&given.by));
+                .map(|(_, given)| settled_by_place(&given.by));
             match written {
                 // The first option of a variable is what it is about; the others follow from it.
                 Some(reason) if is_first => {
@@ -168,7 +183,7 @@ impl<'a> Options<'a> {
             .iter()
             .map(|(name, given)| (*name, given.by.place()))
             .collect();
-        let layer = settle(self.address, &written, env);
+        let layer = settle(self.address, self.named_by, &written, env);
         for (variable, by) in layer.unused {
             let reason = format!("settled by {by}");
             self.environment.unused.push((variable, reason));
@@ -179,7 +194,7 @@ impl<'a> Options<'a> {
             match variable.option {
                 Some(option) => self.give(option, variable.value, by),
                 None => {
-                    if let Some(Err(bad)) = variable.kind.map(|kind| kind.check(&variable.value)) {
+                    if let Err(bad) = variable.kind.check(&variable.value) {
                         self.refuse(by.problem(self.reader, &bad.to_string()));
                     }
                 }
@@ -196,16 +211,63 @@ impl<'a> Options<'a> {
                 &format!("is not an option of this kind of store{hint}"),
             ));
         };
+        let checked = match self.address.settles(spec) {
+            true => Err(settled_by(&self.named_by())),
+            false => spec.kind.check(&value).map_err(|bad| bad.to_string()),
+        };
+        let is_refused = checked.is_err();
+        if let Err(message) = checked
+            && !self.given.contains_key(spec.name())
+        {
+            self.refuse(by.problem(self.reader, &message));
+        }
+        self.insert(key, value, is_refused, by);
+    }
+
+    /// Notes what gives an option. Only the first counts.
+    fn insert(&mut self, key: &str, value: String, is_refused: bool, by: By) {
+        let Some(spec) = find(self.address.family, key) else {
+            return;
+        };
         if let Some(other) = self.given.get(spec.name()) {
             let what = format!("is the same option as {}: leave one out", other.by.place());
             return self.refuse(by.problem(self.reader, &what));
         }
-        if self.address.settles(spec) {
-            self.refuse(by.problem(self.reader, SETTLED_BY_URL));
-        } else if let Err(bad) = spec.kind.check(&value) {
-            self.refuse(by.problem(self.reader, &bad.to_string()));
+        let given = Given {
+            value,
+            is_refused,
+            by,
+        };
+        self.given.insert(spec.name(), given);
+    }
+
+    /// What names the store, for messages.
+    fn named_by(&self) -> String {
+        match self.named_by {
+            STORE_URL => format!("`{STORE_URL}`"),
+            variable => variable.to_owned(),
         }
-        self.given.insert(spec.name(), Given { value, by });
+    }
+
+    /// The name of an option in messages about one that comes from `by`.
+    fn name_beside(&self, by: &By, name: &str) -> String {
+        let given = self.given.get(name).map(|given| given.by.name());
+        let variable = match by {
+            By::Environment(_) => variable_of(self.address.family, name),
+            By::Option(_) | By::File(..) | By::Node(_) => None,
+        };
+        given.or(variable).unwrap_or_else(|| format!("`{name}`"))
+    }
+
+    /// Refuses a client that is set to send no condition with a write.
+    pub(super) fn require_conditional_writes(&self) {
+        if let Some(given) = self.given.get("conditional_put")
+            && given.value == "disabled"
+        {
+            let what = "is `disabled`, so that no write has a condition: leave it out, or set `store.conditional_writes` to \
+                        `best-effort`";
+            self.refuse(given.by.problem(self.reader, what));
+        }
     }
 
     fn refuse(&self, problem: Problem) {
@@ -214,17 +276,25 @@ impl<'a> Options<'a> {
 
     /// Checks the options as a whole, and returns them with the variables that concern them.
     pub(super) fn finish(mut self) -> (Values, StoreEnvironment) {
-        for bad in relations(self.address.family, &self.given) {
-            match self.given.get(bad.name).map(|given| &given.by) {
-                // Other programs may need the variable.
-                Some(By::Environment(variable)) if bad.is_ignored => {
+        let values = self
+            .given
+            .iter()
+            .map(|(name, given)| (*name, (!given.is_refused).then_some(given.value.as_str())))
+            .collect();
+        for bad in relations(self.address, &values) {
+            let Some(by) = self.given.get(bad.name).map(|given| &given.by) else {
+                continue;
+            };
+            let message = bad.message(&|name| self.name_beside(by, name));
+            match by {
+                // Other programs may need the variable, and the node does not use it either.
+                By::Environment(variable) | By::Node(variable) if bad.is_ignored => {
                     let variable = variable.clone();
                     self.environment.used.retain(|used| *used != variable);
-                    self.environment.unused.push((variable, bad.message));
+                    self.environment.unused.push((variable, message));
                     self.given.remove(bad.name);
                 }
-                Some(by) => self.refuse(by.problem(self.reader, &bad.message)),
-                None => {}
+                by => self.refuse(by.problem(self.reader, &message)),
             }
         }
         let mut values = Values {
@@ -247,6 +317,6 @@ impl<'a> Options<'a> {
     }
 }
 
-fn settled_by(by: &By) -> String {
+fn settled_by_place(by: &By) -> String {
     format!("settled by {}", by.place())
 }

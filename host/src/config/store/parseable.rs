@@ -7,10 +7,15 @@ use std::path::Path;
 
 use url::Url;
 
+use super::STORE_URL;
+use crate::storage::{Kind, check_path};
+
 /// A store, as a node's variables describe it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) url: String,
+    /// What names the store: [`STORE_URL`], or a variable.
+    pub(super) named_by: &'static str,
     /// Options, each with the variable that gives it. The first option of a variable is what the variable is about.
     pub(super) options: Vec<(String, &'static str, String)>,
     /// Variables that are used, besides those of options.
@@ -24,6 +29,7 @@ impl Node {
     pub(super) fn written(url: &str) -> Self {
         Self {
             url: url.to_owned(),
+            named_by: STORE_URL,
             ..Self::default()
         }
     }
@@ -186,10 +192,16 @@ impl Variables<'_> {
 
     fn drive(&mut self) {
         let dir = self.value(DRIVE).unwrap_or_default();
+        if let Err(bad) = Kind::Path.check(&dir).and_then(|()| check_path(&dir)) {
+            self.problems
+                .push(format!("the node's variable {DRIVE} {bad}"));
+            return;
+        }
         match Url::from_directory_path(Path::new(&dir)) {
             Ok(url) => {
                 self.node.used.push(DRIVE.to_owned());
                 self.node.url = url.into();
+                self.node.named_by = DRIVE;
             }
             Err(()) => self.problems.push(format!(
                 "the node's variable {DRIVE} is the relative path {dir}, which starts from the node's working directory: \
@@ -199,18 +211,19 @@ impl Variables<'_> {
     }
 
     /// The URL of a bucket or container.
-    fn url(&mut self, scheme: &str, variable: &str, name: Option<String>) {
+    fn url(&mut self, scheme: &str, variable: &'static str, name: Option<String>) {
         let Some(name) = name else {
             return;
         };
-        if name.contains('/') {
-            self.problems.push(format!(
-                "the node's variable {variable} is `{name}`, and a name has no `/`: correct it, or write `url`"
-            ));
+        // The parser of URLs removes white space, and the node does not.
+        if let Err(bad) = Kind::Name.check(&name) {
+            self.problems
+                .push(format!("the node's variable {variable} {bad}"));
             return;
         }
         self.node.used.push(variable.to_owned());
         self.node.url = format!("{scheme}://{name}");
+        self.node.named_by = variable;
     }
 
     /// A server's address. The node needs no option to use plain HTTP.

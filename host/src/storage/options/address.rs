@@ -4,7 +4,7 @@ use object_store::ObjectStoreScheme;
 use object_store::path::Path;
 use url::Url;
 
-use super::{Group, Spec, kind};
+use super::{BadValue, Group, Spec, kind};
 use crate::storage::open::OpenError;
 use crate::storage::redact::public_url;
 
@@ -66,11 +66,18 @@ impl Address {
     /// It is not valid, names no known kind of store, or has parts that would be ignored.
     pub(crate) fn parse(text: &str) -> Result<Self, OpenError> {
         let shown = || public_url(text);
+        // The parser removes white space and line breaks and resolves dots without a word.
+        kind::one_line(text).map_err(|bad| OpenError::UrlName {
+            url: shown(),
+            source: BadValue(format!("it {bad}")),
+        })?;
         let url = Url::parse(text).map_err(|source| OpenError::Url {
             url: shown(),
             source,
         })?;
+        refuse_server(&url, text)?;
         refuse_parts(&url, text)?;
+        refuse_path(text)?;
         if let Err(source) = Path::from_url_path(url.path()) {
             return Err(OpenError::Prefix {
                 url: shown(),
@@ -93,12 +100,14 @@ impl Address {
         let has_path = url
             .path_segments()
             .is_some_and(|mut path| path.next() != Some(""));
+        let host_is_bucket = host.ends_with(".amazonaws.com") && !host.starts_with("s3.");
+        if is_web && family == Family::S3 && !has_path && !host_is_bucket {
+            return Err(OpenError::NoBucket { url: shown() });
+        }
         Ok(Self {
             family,
             names_server: is_web || !url.username().is_empty(),
-            names_bucket: !is_web
-                || has_path
-                || (host.ends_with(".amazonaws.com") && !host.starts_with("s3.")),
+            names_bucket: !is_web || has_path || host_is_bucket,
             names_region: is_web && !host.ends_with(".s3.amazonaws.com"),
             url,
             prefix,
@@ -115,14 +124,54 @@ impl Address {
         }
     }
 
+    /// The bucket, if the URL names only that and no server.
+    pub(super) fn bucket(&self) -> Option<&str> {
+        self.url.host_str().filter(|_| !self.names_server)
+    }
+
     /// Whether the URL names the server itself, and not only the bucket.
     pub(super) fn names_server(&self) -> bool {
         self.names_server
     }
 }
 
-/// What follows the name of an option that the URL settles.
-pub(crate) const SETTLED_BY_URL: &str = "is settled by `store.url`: leave it out";
+/// What follows the name of an option that the store's URL settles, or the variable that names the store.
+pub(crate) fn settled_by(named_by: &str) -> String {
+    format!("is settled by {named_by}: leave it out")
+}
+
+/// Refuses the address of a server, which names no bucket.
+fn refuse_server(url: &Url, text: &str) -> Result<(), OpenError> {
+    let is_web = matches!(url.scheme(), "http" | "https");
+    let is_known = matches!(
+        ObjectStoreScheme::parse(url),
+        Ok((
+            ObjectStoreScheme::AmazonS3 | ObjectStoreScheme::MicrosoftAzure,
+            _
+        ))
+    );
+    match is_web && !is_known {
+        true => Err(OpenError::Server {
+            url: public_url(text),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a prefix that was meant to be another. `text` is the URL before it was parsed, which resolves dots.
+fn refuse_path(text: &str) -> Result<(), OpenError> {
+    let after_scheme = text.split_once(':').map_or(text, |(_, rest)| rest);
+    let rest = after_scheme.trim_start_matches('/');
+    // Before the first slash is the host, except in `file:///`.
+    let path = match after_scheme.starts_with("///") {
+        true => rest,
+        false => rest.split_once('/').map_or("", |(_, path)| path),
+    };
+    kind::path(path).map_err(|bad| OpenError::UrlName {
+        url: public_url(text),
+        source: BadValue(format!("its path {bad}")),
+    })
+}
 
 /// Refuses what object_store would silently leave out of the URL.
 fn refuse_parts(url: &Url, text: &str) -> Result<(), OpenError> {
@@ -144,28 +193,17 @@ fn refuse_parts(url: &Url, text: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Refuses a bucket that can't be one, and a prefix that was meant to be another.
+/// Refuses a bucket that can't be one.
 fn refuse_names(family: Family, url: &Url, text: &str) -> Result<(), OpenError> {
-    let path = Path::from_url_path(url.path()).unwrap_or_default();
-    let segments = path.as_ref().split('/');
-    let wrong = |source| OpenError::UrlName {
-        url: public_url(text),
-        source,
-    };
-    for segment in segments {
-        if let Some(variable) = kind::unexpanded(segment) {
-            return Err(wrong(kind::BadValue(format!(
-                "`{variable}` is a variable that was not expanded: write its value"
-            ))));
-        }
-    }
     if matches!(family, Family::File | Family::Memory) {
         return Ok(());
     }
     let user = Some(url.username()).filter(|user| !user.is_empty());
     for name in url.host_str().into_iter().chain(user) {
-        kind::name(name)
-            .map_err(|error| wrong(kind::BadValue(format!("the bucket {}", error.0))))?;
+        kind::name(name).map_err(|bad| OpenError::UrlName {
+            url: public_url(text),
+            source: BadValue(format!("the bucket {bad}")),
+        })?;
     }
     Ok(())
 }

@@ -10,8 +10,8 @@ pub(crate) struct Variable {
     /// Its name.
     pub(crate) name: String,
     pub(crate) value: String,
-    /// What its value must look like; `None` where the library that reads it takes anything.
-    pub(crate) kind: Option<Kind>,
+    /// What its value must look like.
+    pub(crate) kind: Kind,
     /// The option that it gives; `None` where a library reads the variable itself.
     pub(crate) option: Option<&'static str>,
 }
@@ -25,22 +25,24 @@ pub(crate) struct Layer {
     pub(crate) unused: Vec<(String, String)>,
 }
 
-/// Variables that libraries read on their own for every store that speaks HTTP.
-const PROXIES: [&str; 8] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
+/// Variables that the HTTP client reads on its own. Of each two the first one that is set counts, even if it is empty.
+const PROXIES: [([&str; 2], Kind); 4] = [
+    (["HTTP_PROXY", "http_proxy"], Kind::ProxyVariable),
+    (["HTTPS_PROXY", "https_proxy"], Kind::ProxyVariable),
+    (["ALL_PROXY", "all_proxy"], Kind::ProxyVariable),
+    (["NO_PROXY", "no_proxy"], Kind::ProxyExcludes),
 ];
 
-/// Finds the variables that concern the store. `written` has the options that are settled, by their own names, each
-/// with where that is written.
+/// The files of CA certificates that the HTTP client takes instead of the system's.
+const CA_FILE: &str = "SSL_CERT_FILE";
+/// The directories of such files.
+const CA_DIRS: &str = "SSL_CERT_DIR";
+
+/// Finds the variables that concern the store, which `named_by` names: `store.url`, or a variable. `written` has the
+/// options that are settled, by their own names, each with where that is written.
 pub(crate) fn settle(
     address: &Address,
+    named_by: &str,
     written: &BTreeMap<&'static str, String>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Layer {
@@ -53,14 +55,14 @@ pub(crate) fn settle(
             let Some(value) = set(&variable) else {
                 continue;
             };
-            if let Some(by) = settled(address, spec, written, &taken) {
+            if let Some(by) = settled(address, named_by, spec, written, &taken) {
                 layer.unused.push((variable, by));
                 continue;
             }
             layer.used.push(Variable {
                 name: variable.clone(),
                 value,
-                kind: Some(spec.kind),
+                kind: spec.kind,
                 option: Some(spec.name()),
             });
             taken.push((spec.name(), variable));
@@ -74,38 +76,61 @@ pub(crate) fn settle(
         .chain(taken.iter().map(|(name, _)| *name))
         .filter_map(|name| find(address.family, name))
         .any(|spec| spec.group == Group::Credentials);
-    let mut read = |name: &str, kind| {
-        if let Some(value) = set(name) {
-            layer.used.push(Variable {
-                name: name.to_owned(),
-                value,
-                kind,
-                option: None,
-            });
-        }
+    let mut hidden = Vec::new();
+    let mut read = |name: &str, value: Option<String>, kind| {
+        layer.used.extend(value.map(|value| Variable {
+            name: name.to_owned(),
+            value,
+            kind,
+            option: None,
+        }));
     };
     match address.family {
         Family::Gcs if !has_credentials => {
             for name in ["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"] {
-                read(name, Some(Kind::Host));
+                read(name, set(name), Kind::Host);
             }
         }
         Family::Azure => {
             if has("use_emulator") {
-                read("AZURITE_BLOB_STORAGE_URL", Some(Kind::Url));
+                const NAME: &str = "AZURITE_BLOB_STORAGE_URL";
+                read(NAME, set(NAME), Kind::Url);
             }
             if !has_credentials {
-                read("IDENTITY_HEADER", Some(Kind::Token));
+                const NAME: &str = "IDENTITY_HEADER";
+                read(NAME, set(NAME), Kind::Token);
             }
         }
         _ => {}
     }
-    if address.family.prefix().is_some() && !has("proxy_url") {
-        for name in PROXIES {
-            read(name, None);
+    let speaks_http = address.family.prefix().is_some();
+    if speaks_http && !has("disable_system_certificates") {
+        // An empty name is one of a file that does not exist.
+        read(CA_FILE, env(CA_FILE), Kind::CaFile);
+        read(CA_DIRS, set(CA_DIRS), Kind::CaDirs);
+    }
+    if speaks_http && !has("proxy_url") {
+        for ([first, second], kind) in PROXIES {
+            match env(first) {
+                Some(value) => {
+                    read(first, Some(value).filter(|value| !value.is_empty()), kind);
+                    hidden.extend(set(second).map(|_| (second, first)));
+                }
+                None => read(second, set(second), kind),
+            }
         }
     }
+    let hidden = hidden.into_iter();
     layer
+        .unused
+        .extend(hidden.map(|(name, by)| (name.to_owned(), by.to_owned())));
+    layer
+}
+
+/// The variable of the environment that gives the option of this name, if one does.
+pub(crate) fn variable_of(family: Family, name: &str) -> Option<String> {
+    let spec = find(family, name)?;
+    variables(family, spec).into_iter().next()
 }
 
 /// The variables that give this option, the one that counts first at the start.
@@ -136,6 +161,7 @@ fn variables(family: Family, spec: &Spec) -> Vec<String> {
 /// What settles this option, other than this variable. `None` if nothing does.
 fn settled(
     address: &Address,
+    named_by: &str,
     spec: &Spec,
     written: &BTreeMap<&'static str, String>,
     taken: &[(&'static str, String)],
@@ -144,7 +170,7 @@ fn settled(
         return Some("sync.attempt_timeout".to_owned());
     }
     if address.settles(spec) || (address.names_server() && spec.group == Group::WithAddress) {
-        return Some("store.url".to_owned());
+        return Some(named_by.to_owned());
     }
     if let Some(by) = written.get(spec.name()) {
         return Some(by.clone());

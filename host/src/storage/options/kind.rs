@@ -1,6 +1,7 @@
 //! What the value of an option must look like.
 
 use std::fs;
+use std::io::Read as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,6 +18,12 @@ const FRAME_SIZES: std::ops::RangeInclusive<u32> = 16_384..=16_777_215;
 
 /// The length of an encryption key (AES-256), in bytes.
 const ENCRYPTION_KEY: usize = 32;
+
+/// The largest file of CA certificates that a variable may name, in bytes. Systems' own have about 250 KiB.
+const MAX_CA_BUNDLE: u64 = 16 << 20;
+
+/// What some editors write at the start of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What an option's value must look like, by what object_store does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +42,10 @@ pub(crate) enum Kind {
     Url,
     /// The address of a proxy, which may hold a user and a password.
     ProxyUrl,
+    /// As [`Kind::ProxyUrl`], from a variable that many programs read: the scheme may be left out.
+    ProxyVariable,
+    /// The hosts that are reached without a proxy. The client skips entries that it does not understand.
+    ProxyExcludes,
     /// A host, with a port or without.
     Host,
     /// The path and query of an address that object_store knows the host of.
@@ -47,7 +58,9 @@ pub(crate) enum Kind {
     CopyIfNotExists,
     /// Text that is sent in a header.
     Header,
-    /// A secret or an identifier that is sent in a header.
+    /// An identifier that is sent in a header. It is no secret, and nothing is gained by showing it.
+    Identifier,
+    /// A secret that is sent in a header.
     Token,
     /// A secret that is never sent, or sent encoded.
     Secret,
@@ -63,6 +76,10 @@ pub(crate) enum Kind {
     Certificate,
     /// A file that object_store reads.
     File,
+    /// A file of CA certificates.
+    CaFile,
+    /// Directories of CA certificates, separated by colons.
+    CaDirs,
     /// A directory.
     Path,
 }
@@ -78,8 +95,11 @@ impl Kind {
         !matches!(
             self,
             Kind::ProxyUrl
+                | Kind::ProxyVariable
+                | Kind::ProxyExcludes
                 | Kind::RelativeUri
                 | Kind::Header
+                | Kind::Identifier
                 | Kind::Token
                 | Kind::Secret
                 | Kind::Base64
@@ -122,7 +142,8 @@ impl Kind {
                 "is `{variable}`, a variable that was not expanded: write its value"
             ));
         }
-        if !matches!(self, Kind::Json | Kind::Certificate) {
+        not_text(value)?;
+        if !matches!(self, Kind::Json | Kind::Certificate | Kind::ProxyExcludes) {
             one_line(value)?;
         }
         self.check_form(value)
@@ -148,9 +169,17 @@ impl Kind {
             },
             Kind::Url => server(value),
             Kind::ProxyUrl => proxy(value),
-            Kind::Host => match server(&format!("http://{value}")) {
+            Kind::ProxyVariable if value.contains("://") => proxy(value),
+            // The value may hold a password.
+            Kind::ProxyVariable => match proxy(&format!("http://{value}")) {
                 Ok(()) => Ok(()),
-                Err(_) => bad(format!(
+                Err(_) => bad("is not the address of a proxy, such as `http://127.0.0.1:3128`"),
+            },
+            Kind::ProxyExcludes => Ok(()),
+            Kind::Host => match server(&format!("http://{value}")) {
+                // With a scheme or a path, the part before it would be taken for the host.
+                Ok(()) if !value.contains('/') => Ok(()),
+                _ => bad(format!(
                     "is `{value}`, which is not a host such as `127.0.0.1:9000`"
                 )),
             },
@@ -162,7 +191,7 @@ impl Kind {
             },
             Kind::CopyIfNotExists => copy_if_not_exists(value),
             Kind::Header => printable(value, true),
-            Kind::Token => printable(value, false),
+            Kind::Identifier | Kind::Token => printable(value, false),
             Kind::Secret | Kind::Path => Ok(()),
             Kind::Base64 => base64(value).map(drop),
             Kind::EncryptionKey => match base64(value)?.len() {
@@ -191,6 +220,8 @@ impl Kind {
                 ),
             },
             Kind::File => file(value),
+            Kind::CaFile => ca_file(value),
+            Kind::CaDirs => ca_dirs(value),
         }
     }
 }
@@ -232,7 +263,19 @@ fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | ' ')
 }
 
-fn one_line(value: &str) -> Result<(), BadValue> {
+/// Refuses what is left of bytes that are not text, and the mark that some editors write before a text.
+fn not_text(value: &str) -> Result<(), BadValue> {
+    if value.contains(char::REPLACEMENT_CHARACTER) {
+        return bad("is not UTF-8 text: replace the other bytes");
+    }
+    if value.starts_with(BYTE_ORDER_MARK) {
+        return bad("begins with a byte order mark (U+FEFF): save it as UTF-8 without one");
+    }
+    Ok(())
+}
+
+/// Checks a value that is one line, without white space around it.
+pub(super) fn one_line(value: &str) -> Result<(), BadValue> {
     if value.trim_end_matches(['\r', '\n']).contains(['\r', '\n']) {
         return bad("has several lines: write one");
     }
@@ -305,10 +348,21 @@ fn scheme_of(value: &str) -> Result<(&str, &str), BadValue> {
             "begins with `{scheme}://`: write `http://` or `https://`"
         )),
         _ if value.contains('@') => bad("has no scheme: write `http://` or `https://` before it"),
-        _ => bad(format!(
-            "is `{value}`, which has no scheme: write `http://{value}` or `https://{value}`"
-        )),
+        _ => match slip_in_scheme(value) {
+            Some(meant) => bad(format!("is `{value}`: write `{meant}`")),
+            None => bad(format!(
+                "is `{value}`, which has no scheme: write `http://{value}` or `https://{value}`"
+            )),
+        },
     }
+}
+
+/// The address that was meant, if there are too few slashes behind its scheme.
+fn slip_in_scheme(value: &str) -> Option<String> {
+    let (scheme, rest) = value.split_once(':')?;
+    let is_known = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let host = rest.trim_start_matches('/');
+    (is_known && !host.is_empty()).then(|| format!("{scheme}://{host}"))
 }
 
 /// Checks that both parsers which object_store uses for addresses take this one, and read the same host from it.
@@ -321,9 +375,7 @@ fn host_and_port(value: &str, scheme: &str) -> Result<(), BadValue> {
         return bad(format!("is `{value}`: port 0 can't be connected to"));
     }
     let spelled = match url.host() {
-        Some(Host::Domain(host)) if !host.is_empty() && host.chars().all(is_host_character) => {
-            host.to_owned()
-        }
+        Some(Host::Domain(host)) if is_host_name(host) => host.to_owned(),
         Some(Host::Ipv4(address)) => address.to_string(),
         Some(Host::Ipv6(address)) => format!("[{address}]"),
         _ => return bad(format!("is `{value}`, whose host name is not valid")),
@@ -349,12 +401,40 @@ fn relative(value: &str) -> Result<(), BadValue> {
 /// Checks a name that becomes part of a host name, a path or a header.
 pub(super) fn name(value: &str) -> Result<(), BadValue> {
     match value.chars().find(|c| !is_host_character(*c)) {
+        // As a segment of a path it would lead elsewhere, and no label of a host name is empty.
+        None if value.split('.').any(str::is_empty) => bad(format!(
+            "is `{value}`: it must not begin or end with `.`, nor hold two in a row"
+        )),
         None => Ok(()),
         Some(character) => bad(format!(
             "is `{}`: it may hold letters, digits, `-`, `_` and `.`, and not {character:?}",
             value.escape_debug()
         )),
     }
+}
+
+/// Whether no label of the host name is empty. The dot of the root may end it.
+fn is_host_name(host: &str) -> bool {
+    let labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    host.chars().all(is_host_character) && !labels.into_iter().any(str::is_empty)
+}
+
+/// Checks the path of a store's address as it is written, before a parser resolves its dots.
+pub(crate) fn path(value: &str) -> Result<(), BadValue> {
+    for segment in value.split('/') {
+        if let Some(variable) = unexpanded(segment) {
+            return bad(format!(
+                "holds `{variable}`, a variable that was not expanded: write its value"
+            ));
+        }
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        if matches!(plain.as_str(), "." | "..") {
+            return bad(format!(
+                "holds `{segment}`, which would lead elsewhere: write the path without it"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn is_host_character(c: char) -> bool {
@@ -403,6 +483,38 @@ fn base64(value: &str) -> Result<Vec<u8>, BadValue> {
     BASE64_STANDARD
         .decode(value)
         .or_else(|_| bad("is not base64"))
+}
+
+/// Checks a file of CA certificates. Those in it that are damaged are skipped by whoever reads it.
+fn ca_file(value: &str) -> Result<(), BadValue> {
+    file(value)?;
+    let mut pem = Vec::new();
+    let read =
+        fs::File::open(value).and_then(|file| file.take(MAX_CA_BUNDLE + 1).read_to_end(&mut pem));
+    match read.map(|_| object_store::Certificate::from_pem_bundle(&pem)) {
+        Ok(_) if pem.len() as u64 > MAX_CA_BUNDLE => bad(format!(
+            "is the file {value}, which is over {} MiB: name another file",
+            MAX_CA_BUNDLE >> 20
+        )),
+        Ok(Ok(certificates)) if !certificates.is_empty() => Ok(()),
+        Err(error) => bad(format!("is the file {value}, which can't be read: {error}")),
+        _ => bad(format!(
+            "is the file {value}, which holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"
+        )),
+    }
+}
+
+/// Checks that the directories can be read. They may hold other files too.
+fn ca_dirs(value: &str) -> Result<(), BadValue> {
+    for dir in std::env::split_paths(value).filter(|dir| !dir.as_os_str().is_empty()) {
+        if let Err(error) = fs::read_dir(&dir) {
+            return bad(format!(
+                "names the directory {}, which can't be read: {error}",
+                dir.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Checks a file that object_store will read, now or with its first request.

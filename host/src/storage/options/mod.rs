@@ -13,10 +13,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use address::{Address, Family, SETTLED_BY_URL};
-pub(crate) use environment::settle;
+pub(crate) use address::{Address, Family, settled_by};
+pub(crate) use environment::{settle, variable_of};
 pub(super) use kind::BadValue;
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Kind, path as check_path};
 pub(crate) use relations::{exclude, relations};
 pub(super) use tables::{SCRATCH, TIMEOUT};
 
@@ -103,11 +103,19 @@ pub(crate) fn find(family: Family, name: &str) -> Option<&'static Spec> {
 pub(crate) fn suggestion(family: Family, name: &str) -> Option<&'static str> {
     /// How alike two names must be (Jaro-Winkler, 0 to 1) before one is offered for the other.
     const ALIKE: f64 = 0.85;
+    let likeness = |known: &str| {
+        // Names are written with the prefix and without it.
+        let bare = family
+            .prefix()
+            .and_then(|prefix| known.strip_prefix(prefix));
+        strsim::jaro_winkler(name, known).max(strsim::jaro_winkler(name, bare.unwrap_or(known)))
+    };
     specs(family)
         .flat_map(|spec| spec.names)
-        .map(|known| (strsim::jaro_winkler(name, known), *known))
+        .map(|known| (likeness(known), *known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Of several that are equally alike, the first is the one that messages use.
+        .min_by(|(one, _), (other, _)| other.total_cmp(one))
         .map(|(_, known)| known)
 }
 

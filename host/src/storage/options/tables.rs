@@ -42,7 +42,7 @@ pub(super) const CLIENT: &[Spec] = &[
 pub(super) const S3: &[Spec] = &[
     spec(
         &["access_key_id", "aws_access_key_id"],
-        Kind::Token,
+        Kind::Identifier,
         Credentials,
     ),
     spec(
@@ -290,7 +290,7 @@ pub(super) const AZURE: &[Spec] = &[
     ),
     spec(
         &["client_id", "azure_storage_client_id", "azure_client_id"],
-        Kind::Token,
+        Kind::Identifier,
         Credentials,
     ),
     spec(

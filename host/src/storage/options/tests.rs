@@ -237,6 +237,10 @@ fn every_key_of_object_store_is_listed_once_under_all_its_names() {
 fn misspelled_options_find_their_neighbour() {
     assert_eq!(suggestion(Family::S3, "endpiont"), Some("endpoint"));
     assert_eq!(suggestion(Family::Gcs, "alow_http"), Some("allow_http"));
+    assert_eq!(
+        suggestion(Family::S3, "endpoint_url_s3"),
+        Some("aws_endpoint_url_s3")
+    );
     assert_eq!(suggestion(Family::S3, "zebra"), None);
     assert_eq!(suggestion(Family::File, "alow_http"), None);
 }
@@ -286,6 +290,11 @@ fn values_that_work_are_taken() {
         (Family::S3, "endpoint", "http://[::1]:9000"),
         (Family::S3, "endpoint", "http://my_minio:9000"),
         (Family::S3, "endpoint", "HTTP://MinIO:9000"),
+        (
+            Family::S3,
+            "endpoint",
+            "http://minio.svc.cluster.local.:9000",
+        ),
         (Family::S3, "region", "us-east-1"),
         (Family::S3, "secret_access_key", "wJalr/XUtn+FEMI=$1 ü"),
         (Family::S3, "session_token", "IQoJb3JpZ2luX2VjE=="),
@@ -356,6 +365,21 @@ fn values_that_can_not_work_are_refused_with_what_to_write() {
             "begins with `s3://`: write `http://` or `https://`",
         ),
         ("endpoint", "http://k:s@minio", "holds a user or a password"),
+        ("endpoint", "http://a..b", "whose host name is not valid"),
+        ("endpoint", "http://.a", "whose host name is not valid"),
+        (
+            "endpoint",
+            "http:/127.0.0.1",
+            "is `http:/127.0.0.1`: write `http://127.0.0.1`",
+        ),
+        ("endpoint", "https:minio", "write `https://minio`"),
+        ("region", ".", "must not begin or end with `.`"),
+        ("secret_access_key", "hunter2\u{fffd}", "is not UTF-8 text"),
+        (
+            "secret_access_key",
+            "\u{feff}hunter2",
+            "begins with a byte order mark",
+        ),
         ("access_key_id", "AK\n", "ends with a line break"),
         ("access_key_id", "AK\nSK", "has several lines"),
         ("secret_access_key", "hunter2\nhunter3", "has several lines"),
@@ -401,6 +425,26 @@ fn urls_with_parts_that_would_be_ignored_are_refused() {
         ("s3://k:hunter2@logs", "carries a password"),
         ("s3://$BUCKET", "the bucket is `$BUCKET`"),
         ("s3://lögs", "the bucket is"),
+        ("s3://..", "must not begin or end with `.`"),
+        ("s3://.logs", "must not begin or end with `.`"),
+        ("s3://lo..gs", "nor hold two in a row"),
+        ("s3://logs ", "white space at its start or end"),
+        (" s3://logs", "white space at its start or end"),
+        ("s3://logs\n", "ends with a line break"),
+        ("s3://lo\tgs", "control character U+0009"),
+        ("file:///data\n", "ends with a line break"),
+        ("s3://logs/../x", "its path holds `..`"),
+        ("s3://logs/x/.", "its path holds `.`"),
+        ("s3://logs/%2e%2E/x", "its path holds `%2e%2E`"),
+        ("file:///data/../x", "its path holds `..`"),
+        ("https://s3.us-west-1.amazonaws.com/", "names no bucket"),
+        ("https://s3.us-west-1.amazonaws.com", "names no bucket"),
+        ("https://acc.r2.cloudflarestorage.com/", "names no bucket"),
+        ("http://127.0.0.1:9000/logs", "is the address of a server"),
+        (
+            "https://minio.example.com/logs",
+            "is the address of a server",
+        ),
         ("s3://logs/${PREFIX}", "was not expanded"),
         ("file://data/logs", "file:///DIRECTORY"),
         ("minio://logs", "names no known kind"),
@@ -414,18 +458,32 @@ fn urls_with_parts_that_would_be_ignored_are_refused() {
         "az://container@account.dfs.core.windows.net/p",
         "https://logs.s3.eu-north-1.amazonaws.com/p",
         "file:///data/logs",
+        "file:///my data/..logs",
+        "s3://logs.example.com/a..b",
         "memory:///",
     ] {
         Address::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 }
 
+/// What is wrong with these options as a whole, with the option that each is about.
+fn related(url: &str, options: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let options: BTreeMap<_, _> = options
+        .iter()
+        .map(|(name, value)| (*name, Some(*value)))
+        .collect();
+    let wrong = relations(&Address::parse(url).expect(url), &options);
+    wrong
+        .into_iter()
+        .map(|bad| (bad.name, bad.message(&|name| format!("`{name}`"))))
+        .collect()
+}
+
 #[test]
 fn options_that_need_each_other_are_asked_for_together() {
     let wrong = |options: &[(&'static str, &str)]| {
-        let options: BTreeMap<_, _> = options.iter().copied().collect();
-        let wrong = relations(Family::S3, &options);
-        wrong.into_iter().map(|bad| bad.name).collect::<Vec<_>>()
+        let wrong = related("s3://logs", options);
+        wrong.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(wrong(&[("access_key_id", "k")]), ["access_key_id"]);
     assert_eq!(wrong(&[("session_token", "k")]), ["session_token"]);
@@ -447,6 +505,82 @@ fn options_that_need_each_other_are_asked_for_together() {
     assert!(wrong(&[("access_key_id", "k"), ("secret_access_key", "s")]).is_empty());
 }
 
+#[test]
+fn options_of_which_one_would_be_ignored_are_refused() {
+    for (url, options, told) in [
+        (
+            "az://logs",
+            &[("access_key", "k"), ("skip_signature", "true")][..],
+            "`access_key` has no effect beside `skip_signature`: leave one out",
+        ),
+        (
+            "az://logs",
+            &[("access_key", "k"), ("sas_token", "s")],
+            "`sas_token` has no effect beside `access_key`: leave one out",
+        ),
+        (
+            "gs://logs",
+            &[("bearer_token", "k"), ("skip_signature", "yes")],
+            "`bearer_token` has no effect beside `skip_signature`: leave one out",
+        ),
+        (
+            "s3://logs",
+            &[("http1_only", "true"), ("http2_only", "true")],
+            "`http1_only` and `http2_only` exclude each other: leave one out",
+        ),
+    ] {
+        let wrong: Vec<_> = related(url, options)
+            .into_iter()
+            .map(|(name, message)| format!("`{name}` {message}"))
+            .collect();
+        assert_eq!(wrong, [told], "{options:?}");
+    }
+    for options in [
+        &[("access_key", "k"), ("skip_signature", "false")][..],
+        &[("http1_only", "false"), ("http2_only", "true")],
+    ] {
+        assert_eq!(related("az://logs", options), [], "{options:?}");
+    }
+}
+
+#[test]
+fn a_bucket_in_the_host_name_is_part_of_the_endpoint() {
+    let wrong = |url: &str, endpoint: &str| {
+        let options = [
+            ("endpoint", endpoint),
+            ("virtual_hosted_style_request", "true"),
+        ];
+        related(url, &options)
+    };
+    for endpoint in [
+        "http://minio:9000",
+        "http://logsx.minio:9000",
+        "http://minio.logs:9000",
+        "http://minio:9000/other",
+    ] {
+        let told = wrong("s3://logs/prefix", endpoint);
+        let [("virtual_hosted_style_request", message)] = told.as_slice() else {
+            panic!("{endpoint}: {told:?}");
+        };
+        assert!(
+            message.contains("begin the host in `endpoint` with `logs.`"),
+            "{message}"
+        );
+    }
+    for endpoint in [
+        "http://logs.minio:9000",
+        "http://logs",
+        "http://minio:9000/logs",
+        "http://minio:9000/logs/",
+    ] {
+        assert_eq!(wrong("s3://logs", endpoint), [], "{endpoint}");
+    }
+    assert_eq!(wrong("s3://Logs", "http://logs.minio:9000"), []);
+    // Without an endpoint the host is made from the bucket.
+    let options = [("virtual_hosted_style_request", "true")];
+    assert_eq!(related("s3://logs", &options), []);
+}
+
 /// What of these variables is used for the store, and what is not.
 fn environment(
     url: &str,
@@ -458,7 +592,7 @@ fn environment(
         .iter()
         .map(|name| (*name, format!("store.options.{name}")))
         .collect();
-    let layer = settle(&address, &written, &|name| {
+    let layer = settle(&address, "store.url", &written, &|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     });
@@ -609,4 +743,101 @@ fn a_variable_decides_what_is_not_settled() {
         let (used, _) = environment(url, written, variables);
         assert_eq!(used, names, "{url} {written:?}");
     }
+}
+
+#[test]
+fn variables_that_libraries_read_are_checked_too() {
+    let kind_of = |url: &str, variable: &str, value: &str| {
+        let address = Address::parse(url).expect(url);
+        let layer = settle(&address, "store.url", &BTreeMap::new(), &|name| {
+            (name == variable).then(|| value.to_owned())
+        });
+        let [used] = layer.used.as_slice() else {
+            panic!("{variable}: {layer:?}");
+        };
+        used.kind
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(path("empty.pem"), "").unwrap();
+    const S3: &str = "s3://logs";
+    for (url, variable, value, told) in [
+        (
+            S3,
+            "HTTP_PROXY",
+            "foo bar".to_owned(),
+            "is not the address of a proxy",
+        ),
+        (
+            S3,
+            "http_proxy",
+            "socks9://x".to_owned(),
+            "begins with `socks9://`",
+        ),
+        (
+            S3,
+            "ALL_PROXY",
+            "socks5://x".to_owned(),
+            "begins with `socks5://`",
+        ),
+        (S3, "HTTPS_PROXY", "$PROXY".to_owned(), "was not expanded"),
+        (S3, "NO_PROXY", "${NO_PROXY}".to_owned(), "was not expanded"),
+        (
+            S3,
+            "https_proxy",
+            "me:hunter2@a b".to_owned(),
+            "is not the address of a proxy",
+        ),
+        (S3, "SSL_CERT_FILE", path("none.pem"), "can't be read"),
+        (
+            S3,
+            "SSL_CERT_FILE",
+            path("empty.pem"),
+            "holds no certificate",
+        ),
+        (S3, "SSL_CERT_FILE", String::new(), "is empty"),
+        (S3, "SSL_CERT_DIR", path("none"), "can't be read"),
+        (
+            "gs://logs",
+            "GCE_METADATA_HOST",
+            "http://127.0.0.1:9".to_owned(),
+            "not a host such as `127.0.0.1:9000`",
+        ),
+    ] {
+        let bad = kind_of(url, variable, &value)
+            .check(&value)
+            .expect_err(&value);
+        let bad = bad.to_string();
+        assert!(
+            bad.contains(told) && !bad.contains("hunter"),
+            "{variable}: {bad}"
+        );
+    }
+    let dirs = dir.path().display();
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tls/ca.pem");
+    for (variable, value) in [
+        ("HTTP_PROXY", "proxy:3128".to_owned()),
+        ("HTTP_PROXY", "http://me:pw@proxy:3128/".to_owned()),
+        ("all_proxy", "127.0.0.1:3128".to_owned()),
+        ("NO_PROXY", "localhost, .internal,10.0.0.0/8 ".to_owned()),
+        ("SSL_CERT_DIR", format!("{dirs}:/")),
+        ("SSL_CERT_FILE", ca.to_owned()),
+    ] {
+        let checked = kind_of(S3, variable, &value).check(&value);
+        assert_eq!(checked, Ok(()), "{variable} = {value}");
+    }
+}
+
+#[test]
+fn of_two_proxy_variables_the_first_that_is_set_counts() {
+    let both = [("HTTP_PROXY", "http://a"), ("http_proxy", "http://b")];
+    let (used, unused) = environment("s3://logs", &[], &both);
+    assert_eq!(
+        (used, unused),
+        (vec!["HTTP_PROXY".to_owned()], vec!["http_proxy".to_owned()])
+    );
+    // Even if it is empty.
+    let empty = [("HTTP_PROXY", ""), ("http_proxy", "http://b")];
+    let (used, unused) = environment("s3://logs", &[], &empty);
+    assert_eq!((used, unused), (vec![], vec!["http_proxy".to_owned()]));
 }
