@@ -84,6 +84,7 @@ impl Step<'_, '_> {
     /// A policy's delay is over.
     fn go_on(&mut self) -> Option<()> {
         match self.stream.phase {
+            _ if self.stream.held.is_some() => self.check_marker(Purpose::Held),
             // It was too early to tell what is staged now: that is not what was captured.
             _ if self.stream.is_unsettled() => self.read_staged(Trigger::Scheduled),
             Phase::Unknown | Phase::Pending | Phase::Conflicted
@@ -447,7 +448,9 @@ impl Step<'_, '_> {
     /// Nothing is owed: failures and absences are over.
     fn idle(&mut self) {
         self.stream.phase = Phase::Idle;
-        self.stream.wake = None;
+        if self.stream.held.is_none() {
+            self.stream.wake = None;
+        }
         self.succeed();
     }
 
@@ -460,13 +463,13 @@ impl Step<'_, '_> {
 
     /// Whether the staged file may be left from an earlier stream of this name. A file that appeared after the host
     /// saw the stream is not, whatever another machine's clock says.
-    fn is_held(&self, modified: Timestamp, held_before: Option<u64>) -> bool {
+    fn is_held(&self, modified: Timestamp, held_before: Option<Timestamp>) -> bool {
         let Some(marker) = &self.stream.incarnation else {
             return false;
         };
-        let sighting = &self.stream.sighting;
+        // What was held back already did not appear later, though a scan may see it only now.
         let appeared_later =
-            sighting.stable_since > marker.first_seen && held_before != Some(sighting.signature);
+            self.stream.sighting.stable_since > marker.first_seen && held_before != Some(modified);
         self.is_older(modified, marker) && !appeared_later
     }
 
@@ -476,9 +479,8 @@ impl Step<'_, '_> {
     }
 
     /// Holds back a file that may be an earlier stream's, and plans another look at it.
-    fn hold_back(&mut self, modified: Timestamp, held_before: Option<u64>) {
-        let signature = self.stream.sighting.signature;
-        if held_before != Some(signature) {
+    fn hold_back(&mut self, modified: Timestamp, held_before: Option<Timestamp>) {
+        if held_before != Some(modified) {
             let created = self
                 .stream
                 .incarnation
@@ -490,13 +492,18 @@ impl Step<'_, '_> {
             self.note(
                 Level::Warning,
                 format!(
-                    "the staged schema is {} s older than the stream, so it may be an earlier stream's: it is held back \
+                    "the staged schema is {} older than the stream, so it may be an earlier stream's: it is held back \
                      until the node stages it again (`sync.clock_tolerance` says how much clocks may differ)",
-                    older.as_secs()
+                    in_full(older)
                 ),
             );
         }
-        self.stream.held = Some(signature);
+        self.stream.held = Some(modified);
+        self.look_at_held_again();
+    }
+
+    /// The marker's time may be corrected, and the node may never stage the file again.
+    pub(super) fn look_at_held_again(&mut self) {
         let again = self.now().plus(self.moment.rules.max_delay);
         self.stream.wake = Some(self.stream.wake.map_or(again, |wake| wake.min(again)));
     }

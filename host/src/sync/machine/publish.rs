@@ -78,6 +78,7 @@ impl Step<'_, '_> {
             Purpose::Created => self.go_on_publishing(),
             Purpose::Vanished if was_unknown && self.stream.captured.is_some() => self.publish(),
             Purpose::Vanished => self.rest(),
+            Purpose::Held => self.read_staged(Trigger::Scheduled),
             Purpose::Revive => self.rest(),
         }
     }
@@ -89,6 +90,10 @@ impl Step<'_, '_> {
         }
         match self.stream.phase {
             _ if purpose == Purpose::Vanished => self.look_later(&failure),
+            _ if purpose == Purpose::Held => {
+                self.look_at_held_again();
+                self.look_later(&failure)
+            }
             Phase::Unknown | Phase::Pending | Phase::Awaiting => self.fail(Failure::Store(failure)),
             Phase::Gone => {
                 self.stream.wake = Some(self.now().plus(self.moment.rules.recheck));

@@ -28,8 +28,8 @@ pub struct Stream<D = Document> {
     pub sighting: Sighting,
     /// What the staged file held when it was last read.
     pub local: LocalState,
-    /// The signature of a staged file that may be left from before the stream was created, and is held back.
-    pub held: Option<u64>,
+    /// When a staged file was modified that may be left from before the stream was created, and is held back.
+    pub held: Option<Timestamp>,
     /// What is wrong with the staged file, when it was read and is no schema.
     pub invalid: Option<String>,
     /// The staged schema as it was last captured: kept before it is published, so that it survives its file.
@@ -42,8 +42,8 @@ pub struct Stream<D = Document> {
     pub intent: Option<Intent<D>>,
     /// Staging was looked at while the outcome of that write was unknown: what is there is still to be read.
     pub unread: bool,
-    /// A Create was not answered, and nothing stood there afterwards: it may still take effect, even after the stream
-    /// was deleted. What is found then is looked at by way of the marker.
+    /// A Create was not answered, and what stood there afterwards, if anything did, may be the node's own: the Create may
+    /// still take effect, even after the stream was deleted. What is found then is looked at by way of the marker.
     pub unanswered: bool,
     /// This node's object, as it was last seen.
     pub remote: RemoteState,
@@ -152,6 +152,8 @@ pub enum Purpose {
     Invalid,
     /// To see whether the stream was deleted, since its staging directory is gone.
     Vanished,
+    /// To judge a staged file again that is held back.
+    Held,
     /// To tell whether a stream that is gone came back.
     Revive,
 }

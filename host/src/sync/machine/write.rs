@@ -130,6 +130,9 @@ impl Step<'_, '_> {
             Ok(RemoteSeen::WellFormed { object, schema })
                 if schema.fingerprint() == intent.document.schema.fingerprint() =>
             {
+                // The node may have published the same by itself, and a Create of ours may still come.
+                let may_come = matches!(ended, Ended::Unknown(_) | Ended::Interrupted);
+                self.stream.unanswered |= intent.mode == Mode::Create && may_come;
                 self.confirm(object, false)
             }
             Ok(RemoteSeen::Missing) => self.nothing_there(ended, &intent),

@@ -7,6 +7,9 @@ use crate::contract::Role;
 use crate::sync::Event as Step;
 use crate::time::in_full;
 
+/// The verdict's name in the contract.
+const UNSETTLED: &str = "unsettled";
+
 pub(super) fn judge(found: &mut Found<'_, '_>) {
     let history = found.history();
     for (node, stream, _) in history.pairs() {
@@ -17,11 +20,20 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
                 sum = Duration::ZERO;
                 continue;
             }
-            let asked =
-                attempt.outcome.story.steps.iter().any(
-                    |step| matches!(step, Step::Asked { role, .. } if *role == Role::Existence),
-                );
-            if asked {
+            let verdicts: Vec<_> = attempt
+                .outcome
+                .story
+                .steps
+                .iter()
+                .filter_map(|step| match step {
+                    Step::Asked { role, kind, .. } if *role == Role::Existence => kind.as_deref(),
+                    _ => None,
+                })
+                .collect();
+            if verdicts.iter().any(|kind| *kind != UNSETTLED) {
+                sum = Duration::ZERO;
+            }
+            if !verdicts.is_empty() {
                 sum = sum.saturating_add(attempt.outcome.again.unwrap_or_default());
             }
             // An attempt that was asked about earlier may have been cut off, so less may have been counted here.

@@ -120,6 +120,7 @@ fn a_deleted_stream_is_looked_for_again_and_comes_back_as_a_new_one() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Gone);
     world.marker = Some(world.now.as_millis());
+    world.restage("a:Utf8");
     world.look(Trigger::Scheduled);
     assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 2));
 }
@@ -156,6 +157,38 @@ fn a_staged_file_older_than_a_stream_that_is_new_to_us_is_held() {
     world.look(Trigger::Changed);
     assert_eq!(world.stored(), Some(schema("new:Utf8")));
     assert_eq!(world.stream.held, None);
+}
+
+#[test]
+fn a_file_that_is_held_back_is_judged_again_by_the_marker_of_then() {
+    let mut world = World::new().stage("a:Utf8");
+    world.presence = Presence::NotExpected("nothing is staged".into());
+    world.look(Trigger::FirstSeen);
+    world.presence = Presence::Present;
+    world.marker = Some(NOW.as_millis() + 60_000);
+    world.look(Trigger::Requested);
+    world.presence = Presence::NotExpected("nothing is staged".into());
+    world.look(Trigger::Requested);
+    assert_eq!((world.puts, world.stream.is_settled()), (0, false));
+    // The clock that was wrong is set right, and the marker is written again.
+    world.marker = Some(NOW.as_millis() - 60_000);
+    world.presence = Presence::Present;
+    world.now = world.stream.next_wake().expect("it is looked at again");
+    world.look(Trigger::Scheduled);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
+fn a_create_without_an_answer_is_looked_at_by_the_marker_also_where_its_content_stands() {
+    let mut world = World::new().stage("a:Utf8");
+    world.fate = Fate::AnswerLost;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    // What stands there was the node's own; the Create comes after the stream was deleted.
+    world.marker = None;
+    world.now = world.stream.next_wake().expect("it is looked at again");
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Gone);
 }
 
 #[test]

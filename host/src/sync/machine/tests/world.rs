@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) rules: Rules,
     pub(super) now: Timestamp,
     pub(super) staged: Option<Schema>,
+    /// When it was staged.
+    staged_at: Timestamp,
     /// What a read of the staged file gives instead of that.
     pub(super) read: Option<Staged>,
     pub(super) stored: Option<(Stored, u64)>,
@@ -73,6 +75,7 @@ impl World {
             rules: Rules::default(),
             now: NOW,
             staged: None,
+            staged_at: NOW,
             read: None,
             stored: None,
             marker: Some(1_000),
@@ -110,6 +113,7 @@ impl World {
 
     pub(super) fn restage(&mut self, fields: &str) {
         self.staged = Some(schema(fields));
+        self.staged_at = self.now;
         self.signature += 1;
     }
 
@@ -293,7 +297,7 @@ impl World {
                 _ if self.read.is_some() => self.read.clone()?,
                 Some(schema) => Staged::WellFormed {
                     size: 1,
-                    modified: self.now,
+                    modified: self.staged_at,
                     schema: schema.clone(),
                 },
                 None => Staged::Missing,
