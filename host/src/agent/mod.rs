@@ -44,7 +44,7 @@ pub use recognize::{
 };
 pub use run::Until;
 pub use vitals::REPORT_GAP;
-pub use waiting::wait_for_node;
+pub use waiting::{report_stop, wait_for_node};
 
 use crate::config::Settings;
 use crate::ledger::PolicyStatus;

@@ -96,6 +96,27 @@ fn open_ledger(settings: &Settings, opening: &Opening) -> Result<Option<Ledger>,
     }
 }
 
+/// Reports a clean stop of an agent that was stopped while it was opened: its ledger may hold a report of its start.
+/// Nothing is done if the ledger can't be used.
+pub async fn report_stop(settings: &Settings, opening: &Opening) {
+    if !settings.ledger.path.exists() {
+        return;
+    }
+    let Ok(Some(ledger)) = open_ledger(settings, opening) else {
+        return;
+    };
+    let clock = &*opening.clock;
+    let beat = Heartbeat {
+        stopped: true,
+        ..Vitals::new(clock.now()).heartbeat(settings, clock.now())
+    };
+    if let Err(error) = ledger.set_heartbeat(beat).await {
+        tracing::warn!("the stop could not be reported: {}", in_one_line(&error));
+    }
+    // What was reported is kept.
+    let _ = ledger.close().await;
+}
+
 /// A wait that goes on.
 struct Wait<'a> {
     settings: &'a Settings,

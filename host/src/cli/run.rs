@@ -7,7 +7,7 @@ use super::place::located;
 use super::record::Record;
 use super::signals::{Hangups, told_to_stop};
 use super::{CommandError, Config, exit, log};
-use crate::agent::{Agent, Opening, Until, open_parts, wait_for_node};
+use crate::agent::{Agent, Opening, Until, open_parts, report_stop, wait_for_node};
 use crate::config::{Settings, Source};
 use crate::time::parse_duration;
 
@@ -82,7 +82,10 @@ impl Run {
         let mut agent: Agent = loop {
             let opened = tokio::select! {
                 opened = open_parts(settings, opening.clone()) => opened,
-                () = &mut stop => return Ok(self.not_opened(stopped.get())),
+                () = &mut stop => {
+                    report_stop(settings, &opening).await;
+                    return Ok(self.not_opened(stopped.get()));
+                }
             };
             match opened {
                 Ok(agent) => break agent,

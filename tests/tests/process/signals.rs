@@ -1,6 +1,7 @@
 //! Signals: which end the agent, with which code, and which must not.
 
 use std::fs;
+use std::net::TcpListener;
 
 use anyhow::{Result, ensure};
 use tidegate_tests::node::schema;
@@ -71,5 +72,23 @@ fn an_agent_whose_store_is_away_ends_well_when_it_is_asked_to_stop() -> Result<(
         agent.signal("TERM")?;
         ensure!(agent.ends()? == Some(code), "{arguments:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_is_stopped_while_it_asks_its_store_was_not_killed() -> Result<()> {
+    let place = staged(&["app"])?;
+    // It takes connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let endpoint = format!("http://{}", silent.local_addr()?);
+    place.configure_store(&nobody().with_option("endpoint", &endpoint), "")?;
+    let mut agent = place.start(&["run", "--log", "info"])?;
+    let _held = silent.accept()?;
+    agent.signal("TERM")?;
+    agent.logs(&["a signal stops the agent"])?;
+    ensure!(agent.ends()? == Some(SETTLED));
+    let ran = place.run(&["status"])?;
+    ensure!(ran.stdout.contains("it stopped cleanly"), "{ran:#?}");
+    ensure!(ran.code == Some(UNSETTLED), "{ran:#?}");
     Ok(())
 }
