@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod digest;
+mod files;
 pub mod ledger;
 mod planted;
 pub mod policy;

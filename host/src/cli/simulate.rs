@@ -15,6 +15,7 @@ use super::place::located;
 use super::{CommandError, Config, SETTLED, log};
 use crate::agent::with_user_compile_cache;
 use crate::config::{CONFIG_MAX, ConfigError, Settings, Source};
+use crate::files::read_regular;
 use crate::sandbox::fleet::report::{PRICES, Report};
 use crate::sandbox::fleet::{Fleet, FleetError, MAX_LENGTH, MAX_STREAMS, Scenario};
 use crate::text::counted;
@@ -186,13 +187,14 @@ fn scenario(name: &str) -> Result<Scenario, CommandError> {
         )),
         _ => CommandError::Usage(format!("could not read the scenario {name}: {source}")),
     };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > CONFIG_MAX {
+    let bytes = read_regular(path, CONFIG_MAX).map_err(failed)?;
+    if bytes.len() as u64 > CONFIG_MAX {
         return Err(CommandError::Usage(format!(
             "the scenario {name} is over {CONFIG_MAX} bytes: name another file"
         )));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     let named = Scenario::read(&stem.to_string_lossy(), path, &text);
     Ok(named.map_err(ConfigError::from)?)

@@ -1,6 +1,5 @@
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::problems::Found;
 use super::{file, locate, simulated};
 use crate::digest::Digest;
+use crate::files::read_regular;
 
 /// The largest configuration file, in bytes.
 pub const CONFIG_MAX: u64 = 1 << 20;
@@ -133,11 +133,7 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(CONFIG_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        let bytes = read_regular(path, CONFIG_MAX).map_err(failed)?;
         if bytes.len() as u64 > CONFIG_MAX {
             return Err(ConfigError::TooLarge(path.to_owned()));
         }

@@ -9,6 +9,7 @@ use super::file::{self, File};
 use super::problems::Found;
 use super::settings::Reader;
 use super::source::{Problem, suggest};
+use crate::files::read_regular;
 use crate::schema::Schema;
 use crate::sync::Matcher;
 use crate::sync::machine::{Repair, Rules};
@@ -261,16 +262,22 @@ fn schemas(reader: &Reader<'_>, file: &File, found: &Found) -> BTreeMap<String, 
     file.schemas.iter().filter_map(read).collect()
 }
 
+/// The largest file with a default schema, in bytes: as large as a staged schema may be by default.
+const MAX_DEFAULT_SCHEMA: u64 = 8 * 1024 * 1024;
+
 fn schema_of(reader: &Reader<'_>, name: &str, schema: &file::Schema) -> Result<Schema, Problem> {
     let (key, bytes) = match (&schema.inline, &schema.file) {
         (Some(inline), None) => ("inline", inline.clone().into_bytes()),
         (None, Some(path)) => {
-            let bytes = std::fs::read(reader.path(path)).map_err(|error| {
-                reader.problem(
-                    &["schemas", name, "file"],
-                    format!("can't read {}: {error}", path.display()),
-                )
-            })?;
+            let bad = |why: String| {
+                let text = format!("can't read {}: {why}", path.display());
+                reader.problem(&["schemas", name, "file"], text)
+            };
+            let bytes = read_regular(&reader.path(path), MAX_DEFAULT_SCHEMA)
+                .map_err(|error| bad(error.to_string()))?;
+            if bytes.len() as u64 > MAX_DEFAULT_SCHEMA {
+                return Err(bad(format!("it is over {MAX_DEFAULT_SCHEMA} bytes")));
+            }
             ("file", bytes)
         }
         _ => return Err(reader.problem(&["schemas", name], "write either `inline` or `file`")),

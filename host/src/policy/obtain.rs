@@ -1,7 +1,6 @@
 //! The bytes of a component, from wherever the configuration says, once somebody vouches for them.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use super::builtin;
 use super::load::PolicySettings;
 use super::load_error::LoadProblem;
 use super::source::{ComponentSource, MAX_COMPONENT};
+use crate::files::read_regular;
 use crate::registry::{Fetched, Reference, fetch};
 use crate::trust::{MAX_SIGNATURE_FILE, Voucher};
 
@@ -149,11 +149,5 @@ pub fn read_component(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The file's bytes, one over `max` at most.
 fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a named pipe would wait for ever.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_regular(path, max)
 }

@@ -1,12 +1,13 @@
 //! Which node this is: read from the staging directory or given by the operator, never invented.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use crate::files::read_regular;
 use crate::stream::NodeId;
 
 use super::StagingSettings;
@@ -156,9 +157,7 @@ pub fn bucket_name(settings: &StagingSettings) -> Option<String> {
     let [file] = files.as_slice() else {
         return None;
     };
-    let mut bytes = Vec::new();
-    let file = File::open(settings.dir.join(file)).ok()?;
-    file.take(MAX_IDENTITY_FILE).read_to_end(&mut bytes).ok()?;
+    let bytes = read_regular(&settings.dir.join(file), MAX_IDENTITY_FILE).ok()?;
     serde_json::from_slice::<Named>(&bytes).ok()?.bucket_name
 }
 
@@ -205,14 +204,10 @@ fn read(path: &Path) -> Result<Identity, IdentityError> {
         path: path.to_owned(),
         source,
     };
-    let file = match File::open(path) {
+    let bytes = match read_regular(path, MAX_IDENTITY_FILE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Identity::NotYet),
-        file => file.map_err(unreadable)?,
+        read => read.map_err(unreadable)?,
     };
-    let mut bytes = Vec::new();
-    file.take(MAX_IDENTITY_FILE)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
     let file: IdentityFile = match serde_json::from_slice(&bytes) {
         Ok(file) => file,
         // Parseable writes it in place: half a file is one that is being written.

@@ -1,9 +1,11 @@
 //! Files that hold the value of one option: mounted secrets.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use crate::files::open_regular;
 
 /// The largest file of a secret, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
@@ -14,14 +16,8 @@ const MAX_SECRET: u64 = 64 << 10;
 ///
 /// The file can't be read, is too large, or is not text.
 pub(crate) fn read_secret(path: &Path) -> io::Result<String> {
-    // Opening a pipe would wait for its writer, and there is nothing to read from it a second time.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other(
-            "it is not a regular file: write the value into one",
-        ));
-    }
     let mut text = String::new();
-    File::open(path)?
+    open_regular(path)?
         .take(MAX_SECRET + 1)
         .read_to_string(&mut text)?;
     if text.len() as u64 > MAX_SECRET {

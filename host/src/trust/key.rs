@@ -1,7 +1,7 @@
 //! Keys, and the files that they stand in.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 
 use super::error::KeyError;
+
+use crate::files::open_regular;
 
 /// What stands before a public key in a text.
 const PREFIX: &str = "ed25519:";
@@ -211,12 +213,8 @@ fn is_strong(key: &VerifyingKey) -> bool {
 
 fn read(path: &Path) -> Result<String, KeyError> {
     let read = || {
-        // Looked at before it is opened: opening a named pipe would wait for ever.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
         let mut text = String::new();
-        File::open(path)?
+        open_regular(path)?
             .take(MAX_KEY_FILE)
             .read_to_string(&mut text)?;
         Ok(text)

@@ -15,6 +15,7 @@ use super::directory::{self, UNSEALED};
 use super::error::BadRecording;
 use super::line::{DecisionLine, FORMAT, FORMAT_VERSION, Header, Line, PolicyLine, Trailer};
 use crate::digest::Digest;
+use crate::files::open_regular;
 use crate::text::counted;
 
 /// How a file ends.
@@ -182,12 +183,8 @@ impl FileReader {
             path: path.to_owned(),
             source,
         };
-        // Looked at before it is opened: opening a named pipe would wait for ever.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("it is no regular file")));
-        }
         let mut file = BufReader::new(Metered {
-            file: File::open(path).map_err(failed)?,
+            file: open_regular(path).map_err(failed)?,
             read: progress,
         });
         let start = file.fill_buf().map_err(failed)?;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use url::{Host, Url};
 
+use crate::files::open_regular;
 use crate::time::parse_duration;
 
 /// The longest time that an option may give. Adding much more to the clock's time overflows.
@@ -519,13 +520,7 @@ fn ca_dirs(value: &str) -> Result<(), BadValue> {
 
 /// Checks a file that object_store will read, now or with its first request.
 fn file(value: &str) -> Result<(), BadValue> {
-    let open = || -> std::io::Result<()> {
-        // Opening a pipe would wait for its writer.
-        if !fs::metadata(value)?.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        fs::File::open(value).map(drop)
-    };
+    let open = || -> std::io::Result<()> { open_regular(std::path::Path::new(value)).map(drop) };
     match open() {
         Ok(()) => Ok(()),
         Err(error) => bad(format!("is the file {value}, which can't be read: {error}")),
