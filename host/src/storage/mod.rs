@@ -28,6 +28,7 @@ mod scratch;
 mod secret_file;
 mod settings;
 mod store;
+mod stranger;
 mod support;
 mod trial;
 mod version;

@@ -3,6 +3,8 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::proxy::Proxy;
+
 /// Why no answer came over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -28,8 +30,12 @@ pub(crate) enum Cause {
     Tls(String),
     /// The proxy wants credentials.
     ProxyLogin,
-    /// The proxy does not connect to the host.
+    /// The proxy answered, and did not connect to the host.
     ProxyRefused,
+    /// The proxy closed the connection instead of answering.
+    ProxyClosed,
+    /// Redirects lead to redirects.
+    Redirects,
     /// Anything else.
     Other(String),
 }
@@ -46,10 +52,17 @@ impl Cause {
                 "URL scheme is not allowed" => return Cause::PlainForbidden,
                 "dns error" => return Cause::UnknownHost(innermost(error)),
                 "tunnel error: proxy authorization required" => return Cause::ProxyLogin,
-                "tunnel error: unsuccessful" | "tunnel error: unexpected end of file" => {
+                "tunnel error: unsuccessful" | "tunnel error: proxy response headers too long" => {
                     return Cause::ProxyRefused;
                 }
-                text if text.starts_with("invalid HTTP version") => return Cause::NotHttp,
+                "tunnel error: unexpected end of file"
+                | "tunnel error: io error establishing tunnel" => return Cause::ProxyClosed,
+                "too many redirects" => return Cause::Redirects,
+                text if text.starts_with("invalid HTTP version")
+                    || text == "received unexpected message from connection" =>
+                {
+                    return Cause::NotHttp;
+                }
                 _ => {}
             }
         }
@@ -93,9 +106,46 @@ impl Cause {
         }
     }
 
-    /// Whether the cause is in the network below TLS and HTTP. If there is a proxy, it is then about the proxy.
-    pub(super) fn is_of_the_network(&self) -> bool {
-        matches!(self, Cause::UnknownHost(_) | Cause::Other(_))
+    /// Whether a TLS handshake failed.
+    pub(super) fn is_of_tls(&self) -> bool {
+        matches!(
+            self,
+            Cause::NotTls
+                | Cause::UntrustedIssuer
+                | Cause::OwnAuthority
+                | Cause::OtherName(_)
+                | Cause::Expired
+                | Cause::NotValidYet
+                | Cause::Tls(_)
+        )
+    }
+}
+
+/// Where a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// On the way to the proxy.
+    ToProxy,
+    /// With the host, or on the way to it.
+    ToHost,
+}
+
+impl Leg {
+    /// Finds out where a request failed that went, or was to go, through a proxy.
+    pub(crate) fn of(error: &(dyn StdError + 'static), proxy: &Proxy) -> Self {
+        // Only requests for `https:` get a tunnel. All others are sent to the proxy itself. What hyper says when it
+        // can't reach the end where a tunnel begins, of a type that is private to it.
+        let fails_before = || {
+            causes(error).any(|cause| {
+                let text = cause.to_string();
+                text == "tunnel error: failed to create underlying connection"
+                    || text.starts_with("unsupported scheme")
+            })
+        };
+        match !proxy.tunnels || fails_before() {
+            true => Leg::ToProxy,
+            false => Leg::ToHost,
+        }
     }
 }
 
