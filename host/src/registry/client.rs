@@ -225,8 +225,6 @@ impl<'s> Session<'s> {
         RegistryError::Unreachable {
             host: self.named(service, url),
             why,
-            // The address may hold a signature that grants access.
-            source: error.without_url().into(),
         }
     }
 
