@@ -226,7 +226,10 @@ impl Advisor {
                 strike(message.trim_end_matches('.'))
             ),
             (Some(code), None) => format!("{status} ({})", strike(code)),
-            _ => status.to_string(),
+            (None, Some(message)) => {
+                format!("{status} ({})", strike(message.trim_end_matches('.')))
+            }
+            (None, None) => status.to_string(),
         }
     }
 

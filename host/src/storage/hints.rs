@@ -39,6 +39,12 @@ impl Advisor {
         code: Option<&str>,
         now: Timestamp,
     ) -> Option<String> {
+        if status == StatusCode::NOT_MODIFIED {
+            return Some(
+                "nothing was said to be known, so a cache in between gave this answer: exclude the store from it"
+                    .to_owned(),
+            );
+        }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let cause = Cause::ProxyLogin;
             return Some(self.explain(&cause, None, exchange, &self.keys.address));
@@ -101,6 +107,13 @@ impl Advisor {
                      region if it names another"
                 ));
             }
+        }
+        let endpoint = exchange.endpoint.clone();
+        if let Some(endpoint) = endpoint.or_else(|| body::element(text, "Endpoint")) {
+            let endpoint = self.redactor.strike(&endpoint);
+            return Some(format!(
+                "{place} is at the endpoint {endpoint}: write it in {address}, and its region in {region}"
+            ));
         }
         match (&exchange.location, &exchange.redirected) {
             (Some(to), _) | (None, Some(to)) => Some(format!(

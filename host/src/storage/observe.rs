@@ -15,6 +15,7 @@ use object_store::client::{
 use object_store::{Certificate, ClientOptions};
 use tower_http::follow_redirect::RequestUri;
 
+use super::body;
 use super::metadata::{is_of_metadata, usable};
 use super::stranger::{self, Asked, Stranger};
 use crate::time::Timestamp;
@@ -72,6 +73,8 @@ pub(super) struct Exchange {
     pub(super) is_listing: bool,
     /// Why the answer, a success by its status, is not a store's.
     pub(super) stranger: Option<Stranger>,
+    /// The endpoint of the bucket, if the body of a redirect names it.
+    pub(super) endpoint: Option<String>,
     /// The host that the answer redirects to.
     pub(super) location: Option<String>,
     /// The host that gave the final answer, if redirects led to another one.
@@ -103,7 +106,7 @@ impl Exchange {
     fn sent(&mut self, uri: &Uri, asked: Asked, is_store: bool) {
         let role = match is_store || uri.query() == Some("session") {
             true => Role::Store,
-            false if is_of_metadata(uri.path()) => Role::Metadata,
+            false if is_of_metadata(uri) => Role::Metadata,
             false => Role::TokenService,
         };
         *self = Self {
@@ -223,6 +226,13 @@ impl HttpService for WatchedService {
 
 /// The store's answer, unless it is not a store's.
 async fn of_store(asked: Asked, response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    if response.status().is_redirection() && !response.headers().contains_key(LOCATION) {
+        // object_store drops the body.
+        let (response, start) = stranger::look_at(response, note_break).await?;
+        let endpoint = body::element(&start, "Endpoint");
+        note(|exchange| exchange.endpoint = endpoint);
+        return Ok(response);
+    }
     let (response, stranger) = stranger::examine(asked, response, note_break).await?;
     match stranger {
         None => Ok(response),

@@ -114,6 +114,18 @@ pub(super) async fn examine(
     Ok((response, stranger))
 }
 
+/// Looks at the beginning of an answer's body.
+pub(super) async fn look_at(
+    response: HttpResponse,
+    broke: fn(&HttpError),
+) -> Result<(HttpResponse, String), HttpError> {
+    let (head, body) = response.into_parts();
+    let mut body = Peeked::new(body, broke);
+    let start = body.peek().await?;
+    let response = HttpResponse::from_parts(head, HttpResponseBody::new(body));
+    Ok((response, String::from_utf8_lossy(&start).into_owned()))
+}
+
 /// Whether the content type is HTML's. `None` if there is none.
 fn is_html(headers: &HeaderMap) -> Option<bool> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) enum Cause {
     UntrustedIssuer,
     /// The certificate is an authority's own, which rustls takes from no server.
     OwnAuthority,
-    /// The certificate is for other names.
+    /// The certificate is for these names of hosts, or for none.
     OtherName(Vec<String>),
     /// The certificate has expired.
     Expired,
@@ -90,10 +90,14 @@ impl Cause {
         };
         match certificate {
             CertificateError::UnknownIssuer => Cause::UntrustedIssuer,
-            CertificateError::NotValidForName => Cause::OtherName(Vec::new()),
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                Cause::OtherName(presented.iter().map(|name| bare(name).to_owned()).collect())
-            }
+            CertificateError::NotValidForName => Cause::OtherName(vec!["other names".to_owned()]),
+            CertificateError::NotValidForNameContext { presented, .. } => Cause::OtherName(
+                presented
+                    .iter()
+                    .filter(|name| OF_HOSTS.iter().any(|kind| name.starts_with(kind)))
+                    .map(|name| bare(name).to_owned())
+                    .collect(),
+            ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Cause::NotValidYet
@@ -148,6 +152,9 @@ impl Leg {
         }
     }
 }
+
+/// What the names of hosts begin with as webpki presents them. A subject's own name, in DER, is none.
+const OF_HOSTS: [&str; 2] = ["DnsName(", "IpAddress("];
 
 /// A name as webpki presents it, `DnsName("x")`, without what is around it.
 fn bare(name: &str) -> &str {

@@ -92,10 +92,25 @@ pub(crate) fn explain(cause: &Cause, leg: Leg, host: &str, remedies: &Remedies<'
         Cause::Redirects => format!(
             "{host} redirects again and again: check {address}, and the redirects of what answers there"
         ),
+        Cause::Other(text) if remedies.is_plain && is_cut(text) => format!(
+            "the connection to {host} broke ({text}): check {address}; if the server speaks TLS, {with_tls}"
+        ),
         Cause::Other(text) => {
             format!("no connection to {host} ({text}): check that it runs, and {address}")
         }
     }
+}
+
+/// Whether a connection was cut after it was made, as servers do that expect TLS.
+fn is_cut(text: &str) -> bool {
+    [
+        "reset by peer",
+        "closed before",
+        "end of file",
+        "Broken pipe",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 /// What to say about a failure of, or beyond, a proxy. `None` if it is the host's.
