@@ -197,7 +197,7 @@ fn start() -> ExitCode {
                 (true, _) => ExitCode::from(USAGE),
                 // A closed pipe is the reader's business. A full disk is not.
                 (false, Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
-                    output::complain(&format!("error: can't write the text: {error}\n"));
+                    output::complain(&format!("error: can't write the output: {error}\n"));
                     ExitCode::from(INTERNAL)
                 }
                 (false, _) => ExitCode::SUCCESS,

@@ -226,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn only_names_of_hosts_count_as_names_of_a_certificate() {
+        let presented = ["DnsName(\"a.test\")", "DirectoryName(0x01)", "0x01"];
+        let error = CertificateError::NotValidForNameContext {
+            expected: rustls::pki_types::ServerName::try_from("b.test").unwrap(),
+            presented: presented.map(str::to_owned).to_vec(),
+        };
+        assert_eq!(
+            tls(rustls::Error::InvalidCertificate(error)),
+            Cause::OtherName(vec!["a.test".to_owned()])
+        );
+    }
+
+    #[test]
     fn other_causes_are_the_innermost_text() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(

@@ -172,3 +172,36 @@ fn describe_tls(cause: &Cause) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(cause: &Cause, is_plain: bool) -> String {
+        let remedies = Remedies {
+            address: "`endpoint`",
+            without_tls: "write `http://`",
+            with_tls: "write `https://`",
+            ca_file: "`ca_file`",
+            proxy: None,
+            is_plain,
+        };
+        explain(cause, Leg::ToHost, "store.test", &remedies)
+    }
+
+    #[test]
+    fn a_certificate_without_names_of_hosts_says_so() {
+        let told = told(&Cause::OtherName(Vec::new()), false);
+        assert!(told.contains("names no host"), "{told}");
+        assert!(told.contains("subject alternative name"), "{told}");
+    }
+
+    #[test]
+    fn a_connection_that_is_cut_mentions_tls_over_plain_http_alone() {
+        let cut = Cause::Other("Connection reset by peer (os error 104)".to_owned());
+        assert!(told(&cut, true).contains("if the server speaks TLS, write `https://`"));
+        assert!(!told(&cut, false).contains("TLS"));
+        let refused = Cause::Other("Connection refused (os error 111)".to_owned());
+        assert!(!told(&refused, true).contains("TLS"));
+    }
+}
