@@ -91,9 +91,7 @@ impl Advisor {
         if let (Some(status), Some(stranger)) = (exchange.status, &exchange.stranger) {
             let answered = self.answered(exchange, status, None, "");
             let stranger = match stranger {
-                Stranger::NotAListing(found) => {
-                    Stranger::NotAListing(self.redactor.strike(found))
-                }
+                Stranger::NotAListing(found) => Stranger::NotAListing(self.redactor.strike(found)),
                 other => other.clone(),
             };
             return format!("{answered} with {stranger}: {}", self.of_success(exchange));
@@ -122,7 +120,10 @@ impl Advisor {
                 let (what, why) = match exchange.is_listing {
                     true => ("a listing that can't be read", self.innermost(error)),
                     // The innermost cause alone does not name the header.
-                    false => ("something that can't be read", self.redactor.strike(&outer(error))),
+                    false => (
+                        "something that can't be read",
+                        self.redactor.strike(&outer(error)),
+                    ),
                 };
                 format!(
                     "{} with {what} ({why}): {}",
