@@ -333,6 +333,38 @@ fn what_this_user_can_not_read_or_write_is_refused_before_a_run() {
 }
 
 #[test]
+fn a_compile_cache_that_the_agent_would_warn_of_is_warned_of() {
+    let ledger = "[ledger]\npath = \"state/ledger.db\"\n";
+    let told_of = |prepare: &dyn Fn(&Path), cache: &str| {
+        let dir = node(&format!("{FINE}{ledger}{cache}"));
+        fs::create_dir(dir.path().join("state")).unwrap();
+        prepare(&dir.path().join("state/cache"));
+        ran(dir.path(), &["check"]).stdout
+    };
+    // The default location, next to the ledger.
+    let preparations: [&dyn Fn(&Path); 3] = [
+        &|cache| fs::write(cache, "x").unwrap(),
+        &|cache| {
+            fs::create_dir(cache).unwrap();
+            set_mode(cache, 0o777);
+        },
+        &|cache| std::os::unix::fs::symlink("/no/such/directory", cache).unwrap(),
+    ];
+    for prepare in preparations {
+        let told = told_of(prepare, "");
+        assert!(told.contains("warn  cache"), "{told}");
+        assert!(told.contains("must be a directory of this user"), "{told}");
+    }
+    let told = told_of(&|_| {}, "[runtime]\ncache = \"/proc/x\"\n");
+    assert!(
+        told.contains("no directory can be created in `/proc`"),
+        "{told}"
+    );
+    let told = told_of(&|_| {}, "");
+    assert!(!told.contains("warn  cache"), "{told}");
+}
+
+#[test]
 fn a_ledger_that_exists_must_be_writable_too() {
     let dir = node(FINE);
     ran(dir.path(), &["sync", "app"]);

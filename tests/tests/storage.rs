@@ -9,7 +9,7 @@ use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use tidegate::contract::{FailureKind, StoreFailure, Version};
 use tidegate::storage::{
-    Condition, ConditionalSupport, Fetched, Key, OpenError, Put, Refetched, Store, StoreId,
+    Condition, ConditionalSupport, Fetched, Key, OpenError, Probe, Put, Refetched, Store, StoreId,
     StoreSettings, probe,
 };
 use tidegate::stream::NodeId;
@@ -312,7 +312,80 @@ async fn spawned<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 }
 
 async fn probed(store: &Store) -> Result<ConditionalSupport, StoreFailure> {
+    Ok(probed_in_full(store).await?.support)
+}
+
+async fn probed_in_full(store: &Store) -> Result<Probe, StoreFailure> {
     probe(store, &NodeId::new("n1"), &SystemEntropy).await
+}
+
+#[tokio::test]
+async fn the_probe_reports_that_it_can_not_delete_its_objects() -> Result<()> {
+    for (status, code) in [
+        (403, "AccessDenied"),
+        (405, "MethodNotAllowed"),
+        (501, "NotImplemented"),
+    ] {
+        let endpoint = Endpoint::start().await?;
+        let store = Store::open(&endpoint.settings(), Arc::new(SystemClock::new()))?;
+        endpoint
+            .faults()
+            .add(Rule::always(Fault::Answer(status, code)).on(Kind::Delete));
+        let probe = probed_in_full(&store).await?;
+        ensure!(probe.support.honoured(), "{probe:?}");
+        let left = probe.left.context("the objects are left")?;
+        ensure!(left.message.contains(code), "{left}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_head_is_asked_by_get() -> Result<()> {
+    for (status, code) in [(405, "MethodNotAllowed"), (501, "NotImplemented")] {
+        let endpoint = Endpoint::start().await?;
+        let store = Store::open(&endpoint.settings(), Arc::new(SystemClock::new()))?;
+        endpoint
+            .faults()
+            .add(Rule::always(Fault::Answer(status, code)).on(Kind::Head));
+        let found = probed(&store).await?;
+        ensure!(found.honoured() && found.head_differs, "{found:?}");
+        store.adapt(found);
+        ensure!(store.head(&Key::parse("app/x")?).await?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_probe_keeps_the_answer_to_a_rejected_condition() -> Result<()> {
+    for (status, code) in [(501, "NotImplemented"), (404, "NoSuchKey")] {
+        let endpoint = Endpoint::start().await?;
+        let store = Store::open(&endpoint.settings(), Arc::new(SystemClock::new()))?;
+        let rejection = Rejection::of_both(status, code);
+        endpoint
+            .faults()
+            .set_conditions(Conditions::Reject(rejection));
+        let probe = probed_in_full(&store).await?;
+        assert_eq!(probe.support.create, Condition::Rejected);
+        let answer = probe.rejection.context("there is an answer")?;
+        ensure!(answer.message.contains(&format!("{status} ")), "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn writes_that_find_nothing_are_not_called_a_missing_bucket() -> Result<()> {
+    let endpoint = Endpoint::start().await?;
+    let store = Store::open(&endpoint.settings(), Arc::new(SystemClock::new()))?;
+    endpoint
+        .faults()
+        .add(Rule::always(Fault::Answer(404, "NoSuchKey")).on(Kind::Put));
+    let failure = probed(&store).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Other);
+    ensure!(
+        failure.message.contains("the bucket can be read"),
+        "{failure}"
+    );
+    Ok(())
 }
 
 #[tokio::test]

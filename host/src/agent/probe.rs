@@ -26,8 +26,8 @@ pub fn verdict(
     if found.head_differs {
         tracing::warn!(
             store = store.id().as_str(),
-            "the store's answers to HEAD and GET carry different ETags: objects are asked for by GET, which costs more \
-             traffic"
+            "the store answers HEAD with another ETag than GET, or does not answer it: objects are asked for by GET, \
+             which costs more traffic"
         );
     }
     let honoured = found.honoured() || planted::is(Defect::AcceptsIgnoredConditions);
@@ -81,7 +81,18 @@ pub async fn check_store(
     {
         return Ok(Ok(found));
     }
-    let found = probe(store, node, entropy).await;
+    let found = probe(store, node, entropy).await.map(|probe| {
+        if let Some(failure) = probe.rejection {
+            tracing::warn!("the store's answer to a conditional write: {failure}");
+        }
+        if let Some(failure) = probe.left {
+            tracing::warn!(
+                "the objects of the store check could not be deleted. They do no harm, and each check leaves more of \
+                 them: allow these credentials to delete under .tidegate/probe/: {failure}"
+            );
+        }
+        probe.support
+    });
     if let Ok(found) = &found
         && let Ok(result) = serde_json::to_string(found)
     {

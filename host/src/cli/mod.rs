@@ -192,12 +192,15 @@ fn start() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe is the reader's business.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::SUCCESS
+            let printed = error.print();
+            return match (error.use_stderr(), printed) {
+                (true, _) => ExitCode::from(USAGE),
+                // A closed pipe is the reader's business. A full disk is not.
+                (false, Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
+                    output::complain(&format!("error: can't write the output: {error}\n"));
+                    ExitCode::from(INTERNAL)
+                }
+                (false, _) => ExitCode::SUCCESS,
             };
         }
     };

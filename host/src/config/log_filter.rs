@@ -15,6 +15,9 @@ const ALL: &str = "all";
 /// The level of other crates, unless the filter names them: Cranelift alone writes a hundred thousand lines at `debug`.
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
+/// A dependency that logs each rejected certificate as an error, which is reported where the connection is made.
+const VERIFIER: &str = "rustls_platform_verifier";
+
 /// The levels by name.
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
@@ -82,6 +85,7 @@ pub fn log_filter(text: &str, usual: &str) -> Result<Targets, BadFilter> {
     Ok(Targets::new()
         .with_default(others.unwrap_or(own.min(OTHERS)))
         .with_target(OWN, own)
+        .with_target(VERIFIER, others.unwrap_or(LevelFilter::OFF))
         .with_targets(named))
 }
 
@@ -137,6 +141,17 @@ mod tests {
             "the usual level stays"
         );
         assert!(logs("info,all=debug", "cranelift_codegen", Level::DEBUG));
+    }
+
+    #[test]
+    fn the_verifier_of_certificates_is_silent_unless_it_is_asked_for() {
+        let target = "rustls_platform_verifier::verification::others";
+        for filter in ["info", "trace", "object_store=debug"] {
+            assert!(!logs(filter, target, Level::ERROR), "{filter}");
+        }
+        for filter in ["info,all=error", "rustls_platform_verifier=error"] {
+            assert!(logs(filter, target, Level::ERROR), "{filter}");
+        }
     }
 
     #[test]

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, accessat, futimens,
+    Access, AtFlags, CWD, PROC_SUPER_MAGIC, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, accessat,
+    futimens, statfs,
 };
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
@@ -106,7 +107,14 @@ impl Cache {
         DirBuilder::new()
             .recursive(true)
             .mode(PRIVATE_DIRECTORY)
-            .create(directory)?;
+            .create(directory)
+            .map_err(|error| match fs::symlink_metadata(directory) {
+                // A file, or a link that leads nowhere: "File exists" would not say what to do.
+                Ok(_) => private(directory, geteuid().as_raw())
+                    .err()
+                    .unwrap_or(error),
+                Err(_) => error,
+            })?;
         // A file of our own tells who we are, and that the directory can be written.
         let owner = tempfile::tempfile_in(directory)?.metadata()?.uid();
         private(directory, owner)?;
@@ -138,18 +146,28 @@ impl Cache {
     /// As for [`Cache::open`].
     pub(super) fn examine(directory: &Path) -> io::Result<()> {
         let absolute = std::path::absolute(directory)?;
+        let writable = |path: &Path| {
+            let mode = Access::WRITE_OK | Access::EXEC_OK;
+            accessat(CWD, path, mode, AtFlags::EACCESS)
+        };
+        // A link that leads nowhere exists too, and keeps a directory from being made.
+        if fs::symlink_metadata(&absolute).is_ok() {
+            private(directory, geteuid().as_raw())?;
+            return Ok(writable(&absolute)?);
+        }
         let existing = absolute.ancestors().find(|path| path.exists());
         let existing = existing.unwrap_or(Path::new("/"));
-        accessat(
-            CWD,
-            existing,
-            Access::WRITE_OK | Access::EXEC_OK,
-            AtFlags::EACCESS,
-        )?;
-        match existing == absolute {
-            true => private(directory, geteuid().as_raw()),
-            false if existing.is_dir() => Ok(()),
-            false => Err(io::ErrorKind::NotADirectory.into()),
+        if !existing.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        writable(existing)?;
+        // The superuser may write there, and the kernel creates nothing all the same.
+        match statfs(existing)?.f_type {
+            PROC_SUPER_MAGIC => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("no directory can be created in `{}`", existing.display()),
+            )),
+            _ => Ok(()),
         }
     }
 

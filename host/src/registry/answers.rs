@@ -1,16 +1,16 @@
 //! What comes back: bodies up to a bound, and what errors mean.
 
-use http::header::{CONTENT_TYPE, DATE};
+use http::header::{CONTENT_TYPE, DATE, HeaderMap};
 use http::{Method, StatusCode};
 use reqwest::Response;
 use serde::Deserialize;
 
 use super::client::Session;
-use super::error::{Denial, RegistryError};
+use super::error::{Denial, RegistryError, Rejection};
 use super::manifest::shown;
 use super::settings::authority;
 use crate::time::{Clock as _, SystemClock};
-use crate::transport::Skew;
+use crate::transport::{Skew, innermost};
 
 /// What is read of an error's body, in bytes.
 const MAX_ERROR: u64 = 16 << 10;
@@ -29,6 +29,8 @@ pub(super) async fn read(
         return Err(too_large());
     }
     let host = authority(response.url());
+    let status = response.status();
+    let is_page = status.is_success() && is_html(response.headers());
     let mut body = Vec::new();
     loop {
         let chunk = response
@@ -37,16 +39,34 @@ pub(super) async fn read(
             .map_err(|error| RegistryError::BrokeOff {
                 host: host.clone(),
                 what: what.to_owned(),
-                source: error.without_url().into(),
+                // The outer causes may hold the address, and with it a signature that grants access.
+                why: innermost(&error),
             })?;
         let Some(chunk) = chunk else {
-            return Ok(body);
+            break;
         };
         if (body.len() + chunk.len()) as u64 > max {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
+    // Neither documents nor components begin like that, whatever type they are marked as.
+    if is_page && body.trim_ascii_start().starts_with(b"<") {
+        return Err(RegistryError::Odd {
+            host,
+            what: what.to_owned(),
+            found: format!("{status} and a web page"),
+        });
+    }
+    Ok(body)
+}
+
+/// Whether the content type is HTML's.
+fn is_html(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 /// What an error answer of the server of this name means.
@@ -62,7 +82,7 @@ pub(super) async fn refused(
         let value = response.headers().get(name)?;
         Some(value.to_str().ok()?.to_owned())
     };
-    let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+    let is_page = is_html(response.headers());
     let skew = Skew::of(header(DATE).as_deref(), SystemClock::new().now());
     let is_own = host == session.host();
     let had_credentials = session.had_credentials().await;
@@ -126,6 +146,21 @@ pub(super) async fn refused(
                 .any(|words| body.windows(words.len()).any(|window| window == *words)) =>
         {
             RegistryError::SpeaksTls { host }
+        }
+        StatusCode::PAYLOAD_TOO_LARGE if writes => RegistryError::Rejected {
+            host,
+            what,
+            said: format!("{}{said}", status.as_u16()),
+            because: Rejection::Size,
+        },
+        // A registry gives its reason as a document.
+        status if writes && status.is_client_error() && !said.is_empty() => {
+            RegistryError::Rejected {
+                host,
+                what,
+                said: format!("{}{said}", status.as_u16()),
+                because: Rejection::Content,
+            }
         }
         status => RegistryError::Odd {
             host,

@@ -14,7 +14,7 @@ use super::auth;
 use super::error::RegistryError;
 use super::reference::Reference;
 use super::settings::{RegistrySettings, authority, is_loopback};
-use crate::transport::{CaError, Cause, Proxies, Proxy, Remedies, explain, read_ca_file};
+use crate::transport::{CaError, Cause, Leg, Proxies, Proxy, Remedies, explain, read_ca_file};
 
 /// Redirects that are followed for one answer.
 pub(super) const MAX_REDIRECTS: usize = 5;
@@ -212,16 +212,19 @@ impl<'s> Session<'s> {
             },
             ca_file: "`registry.ca_file`, or by `--ca-file`",
             proxy: proxy.as_ref(),
+            is_plain: url.scheme() == "http",
+        };
+        let leg = match &proxy {
+            Some(proxy) => Leg::of(&error, proxy),
+            None => Leg::ToHost,
         };
         let why = match error.is_timeout() {
             true => "no answer in time: try again later, or raise `registry.timeout`".to_owned(),
-            false => explain(&Cause::of(&error), &host, &remedies),
+            false => explain(&Cause::of(&error), leg, &host, &remedies),
         };
         RegistryError::Unreachable {
             host: self.named(service, url),
             why,
-            // The address may hold a signature that grants access.
-            source: error.without_url().into(),
         }
     }
 

@@ -34,9 +34,6 @@ pub enum RegistryError {
         host: String,
         /// The cause, and what to do about it.
         why: String,
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The registry fails.
     #[error("the registry {host} fails ({status}{said}): try again later, or ask who runs it")]
@@ -49,15 +46,14 @@ pub enum RegistryError {
         said: String,
     },
     /// The registry broke off in the middle of a body.
-    #[error("the registry {host} broke off in the middle of {what}: try again")]
+    #[error("the registry {host} broke off in the middle of {what} ({why}): try again")]
     BrokeOff {
         /// The host.
         host: String,
         /// What was read.
         what: String,
         /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        why: String,
     },
     /// The registry wants credentials, or others.
     #[error("{}", unauthorized(.host, *.had))]
@@ -122,6 +118,44 @@ pub enum RegistryError {
         what: String,
         /// Whether a login might show it.
         hidden: bool,
+    },
+    /// The repository does not exist, or is hidden.
+    #[error(
+        "the registry {host} does not have the repository {name}: check its name{}", may_be_private(.host, *.hidden)
+    )]
+    NoRepository {
+        /// The host.
+        host: String,
+        /// The repository.
+        name: String,
+        /// Whether a login might show it.
+        hidden: bool,
+    },
+    /// The registry does not accept what is pushed.
+    #[error("the registry {host} does not accept {what} ({said}): {}", .because.remedy())]
+    Rejected {
+        /// The host.
+        host: String,
+        /// What was sent.
+        what: String,
+        /// The status, with what the registry says about it.
+        said: String,
+        /// The likely reason.
+        because: Rejection,
+    },
+    /// The registry accepted a push, and does not have what was pushed.
+    #[error(
+        "{host} accepted {what} and does not serve it: check that it is an OCI registry, and not another web server or \
+         a proxy's login page"
+    )]
+    NotKept {
+        /// The host.
+        host: String,
+        /// What was pushed.
+        what: String,
+        /// What came instead.
+        #[source]
+        source: Box<RegistryError>,
     },
     /// CA certificates that can't be used.
     #[error("the CA certificates for registries can't be used")]
@@ -257,6 +291,28 @@ impl RegistryError {
     /// Whether this machine is what fails.
     pub fn is_internal(&self) -> bool {
         matches!(self, RegistryError::Cache { .. } | RegistryError::Setup(_))
+    }
+}
+
+/// Why a registry does not accept what is pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// It is over a limit.
+    Size,
+    /// Another reason, which the registry gives.
+    Content,
+}
+
+impl Rejection {
+    fn remedy(self) -> &'static str {
+        match self {
+            Rejection::Size => {
+                "it is larger than the registry, or a proxy in front of it, allows: have that limit raised"
+            }
+            Rejection::Content => {
+                "ask who runs it whether it accepts WebAssembly components as OCI artifacts"
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Docker's credential helpers: programs on this machine that print the credentials for a registry.
 
 use std::io::{ErrorKind, Read, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -43,7 +44,14 @@ pub(super) fn ask(name: &str, server: &str, timeout: Duration) -> Result<Answer,
         .stderr(Stdio::piped())
         .spawn();
     let mut child = spawned.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("`{program}` is not on the PATH: install it"),
+        // A script whose interpreter is missing is reported like a program that is missing.
+        ErrorKind::NotFound => match on_path(&program) {
+            Some(path) => format!(
+                "`{}` can't be run: the interpreter that its first line names is not installed",
+                path.display()
+            ),
+            None => format!("`{program}` is not on the PATH: install it"),
+        },
         _ => format!("`{program}` can't be run: {error}"),
     })?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -75,6 +83,14 @@ pub(super) fn ask(name: &str, server: &str, timeout: Duration) -> Result<Answer,
         }),
         false => failed(&program, status, &stdout, &stderr),
     }
+}
+
+/// Where on the PATH a program is.
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
 }
 
 /// Reads what a helper prints, up to the bound, while it runs.

@@ -128,10 +128,10 @@ fn fetched(reference: &Reference, kept: super::cache::Kept, origin: Origin) -> F
 }
 
 /// A manifest with the bytes that its digest is of.
-type Read = (Digest, Vec<u8>, Manifest);
+pub(super) type Read = (Digest, Vec<u8>, Manifest);
 
 /// A manifest by tag or digest.
-async fn manifest(
+pub(super) async fn manifest(
     session: &Session<'_>,
     version: &str,
     expected: Option<Digest>,

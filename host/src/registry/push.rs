@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::LOCATION;
+use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{Method, StatusCode};
+use reqwest::Response;
 
 use super::answers::refused;
 use super::client::{Actions, Ask, Service, Session};
 use super::error::RegistryError;
 use super::manifest::{MANIFEST, MAX_COMPONENT, Manifest, config_of};
+use super::pull::manifest as read_manifest;
 use super::reference::Reference;
 use super::settings::RegistrySettings;
 use super::tags::digest_of;
@@ -69,10 +71,35 @@ pub async fn push(
             found,
         });
     }
+    // Any web server may answer 200 to all that was sent. What is there is what can be read.
+    let read = read_manifest(&session, &format!("sha256:{digest}"), Some(digest)).await;
+    if let Err(source) = read {
+        return Err(match source {
+            RegistryError::NotFound { .. }
+            | RegistryError::Odd { .. }
+            | RegistryError::Tampered { .. }
+            | RegistryError::NoComponent { .. } => RegistryError::NotKept {
+                host: session.host(),
+                what,
+                source: Box::new(source),
+            },
+            source => source,
+        });
+    }
     Ok(Pushed {
         pinned: reference.pinned(digest),
         sent,
     })
+}
+
+/// Whether an answer to HEAD is about this blob.
+fn is_of(found: &Response, digest: Digest, size: usize) -> bool {
+    let length = found.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match digest_of(found) {
+        Some(told) => told == digest,
+        None => length == Some(size),
+    }
 }
 
 /// Sends a blob unless the repository has it; whether it was sent.
@@ -80,8 +107,11 @@ async fn upload(session: &Session<'_>, blob: Bytes, what: &str) -> Result<bool, 
     let digest = Digest::of(&blob);
     let url = session.url(&format!("blobs/sha256:{digest}"));
     match session.ask(Ask::new(Method::HEAD, url, what)).await {
-        Ok(_) => return Ok(false),
-        Err(RegistryError::NotFound { .. }) => {}
+        Ok(found) if is_of(&found, digest, blob.len()) => return Ok(false),
+        // It may be a server that answers 200 to everything. Sending the blob again does no harm.
+        Ok(_) => {}
+        // An answer to HEAD has no body that could give a reason. The one to POST does.
+        Err(RegistryError::NotFound { .. } | RegistryError::Odd { .. }) => {}
         Err(error) => return Err(error),
     }
     let begun = session

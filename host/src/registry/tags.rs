@@ -88,7 +88,15 @@ async fn names(session: &Session<'_>) -> Result<(Vec<String>, bool), RegistryErr
     for _ in 0..MAX_PAGES {
         let response = session
             .ask(Ask::new(Method::GET, url.clone(), &what))
-            .await?;
+            .await
+            .map_err(|error| match error {
+                RegistryError::NotFound { host, hidden, .. } => RegistryError::NoRepository {
+                    host,
+                    name: session.reference.name().to_owned(),
+                    hidden,
+                },
+                error => error,
+            })?;
         let next = next_page(&response);
         let body = read(response, &what, MAX_PAGE).await?;
         let page: Page = serde_json::from_slice(&body).map_err(|error| RegistryError::Odd {

@@ -8,8 +8,9 @@ use super::body;
 use super::keys::{Keys, Provider};
 use super::observe::{Exchange, Role};
 use super::redact::Redactor;
+use super::stranger::Stranger;
 use crate::time::Timestamp;
-use crate::transport::{Cause, Proxies, Proxy, Remedies, Skew, explain, innermost};
+use crate::transport::{Cause, Leg, Proxies, Proxy, Remedies, Skew, causes, explain, innermost};
 
 /// What messages about one store need to know.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +88,14 @@ impl Advisor {
         code: Option<&str>,
         now: Timestamp,
     ) -> String {
+        if let (Some(status), Some(stranger)) = (exchange.status, &exchange.stranger) {
+            let answered = self.answered(exchange, status, None, "");
+            let stranger = match stranger {
+                Stranger::NotAListing(found) => Stranger::NotAListing(self.redactor.strike(found)),
+                other => other.clone(),
+            };
+            return format!("{answered} with {stranger}: {}", self.of_success(exchange));
+        }
         match (exchange.status, exchange.broken) {
             (Some(status), _) if !status.is_success() => {
                 let answered = self.answered(exchange, status, code, text);
@@ -102,12 +111,27 @@ impl Advisor {
                     self.innermost(error)
                 )
             }
-            (_, Some(kind)) => match self.cause(error) {
-                Cause::Other(text) if kind != HttpErrorKind::Connect => {
-                    format!("the connection to {} broke: {text}", host(exchange))
-                }
-                cause => self.explain(&cause, exchange, &self.keys.address),
-            },
+            (Some(status), Some(_)) => format!(
+                "{} and broke off ({}): see whether a proxy or the store cuts connections",
+                self.answered(exchange, status, None, ""),
+                self.innermost(error)
+            ),
+            (Some(status), None) if matches!(error, Error::Generic { .. }) => {
+                let (what, why) = match exchange.is_listing {
+                    true => ("a listing that can't be read", self.innermost(error)),
+                    // The innermost cause alone does not name the header.
+                    false => (
+                        "something that can't be read",
+                        self.redactor.strike(&outer(error)),
+                    ),
+                };
+                format!(
+                    "{} with {what} ({why}): {}",
+                    self.answered(exchange, status, None, ""),
+                    self.of_success(exchange)
+                )
+            }
+            (_, Some(kind)) => self.of_break(error, kind, exchange),
             _ => self.redactor.strike(text),
         }
     }
@@ -157,7 +181,7 @@ impl Advisor {
         if let Some(cause) = cause {
             return format!(
                 "no credentials: {}",
-                self.explain(&cause, exchange, &keys.service)
+                self.explain(&cause, Some(error), exchange, &keys.service)
             );
         }
         match Skew::of(exchange.date.as_deref(), now) {
@@ -203,11 +227,45 @@ impl Advisor {
                 strike(message.trim_end_matches('.'))
             ),
             (Some(code), None) => format!("{status} ({})", strike(code)),
-            _ => status.to_string(),
+            (None, Some(message)) => {
+                format!("{status} ({})", strike(message.trim_end_matches('.')))
+            }
+            (None, None) => status.to_string(),
         }
     }
 
-    pub(super) fn explain(&self, cause: &Cause, exchange: &Exchange, address: &str) -> String {
+    /// A request without an answer.
+    fn of_break(&self, error: &Error, kind: HttpErrorKind, exchange: &Exchange) -> String {
+        let address = &self.keys.address;
+        let proxy = self.proxy(exchange);
+        match self.cause(error) {
+            Cause::Other(text) if kind != HttpErrorKind::Connect => {
+                let host = host(exchange);
+                match proxy {
+                    Some(proxy) if !proxy.tunnels => format!(
+                        "the connection to {proxy}, which requests to {host} go through, broke ({text}): check that it \
+                         is an HTTP proxy, and {}, or list the host in {}",
+                        proxy.setting, proxy.excludes
+                    ),
+                    _ if exchange.is_plain() => format!(
+                        "the connection to {host} broke ({text}): check {address}; if the server speaks TLS, {}",
+                        self.keys.with_tls
+                    ),
+                    _ => format!("the connection to {host} broke ({text}): check {address}"),
+                }
+            }
+            cause => self.explain(&cause, Some(error), exchange, address),
+        }
+    }
+
+    /// `error` is the one with the cause, if there is one.
+    pub(super) fn explain(
+        &self,
+        cause: &Cause,
+        error: Option<&Error>,
+        exchange: &Exchange,
+        address: &str,
+    ) -> String {
         let keys = &self.keys;
         let proxy = self.proxy(exchange);
         let remedies = Remedies {
@@ -220,8 +278,13 @@ impl Advisor {
             with_tls: &keys.with_tls,
             ca_file: "`store.ca_file`",
             proxy: proxy.as_ref(),
+            is_plain: exchange.is_plain(),
         };
-        explain(cause, host(exchange), &remedies)
+        let leg = match (error, &proxy) {
+            (Some(error), Some(proxy)) => Leg::of(error, proxy),
+            _ => Leg::ToHost,
+        };
+        explain(cause, leg, host(exchange), &remedies)
     }
 
     pub(super) fn proxy(&self, exchange: &Exchange) -> Option<Proxy> {
@@ -238,6 +301,16 @@ impl Advisor {
             Some(name) => format!("{noun} {name}"),
             None => noun.to_owned(),
         }
+    }
+}
+
+/// The innermost cause, with what it is the cause of if that repeats it.
+fn outer(error: &Error) -> String {
+    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let inner = texts.pop().unwrap_or_default();
+    match texts.pop() {
+        Some(outer) if !texts.is_empty() && outer.contains(&inner) => outer,
+        _ => inner,
     }
 }
 

@@ -4,12 +4,21 @@ use serde::Deserialize;
 
 /// The store's code for an error.
 pub(super) fn code(text: &str) -> Option<String> {
-    element(text, "Code").or_else(|| Some(json(text)?.error))
+    element(text, "Code").or_else(|| match json(text)?.error {
+        Reason::Code(code) => Some(code),
+        Reason::Document { .. } => None,
+    })
 }
 
 /// The store's message about an error.
 pub(super) fn message(text: &str) -> Option<String> {
-    element(text, "Message").or_else(|| json(text)?.error_description)
+    element(text, "Message").or_else(|| {
+        let document = json(text)?;
+        match document.error {
+            Reason::Code(_) => document.error_description,
+            Reason::Document { message } => message,
+        }
+    })
 }
 
 /// The text of the first XML element of this name, unescaped. Enough for error answers, which are flat.
@@ -22,11 +31,20 @@ pub(super) fn element(text: &str, name: &str) -> Option<String> {
     })
 }
 
-/// An error of OAuth 2.0 (RFC 6749, 5.2).
+/// An error of OAuth 2.0 (RFC 6749, 5.2), or of Google's JSON interfaces.
 #[derive(Deserialize)]
 struct Document {
-    error: String,
+    error: Reason,
     error_description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Reason {
+    /// OAuth's.
+    Code(String),
+    /// Google's, whose code repeats the status.
+    Document { message: Option<String> },
 }
 
 /// The JSON document at the end of the text. The text before it is object_store's own.
@@ -57,5 +75,10 @@ mod tests {
         assert_eq!(code(text).as_deref(), Some("invalid_grant"));
         assert_eq!(message(text).as_deref(), Some("Invalid JWT"));
         assert_eq!(code("{\"error\":{\"code\":404}}"), None);
+        let google = r#"x: {"error":{"code":403,"message":"no access","errors":[]}}"#;
+        assert_eq!(
+            (code(google), message(google).as_deref()),
+            (None, Some("no access"))
+        );
     }
 }

@@ -39,9 +39,15 @@ impl Advisor {
         code: Option<&str>,
         now: Timestamp,
     ) -> Option<String> {
+        if status == StatusCode::NOT_MODIFIED {
+            return Some(
+                "nothing was said to be known, so a cache in between gave this answer: exclude the store from it"
+                    .to_owned(),
+            );
+        }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let cause = Cause::ProxyLogin;
-            return Some(self.explain(&cause, exchange, &self.keys.address));
+            return Some(self.explain(&cause, None, exchange, &self.keys.address));
         }
         self.of_clock(exchange, status, code, now)
             .or_else(|| self.of_place(text, exchange, status, code))
@@ -101,6 +107,13 @@ impl Advisor {
                      region if it names another"
                 ));
             }
+        }
+        let endpoint = exchange.endpoint.clone();
+        if let Some(endpoint) = endpoint.or_else(|| body::element(text, "Endpoint")) {
+            let endpoint = self.redactor.strike(&endpoint);
+            return Some(format!(
+                "{place} is at the endpoint {endpoint}: write it in {address}, and its region in {region}"
+            ));
         }
         match (&exchange.location, &exchange.redirected) {
             (Some(to), _) | (None, Some(to)) => Some(format!(
@@ -173,17 +186,37 @@ impl Advisor {
             .content_type
             .as_deref()
             .is_some_and(|kind| kind.starts_with("text/html"));
-        match (self.proxy(exchange), is_page) {
-            // Tunnels are opaque: their answers are the store's own.
-            (Some(proxy), _) if exchange.is_plain() => Some(format!(
-                "the request went through {proxy}, which may have answered: allow the host there, or list it in {}",
-                proxy.excludes
+        match (self.by_proxy(exchange), is_page) {
+            (Some(hint), _) => Some(hint),
+            // A gateway or load balancer says that what is behind it does not answer.
+            (None, true) if exchange.status.is_some_and(is_of_gateways) => Some(format!(
+                "the answer is the page of a gateway in front of the store: check that the store runs behind it, and \
+                 {address}"
             )),
-            (_, true) => Some(format!(
+            (None, true) => Some(format!(
                 "the answer is a web page, not a store's: check host and port in {address}"
             )),
-            _ => None,
+            (None, false) => None,
         }
+    }
+
+    /// What to do if the proxy may have answered. Tunnels are opaque: their answers are the store's own.
+    fn by_proxy(&self, exchange: &Exchange) -> Option<String> {
+        let proxy = self.proxy(exchange).filter(|_| exchange.is_plain())?;
+        Some(format!(
+            "the request went through {proxy}, which may have answered: allow the host there, or list it in {}",
+            proxy.excludes
+        ))
+    }
+
+    /// What to do about a success that is not a store's answer.
+    pub(super) fn of_success(&self, exchange: &Exchange) -> String {
+        self.by_proxy(exchange).unwrap_or_else(|| {
+            format!(
+                "check host and port in {}, and whether a proxy or a login page is in between",
+                self.keys.address
+            )
+        })
     }
 
     fn of_status(&self, status: StatusCode) -> Option<String> {
@@ -196,6 +229,13 @@ impl Advisor {
             _ => None,
         }
     }
+}
+
+fn is_of_gateways(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 fn speaks_of_authorization(text: &str) -> bool {

@@ -57,11 +57,19 @@ impl Keys {
             let found = options.iter().find(|option| is_set(option));
             name(found.or(options.first()).copied().unwrap_or_default())
         };
+        let both = |identity: &str, secret: &str| match identity == secret {
+            true => secret.to_owned(),
+            false => format!("{identity} and {secret}"),
+        };
         let (identity, secret, token, environment) = match provider {
             Provider::S3 => (
                 name("access_key_id"),
                 name("secret_access_key"),
-                name("session_token"),
+                // Static keys have no token, and are then what is not valid.
+                match is_set("session_token") || !is_set("access_key_id") {
+                    true => name("session_token"),
+                    false => both(&name("access_key_id"), &name("secret_access_key")),
+                },
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ),
             Provider::Gcs => {
@@ -80,10 +88,7 @@ impl Keys {
                 "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
             ),
         };
-        let credentials = match identity == secret {
-            true => secret.clone(),
-            false => format!("{identity} and {secret}"),
-        };
+        let credentials = both(&identity, &secret);
         let leads_to_service: &[&str] = match provider {
             Provider::S3 => &[
                 "web_identity_token_file",

@@ -16,16 +16,20 @@ const MAX_ANSWER: usize = 16 << 10;
 #[error("the answer is neither a token nor the name of a role")]
 struct Unusable;
 
-/// Whether a path is one of the metadata services of EC2, Google Cloud, Azure and Azure's App Service.
-pub(super) fn is_of_metadata(path: &str) -> bool {
-    [
-        "/latest/",
-        "/computeMetadata/",
-        "/metadata/identity/",
-        "/msi/token",
-    ]
-    .iter()
-    .any(|part| path.contains(part))
+/// Whether an address is one of the metadata services of EC2, Google Cloud, Azure and Azure's App Service. An option
+/// may set Azure's path, so that it is known by its query.
+pub(super) fn is_of_metadata(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    let is_azure = query.split('&').any(|part| part.starts_with("resource="));
+    is_azure
+        || [
+            "/latest/",
+            "/computeMetadata/",
+            "/metadata/identity/",
+            "/msi/token",
+        ]
+        .iter()
+        .any(|part| uri.path().contains(part))
 }
 
 /// The answer to a request to a metadata service, if the next request can be made of it.

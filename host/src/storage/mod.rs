@@ -28,6 +28,7 @@ mod scratch;
 mod secret_file;
 mod settings;
 mod store;
+mod stranger;
 mod support;
 mod trial;
 mod version;
@@ -41,7 +42,7 @@ pub(crate) use options::{
     Address, Kind, check_path, exclude, find, relations, settle, settled_by, suggestion,
     variable_of,
 };
-pub use probe::probe;
+pub use probe::{Probe, probe};
 pub(crate) use secret_file::read_secret;
 pub use settings::{ConditionalWrites, StoreSettings};
 pub use store::Store;

@@ -15,7 +15,9 @@ use object_store::client::{
 use object_store::{Certificate, ClientOptions};
 use tower_http::follow_redirect::RequestUri;
 
+use super::body;
 use super::metadata::{is_of_metadata, usable};
+use super::stranger::{self, Asked, Stranger};
 use crate::time::Timestamp;
 use crate::transport::http_date;
 
@@ -67,6 +69,12 @@ pub(super) struct Exchange {
     pub(super) region: Option<String>,
     /// The content type of the answer.
     pub(super) content_type: Option<String>,
+    /// Whether a listing was asked for.
+    pub(super) is_listing: bool,
+    /// Why the answer, a success by its status, is not a store's.
+    pub(super) stranger: Option<Stranger>,
+    /// The endpoint of the bucket, if the body of a redirect names it.
+    pub(super) endpoint: Option<String>,
     /// The host that the answer redirects to.
     pub(super) location: Option<String>,
     /// The host that gave the final answer, if redirects led to another one.
@@ -95,10 +103,10 @@ impl Exchange {
         scheme == Some("http")
     }
 
-    fn sent(&mut self, uri: &Uri, is_store: bool) {
+    fn sent(&mut self, uri: &Uri, asked: Asked, is_store: bool) {
         let role = match is_store || uri.query() == Some("session") {
             true => Role::Store,
-            false if is_of_metadata(uri.path()) => Role::Metadata,
+            false if is_of_metadata(uri) => Role::Metadata,
             false => Role::TokenService,
         };
         *self = Self {
@@ -106,6 +114,7 @@ impl Exchange {
             role: Some(role),
             host: host(uri),
             uri: Some(uri.clone()),
+            is_listing: is_store && asked == Asked::Listing,
             ..Self::default()
         };
     }
@@ -203,15 +212,40 @@ impl HttpService for WatchedService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // object_store's builders make the clients for credentials first and the store's own last.
         let is_store = self.number + 1 == self.connected.load(Ordering::Relaxed);
-        note(|exchange| exchange.sent(request.uri(), is_store));
+        let asked = Asked::by(&request);
+        note(|exchange| exchange.sent(request.uri(), asked, is_store));
         let path = request.uri().path().to_owned();
         let answer = self.client.execute(request).await;
         note(|exchange| exchange.answered(&answer));
         match is_store {
-            true => answer,
+            true => of_store(asked, answer?).await,
             false => usable(&path, answer?).await,
         }
     }
+}
+
+/// The store's answer, unless it is not a store's.
+async fn of_store(asked: Asked, response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    if response.status().is_redirection() && !response.headers().contains_key(LOCATION) {
+        // object_store drops the body.
+        let (response, start) = stranger::look_at(response, note_break).await?;
+        let endpoint = body::element(&start, "Endpoint");
+        note(|exchange| exchange.endpoint = endpoint);
+        return Ok(response);
+    }
+    let (response, stranger) = stranger::examine(asked, response, note_break).await?;
+    match stranger {
+        None => Ok(response),
+        Some(stranger) => {
+            note(|exchange| exchange.stranger = Some(stranger.clone()));
+            Err(HttpError::new(HttpErrorKind::Decode, stranger))
+        }
+    }
+}
+
+/// Notes that an answer broke off.
+fn note_break(error: &HttpError) {
+    note(|exchange| exchange.broken = Some(error.kind()));
 }
 
 fn note(what: impl FnOnce(&mut Exchange)) {

@@ -264,6 +264,9 @@ fn under(objects: Arc<dyn ObjectStore>, prefix: Path) -> Arc<dyn ObjectStore> {
     }
 }
 
+/// The option of S3 that turns bulk deletions off.
+const BULK_DELETE: &str = "disable_bulk_delete";
+
 /// No retries: they hide failures from policies, and a conditional write that is sent twice refuses its own success.
 fn no_retries() -> RetryConfig {
     RetryConfig {
@@ -283,6 +286,10 @@ macro_rules! cloud {
             let timeout = format!("{} ms", settings.request_timeout.as_millis().max(1));
             if let Ok(key) = TIMEOUT.parse::<$key>() {
                 builder = builder.with_config(key, timeout);
+            }
+            // Nothing is deleted but the probe's objects, one by one. Some stores lack the bulk request.
+            if let Ok(key) = BULK_DELETE.parse::<$key>() {
+                builder = builder.with_config(key, "true");
             }
             for (name, value) in &settings.options {
                 let key: $key =

@@ -23,6 +23,27 @@ const DIRECTORY: &str = ".tidegate/probe";
 /// The key of the one object with which a file system is tried.
 const TRIAL: &str = "probe/object";
 
+/// What a probe found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// How the store treats conditional writes.
+    pub support: ConditionalSupport,
+    /// The store's answer to a conditional write that it rejected.
+    pub rejection: Option<StoreFailure>,
+    /// Why the probe's objects could not be deleted.
+    pub left: Option<StoreFailure>,
+}
+
+impl Probe {
+    fn of(support: ConditionalSupport) -> Self {
+        Self {
+            support,
+            rejection: None,
+            left: None,
+        }
+    }
+}
+
 /// Finds out whether the store honours the conditions of writes: one after another, then in races.
 ///
 /// It reads before it writes, since some servers create a bucket that does not exist on the first write. Then it writes a
@@ -36,7 +57,7 @@ pub async fn probe(
     store: &Store,
     node: &NodeId,
     entropy: &dyn Entropy,
-) -> Result<ConditionalSupport, StoreFailure> {
+) -> Result<Probe, StoreFailure> {
     if let Some(files) = store.files() {
         return examine_files(Trial::start(store, files).await?).await;
     }
@@ -45,19 +66,18 @@ pub async fn probe(
         .map(|number| canary(node, run, number))
         .collect::<Result<Vec<Path>, StoreFailure>>()?;
     let Some((alone, raced)) = canaries.split_first() else {
-        return Ok(ConditionalSupport::HONOURED);
+        return Ok(Probe::of(ConditionalSupport::HONOURED));
     };
     read_first(store, alone).await?;
     let found = examine(store, alone, raced).await;
+    let mut left = None;
     for canary in &canaries {
-        // If nothing could be found out, most likely nothing was written either.
-        if let Err(failure) = store.delete_own(canary).await
-            && found.is_ok()
-        {
-            tracing::warn!(%canary, %failure, "a probe object could not be deleted; it does no harm");
+        if let Err(failure) = store.delete_own(canary).await {
+            left.get_or_insert(failure);
         }
     }
-    found
+    // If nothing could be found out, most likely nothing was written either.
+    found.map(|found| Probe { left, ..found })
 }
 
 fn canary(node: &NodeId, run: u64, number: usize) -> Result<Path, StoreFailure> {
@@ -74,7 +94,14 @@ fn canary(node: &NodeId, run: u64, number: usize) -> Result<Path, StoreFailure> 
 /// them may not be about the other.
 async fn read_first(store: &Store, key: &Path) -> Result<(), StoreFailure> {
     if store.describe_by_get(key).await?.is_some() {
-        return Err(odd(key, "a random key exists already"));
+        let address = store.address_setting();
+        return Err(odd(
+            key,
+            &format!(
+                "there is an object at a key that was just made up, so the server is not an object store: check host and \
+                 port in {address}"
+            ),
+        ));
     }
     match store.list(&Path::from(DIRECTORY), 1).await {
         // The credentials may be allowed to list nothing but the prefixes of streams.
@@ -83,12 +110,9 @@ async fn read_first(store: &Store, key: &Path) -> Result<(), StoreFailure> {
     }
 }
 
-async fn examine(
-    store: &Store,
-    alone: &Path,
-    raced: &[Path],
-) -> Result<ConditionalSupport, StoreFailure> {
-    let mut found = one_by_one(store, alone).await?;
+async fn examine(store: &Store, alone: &Path, raced: &[Path]) -> Result<Probe, StoreFailure> {
+    let mut probe = one_by_one(store, alone).await?;
+    let found = &mut probe.support;
     for canary in raced {
         if found.create == Condition::Honoured && create_race(store, canary).await? > 1 {
             found.create = Condition::LosesRaces;
@@ -97,36 +121,42 @@ async fn examine(
             found.update = Condition::LosesRaces;
         }
     }
-    Ok(found)
+    Ok(probe)
 }
 
 /// Races inside of one process say nothing about a lock of the operating system, which keeps other processes out.
-async fn examine_files(trial: Trial) -> Result<ConditionalSupport, StoreFailure> {
-    let mut found = one_by_one(&trial.store, &Path::from(TRIAL)).await?;
+async fn examine_files(trial: Trial) -> Result<Probe, StoreFailure> {
+    let mut probe = one_by_one(&trial.store, &Path::from(TRIAL)).await?;
     if !trial.locks {
-        for condition in [&mut found.create, &mut found.update] {
+        for condition in [&mut probe.support.create, &mut probe.support.update] {
             if *condition == Condition::Honoured {
                 *condition = Condition::LosesRaces;
             }
         }
     }
-    Ok(found)
+    Ok(probe)
 }
 
 /// Tries each condition where it holds and where it does not, without concurrent writers. Contents differ, since an ETag
 /// may be a digest of the content.
-async fn one_by_one(store: &Store, key: &Path) -> Result<ConditionalSupport, StoreFailure> {
-    let create = try_create(store, key).await?;
+async fn one_by_one(store: &Store, key: &Path) -> Result<Probe, StoreFailure> {
+    let (create, no_create) = try_create(store, key).await?;
     let (first, head_differs) = version(store, key).await?;
-    let update = try_update(store, key, &first).await?;
-    Ok(ConditionalSupport {
-        create,
-        update,
-        head_differs,
+    let (update, no_update) = try_update(store, key, &first).await?;
+    Ok(Probe {
+        rejection: no_create.or(no_update),
+        ..Probe::of(ConditionalSupport {
+            create,
+            update,
+            head_differs,
+        })
     })
 }
 
-async fn try_create(store: &Store, key: &Path) -> Result<Condition, StoreFailure> {
+/// How the store treats a condition, and its answer if it rejected it.
+type Treated = (Condition, Option<StoreFailure>);
+
+async fn try_create(store: &Store, key: &Path) -> Result<Treated, StoreFailure> {
     let unsuitable = match tried(store.plain_create(key, body("first", 0)).await)? {
         Tried::Won => None,
         Tried::Lost => Some(Condition::NeverHolds),
@@ -134,41 +164,52 @@ async fn try_create(store: &Store, key: &Path) -> Result<Condition, StoreFailure
             // If a plain write fails too, the condition is not to blame.
             match store.overwrite_own(key, body("first", 0)).await {
                 Put::Done(_) => {}
-                Put::Refused(_) => return Err(failure),
+                Put::Refused(_) | Put::Stale => return Err(of_existing_bucket(failure)),
                 put => won(put).map(drop)?,
             }
-            tracing::info!(%failure, "the store accepts a write without a condition, but no conditional create");
-            return Ok(Condition::Rejected);
+            return Ok((Condition::Rejected, Some(failure)));
         }
     };
     if let Some(condition) = unsuitable {
         won(store.overwrite_own(key, body("first", 0)).await)?;
-        return Ok(condition);
+        return Ok((condition, None));
     }
     Ok(
         match tried(store.plain_create(key, body("second", 0)).await)? {
-            Tried::Won => Condition::Ignored,
-            Tried::Lost => Condition::Honoured,
-            Tried::Rejected(_) => Condition::Rejected,
+            Tried::Won => (Condition::Ignored, None),
+            Tried::Lost => (Condition::Honoured, None),
+            Tried::Rejected(failure) => (Condition::Rejected, Some(failure)),
         },
     )
 }
 
+/// The failure of a write to a bucket that was read before, so that it can't be missing.
+fn of_existing_bucket(failure: StoreFailure) -> StoreFailure {
+    match failure.kind {
+        FailureKind::NotFound => StoreFailure {
+            kind: FailureKind::Other,
+            message: format!(
+                "{}, although the bucket can be read: the server, or a proxy in between, does not take writes",
+                failure.message
+            ),
+            ..failure
+        },
+        _ => failure,
+    }
+}
+
 /// `first` is a version of the object, which exists and can be written to.
-async fn try_update(store: &Store, key: &Path, first: &Version) -> Result<Condition, StoreFailure> {
+async fn try_update(store: &Store, key: &Path, first: &Version) -> Result<Treated, StoreFailure> {
     match tried(store.plain_update(key, body("third", 0), first).await)? {
         Tried::Won => {}
-        Tried::Lost => return Ok(Condition::NeverHolds),
-        Tried::Rejected(failure) => {
-            tracing::info!(%failure, "the store rejects a conditional update");
-            return Ok(Condition::Rejected);
-        }
+        Tried::Lost => return Ok((Condition::NeverHolds, None)),
+        Tried::Rejected(failure) => return Ok((Condition::Rejected, Some(failure))),
     }
     Ok(
         match tried(store.plain_update(key, body("fourth", 0), first).await)? {
-            Tried::Won => Condition::Ignored,
-            Tried::Lost => Condition::Honoured,
-            Tried::Rejected(_) => Condition::Rejected,
+            Tried::Won => (Condition::Ignored, None),
+            Tried::Lost => (Condition::Honoured, None),
+            Tried::Rejected(failure) => (Condition::Rejected, Some(failure)),
         },
     )
 }
@@ -178,9 +219,19 @@ async fn version(store: &Store, key: &Path) -> Result<(Version, bool), StoreFail
     let missing = || odd(key, "the object that was just written does not exist");
     let of = |info: Option<ObjectInfo>| info.ok_or_else(missing).map(|info| info.version);
     let got = of(store.describe_by_get(key).await?)?;
-    let described = of(store.plain_head(key).await?)?;
-    let head_differs = got != described;
-    let version = got.ok_or_else(|| odd(key, "the store gives no ETag to compare by"))?;
+    let head_differs = match store.plain_head(key).await {
+        Ok(info) => of(info)? != got,
+        // A store that does not offer HEAD: 405, 501.
+        Err(failure) if failure.kind == FailureKind::Other => true,
+        Err(failure) => return Err(failure),
+    };
+    let version = got.ok_or_else(|| {
+        odd(
+            key,
+            "the store sends no ETag with an object, and versions are compared by it: Tidegate can't be used with this \
+             store, not even with `best-effort`",
+        )
+    })?;
     Ok((version, head_differs))
 }
 
@@ -219,13 +270,17 @@ fn won(put: Put) -> Result<bool, StoreFailure> {
 enum Tried {
     Won,
     Lost,
-    /// Refused for a reason that may be the condition: 400, 405, 501, or object_store's own refusal.
+    /// Refused for a reason that may be the condition: 400, 404, 405, 501, or object_store's own refusal.
     Rejected(StoreFailure),
 }
 
 fn tried(put: Put) -> Result<Tried, StoreFailure> {
     match put {
-        Put::Refused(failure) if failure.kind == FailureKind::Other => Ok(Tried::Rejected(failure)),
+        Put::Refused(failure)
+            if matches!(failure.kind, FailureKind::Other | FailureKind::NotFound) =>
+        {
+            Ok(Tried::Rejected(failure))
+        }
         put => won(put).map(|won| if won { Tried::Won } else { Tried::Lost }),
     }
 }

@@ -133,6 +133,11 @@ impl Store {
         self.shared.adaptation.set(found);
     }
 
+    /// The keys that name the store's host, for messages.
+    pub(super) fn address_setting(&self) -> String {
+        self.opened().advisor.keys.address.clone()
+    }
+
     /// The directory, if the store is one.
     pub(super) fn files(&self) -> Option<&Arc<FileStore>> {
         self.shared.files.as_ref()

@@ -21,6 +21,8 @@ const WEAK: &str = "W/";
 pub(super) fn token(etag: Option<&str>, id: Option<&str>) -> Option<Version> {
     let id = id.filter(|id| *id != NULL_VERSION);
     let etag = etag.map(|etag| etag.strip_prefix(WEAK).unwrap_or(etag));
+    // What stands for an ETag that the store did not send.
+    let etag = etag.filter(|etag| !etag.is_empty());
     let text = match (id, etag) {
         (Some(id), Some(etag)) => format!("{ID}{id} {ETAG}{etag}"),
         (Some(id), None) => format!("{ID}{id}"),
@@ -65,6 +67,7 @@ mod tests {
             );
         }
         assert_eq!(token(None, None), None);
+        assert_eq!(token(Some(""), None), None);
         assert_eq!(token(Some("x"), Some("null")), token(Some("x"), None));
     }
 

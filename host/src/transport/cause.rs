@@ -3,6 +3,8 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::proxy::Proxy;
+
 /// Why no answer came over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -18,7 +20,7 @@ pub(crate) enum Cause {
     UntrustedIssuer,
     /// The certificate is an authority's own, which rustls takes from no server.
     OwnAuthority,
-    /// The certificate is for other names.
+    /// The certificate is for these names of hosts, or for none.
     OtherName(Vec<String>),
     /// The certificate has expired.
     Expired,
@@ -28,8 +30,12 @@ pub(crate) enum Cause {
     Tls(String),
     /// The proxy wants credentials.
     ProxyLogin,
-    /// The proxy does not connect to the host.
+    /// The proxy answered, and did not connect to the host.
     ProxyRefused,
+    /// The proxy closed the connection instead of answering.
+    ProxyClosed,
+    /// Redirects lead to redirects.
+    Redirects,
     /// Anything else.
     Other(String),
 }
@@ -46,10 +52,17 @@ impl Cause {
                 "URL scheme is not allowed" => return Cause::PlainForbidden,
                 "dns error" => return Cause::UnknownHost(innermost(error)),
                 "tunnel error: proxy authorization required" => return Cause::ProxyLogin,
-                "tunnel error: unsuccessful" | "tunnel error: unexpected end of file" => {
+                "tunnel error: unsuccessful" | "tunnel error: proxy response headers too long" => {
                     return Cause::ProxyRefused;
                 }
-                text if text.starts_with("invalid HTTP version") => return Cause::NotHttp,
+                "tunnel error: unexpected end of file"
+                | "tunnel error: io error establishing tunnel" => return Cause::ProxyClosed,
+                "too many redirects" => return Cause::Redirects,
+                text if text.starts_with("invalid HTTP version")
+                    || text == "received unexpected message from connection" =>
+                {
+                    return Cause::NotHttp;
+                }
                 _ => {}
             }
         }
@@ -77,10 +90,14 @@ impl Cause {
         };
         match certificate {
             CertificateError::UnknownIssuer => Cause::UntrustedIssuer,
-            CertificateError::NotValidForName => Cause::OtherName(Vec::new()),
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                Cause::OtherName(presented.iter().map(|name| bare(name).to_owned()).collect())
-            }
+            CertificateError::NotValidForName => Cause::OtherName(vec!["other names".to_owned()]),
+            CertificateError::NotValidForNameContext { presented, .. } => Cause::OtherName(
+                presented
+                    .iter()
+                    .filter(|name| OF_HOSTS.iter().any(|kind| name.starts_with(kind)))
+                    .map(|name| bare(name).to_owned())
+                    .collect(),
+            ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Cause::NotValidYet
@@ -93,11 +110,51 @@ impl Cause {
         }
     }
 
-    /// Whether the cause is in the network below TLS and HTTP. If there is a proxy, it is then about the proxy.
-    pub(super) fn is_of_the_network(&self) -> bool {
-        matches!(self, Cause::UnknownHost(_) | Cause::Other(_))
+    /// Whether a TLS handshake failed.
+    pub(super) fn is_of_tls(&self) -> bool {
+        matches!(
+            self,
+            Cause::NotTls
+                | Cause::UntrustedIssuer
+                | Cause::OwnAuthority
+                | Cause::OtherName(_)
+                | Cause::Expired
+                | Cause::NotValidYet
+                | Cause::Tls(_)
+        )
     }
 }
+
+/// Where a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// On the way to the proxy.
+    ToProxy,
+    /// With the host, or on the way to it.
+    ToHost,
+}
+
+impl Leg {
+    /// Finds out where a request failed that went, or was to go, through a proxy.
+    pub(crate) fn of(error: &(dyn StdError + 'static), proxy: &Proxy) -> Self {
+        // Only requests for `https:` get a tunnel. All others are sent to the proxy itself. What hyper says when it
+        // can't reach the end where a tunnel begins, of a type that is private to it.
+        let fails_before = || {
+            causes(error).any(|cause| {
+                let text = cause.to_string();
+                text == "tunnel error: failed to create underlying connection"
+                    || text.starts_with("unsupported scheme")
+            })
+        };
+        match !proxy.tunnels || fails_before() {
+            true => Leg::ToProxy,
+            false => Leg::ToHost,
+        }
+    }
+}
+
+/// What the names of hosts begin with as webpki presents them. A subject's own name, in DER, is none.
+const OF_HOSTS: [&str; 2] = ["DnsName(", "IpAddress("];
 
 /// A name as webpki presents it, `DnsName("x")`, without what is around it.
 fn bare(name: &str) -> &str {
@@ -166,6 +223,19 @@ mod tests {
         assert_eq!(bare("DnsName(\"other.example.com\")"), "other.example.com");
         assert_eq!(bare("IpAddress(127.0.0.1)"), "127.0.0.1");
         assert_eq!(bare("other.example.com"), "other.example.com");
+    }
+
+    #[test]
+    fn only_names_of_hosts_count_as_names_of_a_certificate() {
+        let presented = ["DnsName(\"a.test\")", "DirectoryName(0x01)", "0x01"];
+        let error = CertificateError::NotValidForNameContext {
+            expected: rustls::pki_types::ServerName::try_from("b.test").unwrap(),
+            presented: presented.map(str::to_owned).to_vec(),
+        };
+        assert_eq!(
+            tls(rustls::Error::InvalidCertificate(error)),
+            Cause::OtherName(vec!["a.test".to_owned()])
+        );
     }
 
     #[test]

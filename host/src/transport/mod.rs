@@ -8,7 +8,7 @@ mod proxy;
 
 pub use ca::CaError;
 pub(crate) use ca::read_ca_file;
-pub(crate) use cause::{Cause, causes, innermost};
+pub(crate) use cause::{Cause, Leg, causes, innermost};
 pub(crate) use clock::{Skew, http_date};
 pub(crate) use explain::{Remedies, explain};
 pub(crate) use proxy::{Proxies, Proxy};

@@ -26,6 +26,10 @@ enum Settings {
 pub(crate) struct Proxy {
     /// Its host and port.
     pub(crate) host: String,
+    /// Whether it is spoken to over TLS.
+    pub(crate) speaks_tls: bool,
+    /// Whether it is asked for a tunnel to the host, as for all addresses that begin with `https:`.
+    pub(crate) tunnels: bool,
     /// What names it: a variable or a key.
     pub(crate) setting: String,
     /// What lists hosts that are reached without it.
@@ -68,6 +72,8 @@ impl Proxies {
         };
         Some(Proxy {
             host: host.to_owned(),
+            speaks_tls: intercept.uri().scheme_str() == Some("https"),
+            tunnels: uri.scheme_str() == Some("https"),
             setting,
             excludes,
         })

@@ -190,7 +190,9 @@ fn blob(
         return Ok(respond(404).body(full(""))?);
     };
     if method == Method::HEAD {
-        return Ok(respond(200).body(full(""))?);
+        return Ok(respond(200)
+            .header("content-length", found.len())
+            .body(full(""))?);
     }
     let half = || found.slice(..found.len() / 2);
     match trick {

@@ -110,11 +110,18 @@ fn output_that_is_lost_on_a_full_disk_is_an_error() -> Result<()> {
     let place = staged(&["app"])?;
     ended(&place.run(&["sync"])?, SETTLED)?;
     let full = OpenOptions::new().write(true).open("/dev/full")?;
-    let ran = run(&place, &["status"], full.into(), Stdio::piped())?;
-    let complaint = String::from_utf8_lossy(&ran.stderr);
-    ensure!(
-        ran.status.code() == Some(INTERNAL) && complaint.contains("can't write the output"),
-        "{ran:?}"
-    );
+    for argument in ["status", "--help", "--version"] {
+        let ran = run(
+            &place,
+            &[argument],
+            full.try_clone()?.into(),
+            Stdio::piped(),
+        )?;
+        let complaint = String::from_utf8_lossy(&ran.stderr);
+        ensure!(
+            ran.status.code() == Some(INTERNAL) && complaint.contains("can't write the output"),
+            "{argument}: {ran:?}"
+        );
+    }
     Ok(())
 }

@@ -97,6 +97,21 @@ async fn a_credential_helper_is_asked() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_credential_helper_without_its_interpreter_is_not_called_missing() -> Result<()> {
+    let desk = Desk::new()?;
+    let (registry, pinned) = stocked(&desk).await?;
+    registry.play(Trick::Basic);
+    let config = json!({ "credHelpers": { registry.host(): "desk" } }).to_string();
+    fs::write(desk.path("docker/config.json"), config)?;
+    let helper = desk.path("docker-credential-desk");
+    fs::write(&helper, "#!/no/such/interpreter\n")?;
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
+    let ran = desk.run(&["policy", "pull", &pinned])?;
+    let words = ["docker-credential-desk` can't be run", "interpreter"];
+    failed_with(&ran, 5, &words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_helper_that_never_ends_is_stopped() -> Result<()> {
     let desk = Desk::new()?;
     let (registry, pinned) = stocked(&desk).await?;

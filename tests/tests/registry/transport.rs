@@ -35,7 +35,7 @@ async fn a_proxy_that_is_down_or_refuses_is_named() -> Result<()> {
         5,
         &[HOST, &gone, "HTTPS_PROXY", "NO_PROXY", "Connection refused"],
     )?;
-    for (status, words) in [(403, "refuses to connect"), (407, "wants credentials")] {
+    for (status, words) in [(403, "fails to connect"), (407, "wants credentials")] {
         let proxy = Stub::answering(Answer::new(status)).await?;
         let ran = list(&desk, "ALL_PROXY", &proxy.http_url(), &[])?;
         failed_with(&ran, 5, &["the proxy", &proxy.host(), "ALL_PROXY", words])?;

@@ -76,7 +76,7 @@ fn s3_cases() -> Vec<Case> {
             Answer::s3(400, "ExpiredToken", "The provided token has expired."),
             List,
             PermissionDenied,
-            &["the credentials have expired", "`store.options.session_token`"],
+            &["the credentials have expired", "renew `store.options.access_key_id` and `store.options.secret_access_key`"],
         ),
         case(
             Answer::s3(403, "AccessDenied", "Access Denied"),
@@ -129,6 +129,14 @@ fn s3_cases() -> Vec<Case> {
             Other,
             &["another region or endpoint", "`store.options.region`"],
         ),
+        case(
+            Answer::s3(301, "PermanentRedirect", "elsewhere")
+                .body("<Error><Code>PermanentRedirect</Code><Endpoint>logs.s3.eu-west-1.amazonaws.com</Endpoint></Error>"),
+            List,
+            Other,
+            &["is at the endpoint logs.s3.eu-west-1.amazonaws.com", "`store.options.endpoint`"],
+        ),
+        case(Answer::new(304), List, Other, &["a cache in between"]),
         case(
             Answer::s3(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region &apos;us-east-1&apos; is wrong; expecting &apos;eu-north-1&apos;")
                 .header("x-amz-bucket-region", "eu-north-1"),
@@ -354,11 +362,28 @@ async fn answers_of_gcs_are_reported_with_their_cause_and_a_remedy() -> Result<(
             NotFound,
             &["the bucket logs does not exist"],
         ),
+        case(
+            Answer::new(403)
+                .header("content-type", "application/json")
+                .body(r#"{"error":{"code":403,"message":"billing is disabled","errors":[]}}"#),
+            List,
+            PermissionDenied,
+            &["403 Forbidden (billing is disabled)"],
+        ),
     ] {
         let stub = Stub::answering(case.answer.clone()).await?;
         fails(&gcs(&stub.http_url()), case.request, case.kind, case.words)
             .await
             .with_context(|| format!("{:?}", case.answer))?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_token_is_named_by_its_key() -> Result<()> {
+    let stub = Stub::answering(Answer::s3(400, "ExpiredToken", "expired")).await?;
+    let settings = plain_s3(&stub.http_url()).with_option("session_token", "a-session");
+    let words = ["renew `store.options.session_token`"];
+    fails(&settings, List, PermissionDenied, &words).await?;
     Ok(())
 }

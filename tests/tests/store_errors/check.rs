@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use tidegate_tests::command::{Ran, command};
+use tidegate_tests::s3::{BUCKET, Endpoint, Fault, Kind, Rule};
 use tidegate_tests::stub::{Answer, CA, Certificate, Stub, closed_port};
 
 /// Runs `check --online` on a store with these lines below `[store]`.
@@ -113,4 +114,61 @@ async fn a_ca_file_is_checked_with_its_place() -> Result<()> {
     let lines = format!("ca_file = \"{CA}\"\n{}", store(&stub.https_url()));
     failed_with(&check(dir.path(), &lines, &[])?, &["AccessDenied: reached"])?;
     Ok(())
+}
+
+/// Runs `check --online` on this endpoint, which misbehaves by this rule.
+async fn check_endpoint(rule: Rule) -> Result<Ran> {
+    let endpoint = Endpoint::start().await?;
+    endpoint.faults().add(rule);
+    let dir = tempfile::tempdir()?;
+    let [key, secret] = endpoint.secrets();
+    let lines = format!(
+        "url = \"s3://{BUCKET}\"\n[store.options]\nendpoint = \"{}\"\nregion = \"us-east-1\"\nallow_http = true\n\
+         access_key_id = \"{key}\"\nsecret_access_key = \"{secret}\"\n",
+        endpoint.url()
+    );
+    check(dir.path(), &lines, &[])
+}
+
+fn warned_of(ran: &Ran, words: &[&str]) -> Result<()> {
+    ensure!(ran.code == Some(0), "{ran:?}");
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in ["usable, with"].iter().chain(words) {
+        ensure!(said.contains(word), "`{word}` was expected: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_may_not_be_listed_is_warned_about() -> Result<()> {
+    let rule = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::List);
+    let words = [
+        "can't be compared",
+        "allow these credentials to list",
+        "AccessDenied",
+    ];
+    warned_of(&check_endpoint(rule).await?, &words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_may_not_be_deleted_from_is_warned_about() -> Result<()> {
+    let rule = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::Delete);
+    let words = ["store deletes", "allow these credentials to delete"];
+    warned_of(&check_endpoint(rule).await?, &words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_page_is_not_a_usable_store() -> Result<()> {
+    let page = || {
+        Answer::new(200)
+            .header("content-type", "text/html")
+            .body("<html>Welcome</html>")
+    };
+    let stub = Stub::answering(page()).await?;
+    let dir = tempfile::tempdir()?;
+    let settings = store(&stub.http_url()) + "allow_http = true\n";
+    failed_with(
+        &check(dir.path(), &settings, &[])?,
+        &["a web page, not a store's answer"],
+    )
 }

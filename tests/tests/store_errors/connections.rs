@@ -177,6 +177,102 @@ async fn a_proxy_that_refuses_is_named() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_proxy_that_does_not_answer_in_http_is_named() -> Result<()> {
+    for (bytes, words) in [
+        (&b""[..], "check that it is an HTTP proxy"),
+        (b"SSH-2.0-OpenSSH_9\r\n", "does not answer in HTTP"),
+    ] {
+        let proxy = Stub::bytes(bytes).await?;
+        let settings = plain_s3("http://s3.test").with_option("proxy_url", proxy.http_url());
+        let named = format!("the proxy {}", proxy.host());
+        let words = [words, &named, "`store.options.proxy_url`"];
+        fails(&settings, List, Unavailable, &words).await?;
+    }
+    // A tunnel that is not even refused.
+    let proxy = Stub::bytes(b"").await?;
+    let settings = s3("https://s3.test").with_option("proxy_url", proxy.http_url());
+    let words = ["the proxy", "closes the connection", "s3.test"];
+    fails(&settings, List, Unavailable, &words).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_speak_tls_is_not_taken_for_the_store() -> Result<()> {
+    let proxy = Stub::answering(Answer::new(200)).await?;
+    for settings in [s3("https://s3.test"), plain_s3("http://s3.test")] {
+        let settings = settings.with_option("proxy_url", proxy.https_url());
+        let named = format!("the proxy {}", proxy.host());
+        let words = [
+            &*named,
+            "does not speak TLS",
+            "write `http://` in `store.options.proxy_url`",
+        ];
+        let message = fails(&settings, List, Unavailable, &words).await?;
+        ensure!(!message.contains("allow_http"), "{message}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_proxy_is_not_taken_for_the_stores() -> Result<()> {
+    let proxy = Stub::https(Certificate::Expired, |_| empty_listing()).await?;
+    let mut settings = s3("https://s3.test").with_option("proxy_url", proxy.https_url());
+    settings.ca_file = Some(CA.into());
+    let named = format!("the proxy {}", proxy.host());
+    let words = [&*named, "its certificate has expired"];
+    fails(&settings, List, Unavailable, &words).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_reach_the_store_is_not_called_unreachable() -> Result<()> {
+    for status in [500, 502, 503] {
+        let proxy = Stub::answering(Answer::new(status)).await?;
+        let settings = s3("https://s3.test").with_option("proxy_url", proxy.http_url());
+        let words = ["the proxy", "answers", "check that the proxy reaches it"];
+        fails(&settings, List, Unavailable, &words).await?;
+    }
+    // A tunnel whose other end is cut.
+    let proxy = Stub::bytes(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    let settings = s3("https://s3.test").with_option("proxy_url", proxy.http_url());
+    let words = ["the proxy", "connected to s3.test", "the connection broke"];
+    let message = fails(&settings, List, Unavailable, &words).await?;
+    ensure!(!message.contains("start it"), "{message}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redirect_to_tls_that_fails_is_not_blamed_on_the_first_host() -> Result<()> {
+    let other = Stub::answering(Answer::new(200)).await?;
+    let untrusted = Stub::https(Certificate::Valid, |_| empty_listing()).await?;
+    for (to, words) in [
+        (other.https_url(), "does not speak TLS"),
+        (untrusted.https_url(), "issuer is not trusted"),
+    ] {
+        let stub = Stub::answering(Answer::new(307).header("location", to)).await?;
+        let host = stub.host();
+        let words = [words, "redirects to", &host, "`store.options.endpoint`"];
+        let message = fails(&plain_s3(&stub.http_url()), List, Unavailable, &words).await?;
+        ensure!(!message.contains("allow_http"), "{message}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn redirects_in_a_circle_are_reported_as_that() -> Result<()> {
+    let stub = Stub::http(|request| Answer::new(307).header("location", request.uri().to_string()))
+        .await?;
+    let host = stub.host();
+    let words = [
+        "redirects again and again",
+        &host,
+        "`store.options.endpoint`",
+    ];
+    fails(&plain_s3(&stub.http_url()), List, Unavailable, &words).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn plain_http_that_is_not_allowed_is_reported_as_that() -> Result<()> {
     let words = ["plain HTTP", "`store.options.allow_http = true`"];
     fails(&s3("http://127.0.0.1:9"), List, Unavailable, &words).await?;

@@ -5,6 +5,7 @@ mod answers;
 mod check;
 mod connections;
 mod credentials;
+mod strangers;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ const SECRET: &str = "must&never<show>";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Request {
     Head,
+    Get,
     List,
     Create,
 }
@@ -86,6 +88,7 @@ async fn failure(settings: &StoreSettings, request: Request) -> Result<StoreFail
     let key = Key::parse("app/.stream/.schema")?;
     let failure = match request {
         Request::Head => store.head(&key).await.err(),
+        Request::Get => store.get(&key, 4096).await.err(),
         Request::List => store.list(&key, 1).await.err(),
         Request::Create => match store.create(&key, "{}".into()).await {
             Put::Refused(failure) | Put::Ambiguous(failure) => Some(failure),

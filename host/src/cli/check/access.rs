@@ -1,11 +1,15 @@
 //! Checks whether this user can read and write what the agent needs.
 
+use std::sync::Arc;
+
 use super::report::Report;
+use crate::agent::{runtime_settings, with_compile_cache};
 use crate::cli::USAGE;
 use crate::config::{Settings, Source};
 use crate::policy::Runtime;
 use crate::staging::{ReadError, SchemaStat, Staging, StagingDir};
 use crate::stream::NodeId;
+use crate::time::SystemClock;
 
 /// How many unreadable streams are named.
 const NAMED: usize = 8;
@@ -62,7 +66,8 @@ pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
 
 /// Checks whether compiled policies can be kept. The agent works without.
 pub(super) fn cache(source: &Source, settings: &Settings, report: &mut Report) {
-    let Some(cache) = settings.runtime.compile_cache() else {
+    let runtime = runtime_settings(settings, Arc::new(SystemClock::new()));
+    let Some(cache) = with_compile_cache(runtime, settings).cache else {
         return;
     };
     if let Err(error) = Runtime::examine_cache(&cache.directory) {
@@ -70,7 +75,14 @@ pub(super) fn cache(source: &Source, settings: &Settings, report: &mut Report) {
             "the cache {} can't be used, so each start compiles every policy: {error}",
             cache.directory.display()
         );
-        report.warned("cache", &source.problem(&["runtime", "cache"], message));
+        match settings.runtime.cache {
+            Some(_) => report.warned("cache", &source.problem(&["runtime", "cache"], message)),
+            // The default has no place in the file.
+            None => report.warning(
+                "cache",
+                format!("{message}; `runtime.cache` names another directory"),
+            ),
+        }
     }
 }
 
