@@ -225,7 +225,7 @@ impl Agent {
         let unprobed = self.core.gate.get() == Writes::Unprobed;
         // What the ledger knows may have changed while no agent ran, and is checked as soon as a new schema is compared.
         let soon = self.settings.streams.rules.check_peers_interval;
-        let is_known = self.scheduler.len() > 0;
+        let is_known = !self.scheduler.is_empty();
         let first = |interval: Duration| {
             spread(if is_known {
                 interval.min(soon)

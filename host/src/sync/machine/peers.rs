@@ -23,8 +23,14 @@ pub struct Comparison {
     pub fresh_until: Option<Timestamp>,
     /// The conflict between nodes that the last comparison found. Only a comparison that finds none ends it.
     pub conflict: Option<String>,
-    /// Whether this node is part of it.
-    pub own: bool,
+    /// The keys of the other objects in it: one if this node's own object is part of it, two if not.
+    pub parties: Vec<String>,
+}
+
+impl Comparison {
+    fn is_own_conflict(&self) -> bool {
+        self.conflict.is_some() && self.parties.len() == 1
+    }
 }
 
 impl Step<'_, '_> {
@@ -146,19 +152,20 @@ impl Step<'_, '_> {
     /// found before, if not all peers could be read.
     pub(super) fn compared(&mut self, schema: &Schema, peers: &Peers) -> bool {
         self.warn_unreadable(peers);
-        let own = conflict_with(schema, peers);
-        let is_own = own.is_some();
-        let found = own.or_else(|| conflict_among(peers));
+        let found = conflict_with(schema, peers).or_else(|| conflict_among(peers));
         let half = self.moment.rules.check_peers_interval / 2;
         self.stream.peers.fresh_until = Some(self.now().plus(half + self.jitter()));
         self.stream.peers.due = None;
-        if found.is_none() && !(peers.complete && peers.unreadable.is_empty()) {
-            // A peer that was not read may hold the conflict.
-            return self.stream.peers.conflict.is_some() && self.stream.peers.own;
+        let known = &self.stream.peers;
+        let is_unread = |key: &String| peers.unreadable.iter().any(|(unread, _)| unread == key);
+        let unread = !peers.complete || known.parties.iter().any(is_unread);
+        if found.is_none() && unread {
+            // What was not read may hold a conflict, and holds the one that was found there before.
+            return known.is_own_conflict();
         }
         self.stream.peers.compared = schema.fingerprint();
-        self.stream.peers.own = is_own;
-        match &found {
+        let (text, parties) = found.unzip();
+        match &text {
             Some(text) if self.stream.peers.conflict.as_ref() != Some(text) => {
                 self.note(Level::Alert, text.clone());
             }
@@ -167,8 +174,9 @@ impl Step<'_, '_> {
             }
             _ => {}
         }
-        self.stream.peers.conflict = found;
-        is_own
+        self.stream.peers.conflict = text;
+        self.stream.peers.parties = parties.unwrap_or_default();
+        self.stream.peers.is_own_conflict()
     }
 
     pub(super) fn peers(&mut self, peers: Result<Peers, StoreFailure>) -> Option<()> {
@@ -254,6 +262,7 @@ impl Step<'_, '_> {
     pub(super) fn settle(&mut self) -> Option<()> {
         if !self.moment.rules.check_peers || planted::is(Defect::ForgetsNodesConflict) {
             self.stream.peers.conflict = None;
+            self.stream.peers.parties.clear();
             return self.rest();
         }
         let peers = &self.stream.peers;
@@ -330,16 +339,17 @@ impl Stream {
 }
 
 /// The first conflict between this node's schema and a peer's.
-fn conflict_with(schema: &Schema, peers: &Peers) -> Option<String> {
+fn conflict_with(schema: &Schema, peers: &Peers) -> Option<(String, Vec<String>)> {
     distinct(peers).into_iter().find_map(|peer| {
         let conflict = schema.merge(&peer.schema).err()?;
         let own = format!("this node ({})", peers.own);
-        Some(describe(&own, &publisher(peer), &conflict))
+        let text = describe(&own, &publisher(peer), &conflict);
+        Some((text, vec![peer.key.clone()]))
     })
 }
 
 /// The first conflict between two peers.
-fn conflict_among(peers: &Peers) -> Option<String> {
+fn conflict_among(peers: &Peers) -> Option<(String, Vec<String>)> {
     let distinct = distinct(peers);
     let mut union = Schema::empty();
     for (at, peer) in distinct.iter().enumerate() {
@@ -348,7 +358,8 @@ fn conflict_among(peers: &Peers) -> Option<String> {
             Err(_) => {
                 return distinct.iter().take(at).find_map(|earlier| {
                     let conflict = earlier.schema.merge(&peer.schema).err()?;
-                    Some(describe(&publisher(earlier), &publisher(peer), &conflict))
+                    let text = describe(&publisher(earlier), &publisher(peer), &conflict);
+                    Some((text, vec![earlier.key.clone(), peer.key.clone()]))
                 });
             }
         }

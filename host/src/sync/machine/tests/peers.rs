@@ -257,6 +257,18 @@ fn a_peer_that_is_not_a_schema_ends_no_conflict_and_lets_nothing_through() {
 }
 
 #[test]
+fn a_peer_that_never_was_a_schema_keeps_no_conflict_with_another_alive() {
+    let mut world = World::new().stage("mixed:Float64");
+    world.peers = vec![schema("mixed:Utf8")];
+    world.unreadable_peers = vec![("empty".to_owned(), "empty".to_owned())];
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    world.peers = vec![schema("mixed:Float64")];
+    wait(&mut world);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 1));
+}
+
+#[test]
 fn a_peer_that_is_not_a_schema_keeps_nothing_from_being_published() {
     let mut world = World::new().stage("a:Utf8");
     world.unreadable_peers = vec![("peer0".to_owned(), "not JSON".to_owned())];
