@@ -18,8 +18,10 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(flags)
         .open(path)?;
-    match file.metadata()?.is_file() {
+    let found = file.metadata()?;
+    match found.is_file() {
         true => Ok(file),
+        false if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         false => Err(io::Error::other("it is not a regular file")),
     }
 }
@@ -55,10 +57,12 @@ mod tests {
         .unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&pipe, &link).unwrap();
-        for path in [&pipe, &link, dir.path(), Path::new("/dev/zero")] {
+        for path in [&pipe, &link, Path::new("/dev/zero")] {
             let error = read_regular(path, 10).unwrap_err().to_string();
             assert!(error.contains("not a regular file"), "{path:?}: {error}");
         }
+        let error = read_regular(dir.path(), 10).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
         let file = dir.path().join("file");
         std::fs::write(&file, "0123456789").unwrap();
         assert_eq!(read_regular(&file, 4).unwrap(), b"01234");

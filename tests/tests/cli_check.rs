@@ -404,6 +404,44 @@ fn streams_that_this_user_can_not_read_are_refused() {
 }
 
 #[test]
+fn a_store_of_files_that_this_user_can_not_write_is_refused() {
+    let dir = node(FINE);
+    let stream = dir.path().join("store/app/.stream");
+    fs::create_dir_all(&stream).unwrap();
+    set_mode(&dir.path().join("store"), 0o777);
+    set_mode(&stream, 0o555);
+    let run = as_user(dir.path(), &["check"]);
+    set_mode(&stream, 0o755);
+    assert_eq!(run.code, Some(4), "{}{}", run.stdout, run.stderr);
+    for told in [
+        "FAIL  store writes",
+        "this user can't write the schemas of 1 stream",
+        "store/app/.stream: Permission denied",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_hangs_nothing() {
+    let dir = node(FINE);
+    for name in ["pipe.toml", "staging/ingestor.b.json"] {
+        let path = dir.path().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+    }
+    let said = |arguments: &[&str]| {
+        let run = ran(dir.path(), arguments);
+        format!("{}{}", run.stdout, run.stderr)
+    };
+    let config = said(&["check", "--config", "pipe.toml"]);
+    assert!(config.contains("it is not a regular file"), "{config}");
+    fs::remove_file(dir.path().join("staging/ingestor.95659b0612138de.json")).unwrap();
+    let identity = said(&["check"]);
+    assert!(identity.contains("it is not a regular file"), "{identity}");
+}
+
+#[test]
 fn a_ledger_in_memory_is_warned_about() {
     let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
         return;

@@ -96,7 +96,7 @@ fn what_would_not_load_is_told_why() -> Result<()> {
 #[test]
 fn what_cannot_be_read_is_an_error() -> Result<()> {
     for (component, why) in [
-        (".", "can't read `.`: it is no regular file"),
+        (".", "can't read `.`: is a directory"),
         ("none.wasm", "can't read `none.wasm`"),
         ("builtin:presense", "no bundled policy is named `presense`"),
     ] {

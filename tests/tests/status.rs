@@ -160,6 +160,12 @@ fn a_full_ledger_is_reported_for_as_long_as_it_lasts() -> Result<()> {
     let _ = fs::write(&filler, vec![0; 2 << 20]);
     place.stage("app", &fields(&["a", "b"]))?;
     agent.logs(&["ledger-failing", "no space left for the ledger"])?;
+    let check = place.run(&["check"])?;
+    ensure!(check.code != Some(SETTLED), "{check:#?}");
+    ensure!(
+        check.stdout.contains("no space left for the ledger"),
+        "{check:#?}"
+    );
     let ran = shows(&place, INTERNAL, &["ledger-failing"])?;
     ensure!(ran.stdout.contains("app "), "{ran:#?}");
     ensure!(json(&place)?["conditions"][0]["kind"] == "ledger-failing");

@@ -397,3 +397,22 @@ async fn a_store_that_lost_every_stream_does_not_look_healthy() -> Result<()> {
     ends(place, &["status"], SETTLED, &["2 streams: 2 gone"]).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_wrong_store_is_one_line_in_the_log_and_not_one_for_each_stream() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let mut wrong = endpoint.settings();
+    wrong.url = "s3://bkt/wrong".to_owned();
+    let place = node(&wrong)?;
+    for stream in 0..20 {
+        let folder = place.path("staging").join(format!("s{stream}"));
+        fs::create_dir(&folder)?;
+        fs::write(folder.join(".ingestor.n1.schema"), schema(&[("a", "Utf8")]))?;
+    }
+    let work = move || place.run(&["sync", "--log", "info"]);
+    let ran = tokio::task::spawn_blocking(work).await??;
+    ensure!(ran.code == Some(STORE), "{ran:#?}");
+    let lines = ran.stderr.matches("the store does not know this stream");
+    ensure!(lines.count() == 1, "{}", ran.stderr);
+    Ok(())
+}

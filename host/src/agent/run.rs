@@ -190,11 +190,7 @@ impl Agent {
             self.scheduler.start_due();
             let left = latest.saturating_sub(clock.monotonic());
             if self.scheduler.is_quiet(left) {
-                // A pass doesn't end before it knows whether the nodes agree.
-                match self.scheduler.compare_uncompared() {
-                    true => continue,
-                    false => break,
-                }
+                break;
             }
             tokio::select! {
                 biased;

@@ -77,7 +77,7 @@ pub use record::{
     ProbeRecord, RecordedAttempt, STATE_MAX, SUMMARY_MAX, StreamRecord, Summary,
 };
 pub use recover::{RecoverReport, TableReport, recover};
-pub use volume::{Room, room};
+pub use volume::{ROOM_MIN, Room, room};
 pub use writes::{OPEN_WRITES_MAX, PolicyWrite, WriteId};
 
 /// What an acknowledged request survives.

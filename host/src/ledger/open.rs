@@ -114,6 +114,9 @@ pub struct Examined {
 pub fn examine(path: &Path, store: Option<&str>) -> Result<Examined, LedgerError> {
     let path = locate(path)?;
     refuse_read_only(&path)?;
+    if volume::room(&path).is_some_and(|room| room.bytes < volume::ROOM_MIN) {
+        return Err(LedgerError::Full(path));
+    }
     let examined = |exists| Examined {
         exists,
         warnings: volume::warning(parent(&path)).into_iter().collect(),

@@ -9,6 +9,9 @@ pub struct Room {
     pub read_only: bool,
 }
 
+/// A ledger whose volume has less room than this can't be written reliably, in bytes.
+pub const ROOM_MIN: u64 = 64 * 1024;
+
 /// The room on the volume that holds this ledger. `None` if the system does not report it.
 #[cfg(unix)]
 pub fn room(ledger: &Path) -> Option<Room> {

@@ -82,7 +82,7 @@ mod tests {
     fn files_that_can_not_be_a_secret_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let error = read_secret(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("not a regular file"), "{error}");
+        assert!(error.contains("is a directory"), "{error}");
         let path = dir.path().join("large");
         std::fs::write(&path, vec![b'x'; 64 * 1024 + 1]).unwrap();
         let error = read_secret(&path).unwrap_err().to_string();

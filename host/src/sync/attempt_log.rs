@@ -2,12 +2,15 @@
 
 use super::attempt::Attempt;
 use super::machine::{Level, Note, Source, Stream};
-use crate::contract::{Failure, FailureKind, StoreFailure};
+use crate::contract::{Failure, FailureKind, Phase, StoreFailure};
 use crate::schema::Schema;
 use crate::text::counted;
 
 /// Prefix of the names of causes that lie with the store.
 const STORE: &str = "store-";
+
+/// The cause of streams that the store does not know.
+const UNKNOWN: &str = "unknown-to-the-store";
 
 /// How many fields a line names.
 const MAX_NAMED: usize = 8;
@@ -75,7 +78,7 @@ impl Attempt<'_> {
 
     /// Whether the failure is the stream's own, or the first of a cause that streams have in common.
     fn is_news(&self, failure: &Failure) -> bool {
-        match shared_cause(failure) {
+        match shared_cause(failure, self.stream.phase) {
             Some(cause) => {
                 let now = self.core.clock.monotonic();
                 let message = failure.to_string();
@@ -156,8 +159,10 @@ fn reason(failure: &Failure) -> &str {
 }
 
 /// The cause that this failure may share with those of other streams.
-fn shared_cause(failure: &Failure) -> Option<String> {
+fn shared_cause(failure: &Failure, phase: Phase) -> Option<String> {
     match failure {
+        // With a wrong store, these are all streams.
+        Failure::Other(_) if phase == Phase::Unknown => Some(UNKNOWN.to_owned()),
         // An object that changed or is missing concerns only its own stream.
         Failure::Store(StoreFailure {
             kind: FailureKind::PreconditionFailed,

@@ -392,8 +392,9 @@ impl Scheduler {
             return;
         };
         // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
-        entry.next = match entry.next {
-            Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)) => entry.next,
+        entry.next = match (entry.next, work) {
+            (Some(Work::Look(Trigger::FirstSeen)), Work::Look(Trigger::Requested)) => Some(work),
+            (Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)), _) => entry.next,
             _ => Some(work),
         };
         if !entry.busy || planted::is(Defect::DoublesAttempts) {

@@ -72,7 +72,7 @@ async fn a_first_look_costs_the_requests_that_are_reckoned_with() -> Result<()> 
         for (node, each) in [(first, created), (again, found)] {
             let mut agent = node.open().await?;
             let before = agent.requests().total();
-            agent.pass().await?;
+            agent.scan().await?;
             let requests = agent.requests().total() - before;
             ensure!(
                 requests == each * 5,

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use rustix::fs::Access;
+use url::Url;
+
 use super::report::Report;
 use crate::agent::{runtime_settings, with_compile_cache};
-use crate::cli::USAGE;
+use crate::cli::{STORE, USAGE, known};
 use crate::config::{Settings, Source};
 use crate::policy::Runtime;
 use crate::staging::{ReadError, SchemaStat, Staging, StagingDir};
@@ -61,6 +64,44 @@ pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
                 summary.streams
             ),
         );
+    }
+}
+
+/// Checks whether the schemas of the staged streams can be written into a store of local files.
+pub(super) fn store(settings: &Settings, node: &NodeId, report: &mut Report) {
+    let url = Url::parse(&settings.store.url).ok();
+    let Some(root) = url.filter(|url| url.scheme() == "file") else {
+        return;
+    };
+    let Ok(root) = root.to_file_path() else {
+        return;
+    };
+    let mut refused = Vec::new();
+    for stream in known::staged(node, settings) {
+        let Ok(keys) = settings.staging.layout.keys(node, &stream) else {
+            continue;
+        };
+        let object = root.join(keys.schema.as_ref());
+        // The directories below are created.
+        let existing = object.ancestors().skip(1).find(|dir| dir.exists());
+        let Some(dir) = existing.filter(|dir| dir.starts_with(&root)) else {
+            continue;
+        };
+        if let Err(errno) = rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK) {
+            refused.push(format!(
+                "{}: {}",
+                dir.display(),
+                std::io::Error::from(errno)
+            ));
+        }
+    }
+    if !refused.is_empty() {
+        let text = format!(
+            "this user can't write the schemas of {}: run as the node's user, or give this one the right to write\n{}",
+            streams_of(refused.len()),
+            examples(&refused)
+        );
+        report.failed("store writes", text, STORE);
     }
 }
 

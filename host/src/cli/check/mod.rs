@@ -89,6 +89,9 @@ impl Check {
                 ),
             }
         }
+        if let Some(node) = &node {
+            access::store(settings, node, report);
+        }
         if let (Some(store), Some(node), true) = (
             &store,
             &node,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::exit;
 use crate::cli::output::relative;
-use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, Holder, Room};
+use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, Holder, ROOM_MIN, Room};
 use crate::time::Timestamp;
 
 /// Reports that may be missed before the agent counts as unresponsive.
@@ -14,9 +14,6 @@ const REPORTS_MISSED: u32 = 3;
 
 /// How much later than due a report or a scan may be, on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
-
-/// A ledger whose volume has less room than this can't be written reliably.
-const ROOM_MIN: u64 = 64 * 1024;
 
 /// The state of the agent that uses the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
