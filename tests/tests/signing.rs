@@ -246,7 +246,7 @@ fn what_can_not_sign_or_be_signed_is_told() -> Result<()> {
         (NEVER, "own.pub.pem", "it is a public one"),
         (NEVER, "text.pem", "it is no PEM file"),
         (NEVER, "gone.pem", "can't read the key gone.pem"),
-        (NEVER, "docker", "no regular file"),
+        (NEVER, "docker", "is a directory"),
         ("core.wasm", "own.pem", "no WebAssembly component"),
         ("own.pem", "own.pem", "no WebAssembly component"),
         ("gone.wasm", "own.pem", "can't read gone.wasm"),
