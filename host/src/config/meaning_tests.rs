@@ -611,7 +611,8 @@ fn every_problem_is_reported_at_once() {
          schemas = [\"s\", \"t\"]\nretry = [\"bakoff\"]\n[[rules]]\nstreams = [\"d\"]\n\
          bounds = { min_delay = \"2d\" }\n[[rules]]\nignore = true\n[policies.p]\n\
          component = \"builtin:presnce\"\nsha256 = \"12\"\n[verify]\ninterval = \"0s\"\npeers_interval = \"0s\"\n\
-         [runtime]\nslots = 0\ncache = \"\"\n[log]\nlevel = \"loud\"\n",
+         [runtime]\nslots = 0\ncache = \"\"\n[log]\nlevel = \"loud\"\n[registry]\n\
+         redirects = [\"a/b\", \"c/d\"]\ntimeout = \"0s\"\n[trust]\nkeys = [\"one\", \"two\"]\n",
         &[],
     )
     .unwrap_err();
@@ -641,6 +642,11 @@ fn every_problem_is_reported_at_once() {
     32: `slots` must be at least 1
     33: `cache` is empty: write a path
     35: `loud` is not a level: expected one of error, warn, info, debug, trace, off; the level of one crate is written `CRATE=LEVEL`
+    37: `a/b` is not a host: write it as `registry.example.com` or `registry.example.com:5000`
+    37: `c/d` is not a host: write it as `registry.example.com` or `registry.example.com:5000`
+    38: `timeout` must be more than 0s
+    40: `one` is no public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
+    40: `two` is no public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
     ");
 }
 

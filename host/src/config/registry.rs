@@ -3,45 +3,50 @@
 use std::path::Path;
 
 use super::file::{self, File};
+use super::problems::Found;
 use super::settings::Reader;
-use super::source::Problem;
 use crate::registry::{Reference, RegistrySettings, SCHEME};
 use crate::trust::{PublicKey, Trust};
 
 /// Where components are kept below the runtime's own cache.
 const BELOW_RUNTIME: &str = "components";
 
-pub(super) fn settings(reader: &Reader<'_>, file: &File) -> Result<RegistrySettings, Problem> {
+pub(super) fn settings(reader: &Reader<'_>, file: &File, found: &Found) -> RegistrySettings {
     let registry = file.registry.as_ref();
     let defaults = RegistrySettings::default();
-    let hosts = |key, found: fn(&file::Registry) -> &Option<Vec<String>>| {
-        let hosts = registry.and_then(|registry| found(registry).clone());
-        let hosts = hosts.unwrap_or_default();
-        match hosts.iter().position(|host| !is_host(host)) {
-            Some(at) => {
-                let message = format!(
-                    "`{}` is no host: write it as `registry.example.com` or `registry.example.com:5000`",
-                    hosts.get(at).map_or("", String::as_str)
-                );
-                Err(reader.problem(&["registry", key, &at.to_string()], message))
-            }
-            None => Ok(hosts),
-        }
+    let hosts = |key, listed: fn(&file::Registry) -> &Option<Vec<String>>| {
+        let hosts = registry.and_then(|registry| listed(registry).clone());
+        let hosts = hosts.unwrap_or_default().into_iter().enumerate();
+        let checked = hosts.filter_map(|(at, host)| {
+            let checked = match is_host(&host) {
+                true => Ok(host),
+                false => {
+                    let message = format!(
+                        "`{host}` is not a host: write it as `registry.example.com` or `registry.example.com:5000`"
+                    );
+                    Err(reader.problem(&["registry", key, &at.to_string()], message))
+                }
+            };
+            found.keep(checked)
+        });
+        checked.collect()
     };
     let own = registry.and_then(|registry| registry.cache.as_deref());
     let runtime = file.runtime.as_ref();
     let beside = runtime.and_then(|runtime| Some(runtime.cache.as_deref()?.join(BELOW_RUNTIME)));
     let timeout = registry.and_then(|registry| registry.timeout);
-    Ok(RegistrySettings {
+    RegistrySettings {
         allow_tags: registry
             .and_then(|registry| registry.allow_tags)
             .unwrap_or(defaults.allow_tags),
-        plain_http: hosts("plain_http", |registry| &registry.plain_http)?,
-        ca_file: reader.ca_file(
-            &["registry", "ca_file"],
-            registry.and_then(|registry| registry.ca_file.as_deref()),
-        )?,
-        redirects: hosts("redirects", |registry| &registry.redirects)?,
+        plain_http: hosts("plain_http", |registry| &registry.plain_http),
+        ca_file: found
+            .keep(reader.ca_file(
+                &["registry", "ca_file"],
+                registry.and_then(|registry| registry.ca_file.as_deref()),
+            ))
+            .flatten(),
+        redirects: hosts("redirects", |registry| &registry.redirects),
         cache: own
             .map(Path::to_owned)
             .or(beside)
@@ -49,41 +54,44 @@ pub(super) fn settings(reader: &Reader<'_>, file: &File) -> Result<RegistrySetti
         cache_max: registry
             .and_then(|registry| registry.cache_max)
             .map_or(defaults.cache_max, |size| size.0),
-        timeout: reader.positive(&["registry", "timeout"], timeout, defaults.timeout)?,
-    })
+        timeout: found
+            .keep(reader.positive(&["registry", "timeout"], timeout, defaults.timeout))
+            .unwrap_or(defaults.timeout),
+    }
 }
 
-pub(super) fn trust(reader: &Reader<'_>, file: &File) -> Result<Trust, Problem> {
+pub(super) fn trust(reader: &Reader<'_>, file: &File, found: &Found) -> Trust {
     let trust = file.trust.as_ref();
     let texts = trust.and_then(|trust| trust.keys.as_deref());
+    let texts = texts.unwrap_or_default();
     let mut keys = Vec::new();
-    for (at, text) in texts.unwrap_or_default().iter().enumerate() {
+    for (at, text) in texts.iter().enumerate() {
         let key = match text.ends_with(".pem") {
             true => PublicKey::read(&reader.path(Path::new(text))),
             false => text.parse(),
         };
-        keys.push(key.map_err(|error| {
+        keys.extend(found.keep(key.map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})"));
             let message = format!(
                 "{error}{}; a key is `ed25519:…`, or the path of a .pem file with the public key",
                 cause.unwrap_or_default()
             );
             reader.problem(&["trust", "keys", &at.to_string()], message)
-        })?);
+        })));
     }
     let require_signature = trust
         .and_then(|trust| trust.require_signature)
         .unwrap_or(false);
-    if require_signature && keys.is_empty() {
-        return Err(reader.problem(
+    if require_signature && texts.is_empty() {
+        found.keep::<()>(Err(reader.problem(
             &["trust", "require_signature"],
-            "without `keys`, no signature could ever do: name the keys that you trust",
-        ));
+            "without `keys`, no signature could ever be accepted: name the keys that you trust",
+        )));
     }
-    Ok(Trust {
+    Trust {
         keys,
         require_signature,
-    })
+    }
 }
 
 /// A host by itself reads as the host of some reference.
@@ -96,8 +104,8 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use std::path::PathBuf;
 
+    use super::super::source::Problem;
     use super::super::{Settings, Source};
-    use super::*;
     use crate::policy::ComponentSource;
     use crate::trust::SecretKey;
 
@@ -169,12 +177,12 @@ mod tests {
             (
                 "[registry]\nredirects = [\"https://x.example.com\"]\n",
                 6,
-                "`https://x.example.com` is no host",
+                "`https://x.example.com` is not a host",
             ),
             (
                 "[registry]\nplain_http = [\"a.example.com\", \"a/b\"]\n",
                 6,
-                "`a/b` is no host",
+                "`a/b` is not a host",
             ),
             (
                 "[registry]\ntimeout = \"0s\"\n",

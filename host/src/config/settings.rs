@@ -232,18 +232,9 @@ impl Settings {
         let layout = staging
             .as_ref()
             .map_or_else(Layout::plain, |staging| staging.layout.clone());
-        // A problem with either is put aside already.
         let origin = policies::Origin {
-            registry: Arc::new(
-                found
-                    .keep(registry::settings(&reader, &file))
-                    .unwrap_or_default(),
-            ),
-            trust: Arc::new(
-                found
-                    .keep(registry::trust(&reader, &file))
-                    .unwrap_or_default(),
-            ),
+            registry: Arc::new(registry::settings(&reader, &file, &found)),
+            trust: Arc::new(registry::trust(&reader, &file, &found)),
         };
         let policies =
             policies::settings(&reader, &file, &origin, &streams, &rules, &layout, &found);
