@@ -127,6 +127,36 @@ fn an_agent_that_waits_for_its_node_is_running_and_says_so() -> Result<()> {
 }
 
 #[test]
+fn an_identity_that_is_cut_off_is_not_called_missing() -> Result<()> {
+    let place = place()?;
+    let path = place.path("tidegate.toml");
+    let text = fs::read_to_string(&path)?;
+    let text = text.replace("[node]\nid = \"n1\"\n", "");
+    fs::write(&path, text.replace("layout = \"plain\"\n", ""))?;
+    let identity = place.path("staging/ingestor.n1.json");
+    fs::write(&identity, "{\"node_id\": \"n1\", \"node_ty")?;
+    let cut_off = "is empty or cut off: the node may be writing it";
+    let check = place.run(&["check"])?;
+    ensure!(check.stdout.contains(cut_off), "{check:#?}");
+    let mut agent = place.start(&["run", "--log", "info"])?;
+    agent.logs(&["waiting for the node", cut_off])?;
+    shows(
+        &place,
+        INTERNAL,
+        &["agent running", "identity-unclear", cut_off],
+    )?;
+    fs::write(
+        &identity,
+        "{\"node_id\": \"n1\", \"node_type\": \"ingestor\"}",
+    )?;
+    agent.logs(&["the agent runs"])?;
+    fs::write(&identity, "{\"node_id\": \"n1\"")?;
+    agent.logs(&["identity-unclear", cut_off])?;
+    shows(&place, INTERNAL, &["identity-unclear", cut_off])?;
+    Ok(())
+}
+
+#[test]
 fn without_an_agent_what_changed_in_staging_is_not_taken_for_synced() -> Result<()> {
     let place = place()?;
     place.stage("app", &fields(&["a"]))?;

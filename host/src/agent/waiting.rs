@@ -14,15 +14,18 @@ use super::vitals::{Vitals, in_one_line};
 use super::{AgentError, Opening};
 use crate::config::Settings;
 use crate::ledger::{Condition, ConditionKind, Heartbeat, Ledger, LedgerError};
-use crate::staging::StagingError;
+use crate::staging::{IdentityError, StagingError};
 use crate::storage::Store;
 use crate::time::{Clock, Timestamp, in_short};
 
 impl AgentError {
-    /// Whether the agent only came before its node: the staging directory, or the identity in it, is missing.
+    /// Whether the agent only came before its node: the staging directory, or the identity in it, is missing or being
+    /// written.
     pub fn is_early(&self) -> bool {
         match self {
-            AgentError::NoIdentity { .. } => true,
+            AgentError::NoIdentity { .. } | AgentError::Identity(IdentityError::CutOff { .. }) => {
+                true
+            }
             AgentError::Staging(StagingError::Open { source, .. }) => {
                 source.kind() == std::io::ErrorKind::NotFound
             }
@@ -32,7 +35,7 @@ impl AgentError {
 }
 
 /// Waits until the node has written its identity; false if `stop` ends the wait. `cause` is what kept the agent from
-/// being opened. It is logged, and reported to the ledger as the condition `staging-missing`.
+/// being opened. It is logged, and reported to the ledger as a condition.
 ///
 /// # Errors
 ///
@@ -51,6 +54,7 @@ pub async fn wait_for_node(
         settings,
         vitals: Vitals::new(clock.now()),
         since: clock.now(),
+        kind: kind_of(cause),
         cause: cause.to_string(),
         logged: clock.monotonic(),
         reported: None,
@@ -117,11 +121,19 @@ pub async fn report_stop(settings: &Settings, opening: &Opening) {
     let _ = ledger.close().await;
 }
 
+fn kind_of(cause: &AgentError) -> ConditionKind {
+    match cause {
+        AgentError::Identity(_) => ConditionKind::IdentityUnclear,
+        _ => ConditionKind::StagingMissing,
+    }
+}
+
 /// A wait that goes on.
 struct Wait<'a> {
     settings: &'a Settings,
     vitals: Vitals,
     since: Timestamp,
+    kind: ConditionKind,
     cause: String,
     /// When it was last logged, on the monotonic clock.
     logged: Duration,
@@ -132,6 +144,7 @@ struct Wait<'a> {
 impl Wait<'_> {
     /// The node is still missing, for this reason. It is logged if it changed, and again at a bounded rate.
     fn goes_on(&mut self, cause: &AgentError, clock: &dyn Clock) {
+        self.kind = kind_of(cause);
         let (cause, now) = (cause.to_string(), clock.monotonic());
         if cause != self.cause {
             tracing::info!("waiting for the node: {cause}");
@@ -164,7 +177,7 @@ impl Wait<'_> {
     fn heartbeat(&self, now: Timestamp) -> Heartbeat {
         Heartbeat {
             conditions: vec![Condition {
-                kind: ConditionKind::StagingMissing,
+                kind: self.kind,
                 since: self.since,
                 detail: self.cause.clone(),
             }],

@@ -62,6 +62,12 @@ pub enum IdentityError {
         /// Where it stops making sense.
         column: usize,
     },
+    /// The file ends too early. Parseable writes it in place, so it may be whole a moment later.
+    #[error("{} is empty or cut off: the node may be writing it; if that lasts, restart the node, which writes it again", .path.display())]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+    },
     /// The node's id can't stand in a key.
     #[error("{} holds a `node_id` that can't stand in a key", .path.display())]
     BadId {
@@ -210,8 +216,11 @@ fn read(path: &Path) -> Result<Identity, IdentityError> {
     };
     let file: IdentityFile = match serde_json::from_slice(&bytes) {
         Ok(file) => file,
-        // Parseable writes it in place: half a file is one that is being written.
-        Err(error) if error.classify() == Category::Eof => return Ok(Identity::NotYet),
+        Err(error) if error.classify() == Category::Eof => {
+            return Err(IdentityError::CutOff {
+                path: path.to_owned(),
+            });
+        }
         // The parser's message may quote the token, so only the place is kept.
         Err(error) => {
             return Err(IdentityError::Malformed {
@@ -270,8 +279,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("ingestor.a.json")).unwrap();
         assert_eq!(identify(&settings(dir.path())).unwrap(), Identity::NotYet);
-        assert_eq!(with_file("").unwrap(), Identity::NotYet);
-        assert_eq!(with_file(r#"{"node_id":"n"#).unwrap(), Identity::NotYet);
+        for cut_off in ["", r#"{"node_id":"n"#] {
+            let error = with_file(cut_off).unwrap_err();
+            assert!(matches!(error, IdentityError::CutOff { .. }), "{error}");
+        }
     }
 
     #[test]
