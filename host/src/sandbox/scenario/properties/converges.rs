@@ -81,7 +81,7 @@ impl Case<'_, '_> {
         match end.phase {
             Phase::Gone | Phase::Unknown => says("though the stream exists"),
             Phase::Synced => self.problem_of_synced(end),
-            Phase::Conflicted => match self.is_in_conflict(end) {
+            Phase::Conflicted => match self.is_in_conflict(end) || self.lost_a_party(end) {
                 true => None,
                 false => says("though nothing is in conflict"),
             },
@@ -162,6 +162,16 @@ impl Case<'_, '_> {
         let all: Vec<_> = known.iter().copied().chain(&stored).collect();
         all.iter()
             .any(|one| all.iter().any(|other| one.merge(other).is_err()))
+    }
+
+    /// Whether an object that was part of the nodes' conflict is not a schema any more: nobody knows whether it agrees.
+    fn lost_a_party(&self, end: &Stream) -> bool {
+        let content = |key: &String| self.history.content_at_end(key);
+        end.peers
+            .parties
+            .iter()
+            .filter_map(content)
+            .any(|content| self.history.schema(content).is_none())
     }
 
     fn is_restorable(&self, end: &Stream) -> bool {
