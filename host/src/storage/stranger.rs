@@ -81,13 +81,14 @@ pub(super) async fn examine(
     }
     let (mut head, body) = response.into_parts();
     let mut body = Peeked::new(body, broke);
+    // A part of an object may begin with anything.
+    let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
     let start = match asked {
         Asked::Description => Bytes::new(),
+        _ if !is_whole => Bytes::new(),
         _ => body.peek().await?,
     };
     let start = String::from_utf8_lossy(&start);
-    // A part of an object may begin with anything.
-    let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
     let is_page = is_whole
         && match asked {
             Asked::Description => {
