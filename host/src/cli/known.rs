@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::contract::StoreFailure;
-use crate::staging::{Staging, StagingDir, bucket_name};
+use crate::staging::{Staging, StagingDir, StagingError, bucket_name};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
 use crate::sync::{MAX_LOOKED_UP, describe_unknown, knows_none};
@@ -14,19 +14,20 @@ pub(super) enum Known {
     Some,
     /// It knows none of those that were looked up. Carries what to say about it.
     None(String),
-    /// Nothing is staged, or staging can't be read.
+    /// Nothing is staged.
     NotAsked,
 }
 
-/// The streams that are staged. Empty if the directory can't be read.
-pub(super) fn staged(node: &NodeId, settings: &Settings) -> Vec<StreamId> {
+/// The streams that are staged.
+///
+/// # Errors
+///
+/// The directory can't be read.
+pub(super) fn staged(node: &NodeId, settings: &Settings) -> Result<Vec<StreamId>, StagingError> {
     let mut streams = Vec::new();
-    let scanned = StagingDir::open_beside(settings.staging.clone())
-        .and_then(|staging| staging.scan(node, &mut |staged| streams.push(staged.stream)));
-    match scanned {
-        Ok(_) => streams,
-        Err(_) => Vec::new(),
-    }
+    StagingDir::open_beside(settings.staging.clone())?
+        .scan(node, &mut |staged| streams.push(staged.stream))?;
+    Ok(streams)
 }
 
 /// Looks up some of the staged streams.

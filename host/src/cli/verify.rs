@@ -8,7 +8,7 @@ use super::output::{self, Paint, Tone};
 use super::place::located;
 use super::select::Selection;
 use super::{CommandError, Config, exit, log};
-use crate::agent::{Opening, open_parts};
+use crate::agent::{AgentError, Opening, open_parts};
 use crate::config::Settings;
 use crate::ledger::{LedgerReader, StreamFilter};
 use crate::stream::StreamId;
@@ -63,7 +63,8 @@ impl Verify {
         }
         let is_wanted =
             |stream: &StreamId| selection.takes(stream) && core.plan.of(stream).is_some();
-        let mut staged = known::staged(&core.node, &settings);
+        // Without them, a schema that was never published would count as verified.
+        let mut staged = known::staged(&core.node, &settings).map_err(AgentError::from)?;
         staged.retain(is_wanted);
         let recorded = records.into_iter().map(|record| record.stream);
         let streams: BTreeSet<_> = recorded

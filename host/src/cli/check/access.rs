@@ -76,8 +76,12 @@ pub(super) fn store(settings: &Settings, node: &NodeId, report: &mut Report) {
     let Ok(root) = root.to_file_path() else {
         return;
     };
+    // A directory that can't be read was reported before.
+    let Ok(staged) = known::staged(node, settings) else {
+        return;
+    };
     let mut refused = Vec::new();
-    for stream in known::staged(node, settings) {
+    for stream in staged {
         let Ok(keys) = settings.staging.layout.keys(node, &stream) else {
             continue;
         };

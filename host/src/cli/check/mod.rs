@@ -108,7 +108,10 @@ impl Check {
 
 /// Whether the store knows the streams that are staged. A directory that can't be read was reported before.
 async fn streams(store: &Store, node: &NodeId, settings: &Settings, report: &mut Report) {
-    match known::ask(store, node, settings, &known::staged(node, settings)).await {
+    let Ok(staged) = known::staged(node, settings) else {
+        return;
+    };
+    match known::ask(store, node, settings, &staged).await {
         Ok(Known::Some) => report.ok("streams", "the store knows streams of this node"),
         Ok(Known::None(text)) => report.failed("streams", text, STORE),
         Ok(Known::NotAsked) => {}

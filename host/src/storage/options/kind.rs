@@ -59,7 +59,7 @@ pub(crate) enum Kind {
     CopyIfNotExists,
     /// Text that is sent in a header.
     Header,
-    /// An identifier that is sent in a header. It is no secret, and nothing is gained by showing it.
+    /// An identifier that is sent in a header. It is not a secret, and nothing is gained by showing it.
     Identifier,
     /// A secret that is sent in a header.
     Token,

@@ -100,7 +100,7 @@ const EXCLUDES: &[(Family, &str, &str)] = &[
     (Family::Azure, "use_fabric_endpoint", "endpoint"),
 ];
 
-/// An option that has no effect if the other one is on. For the environment that is no error.
+/// An option that has no effect if the other one is on. In the environment, that is not an error.
 const HIDDEN: &[(Family, &str, &str)] = &[
     (Family::S3, "access_key_id", "skip_signature"),
     (Family::S3, "secret_access_key", "skip_signature"),

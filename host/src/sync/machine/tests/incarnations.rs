@@ -184,7 +184,7 @@ fn a_create_without_an_answer_is_looked_at_by_the_marker_also_where_its_content_
     world.fate = Fate::AnswerLost;
     world.look(Trigger::FirstSeen);
     assert_eq!(world.stream.phase, Phase::Synced);
-    // What stands there was the node's own; the Create comes after the stream was deleted.
+    // What is stored was the node's own; the Create comes after the stream was deleted.
     world.marker = None;
     world.now = world.stream.next_wake().expect("it is looked at again");
     world.look(Trigger::Scheduled);
