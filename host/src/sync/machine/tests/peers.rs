@@ -288,6 +288,8 @@ fn a_staged_file_that_vanishes_unjudged_may_have_been_published() {
     world.store(Stored::Schema(schema("a:Utf8 b:Utf8")));
     world.unstage();
     world.look(Trigger::Changed);
+    let confirmed = world.stream.confirmed.clone().unwrap().document.schema;
+    assert_eq!(confirmed, schema("a:Utf8 b:Utf8"));
     let due = world.stream.peers.due.expect("a comparison is planned");
     assert!(due <= world.now.plus(world.rules.check_peers_interval));
     wait(&mut world);
