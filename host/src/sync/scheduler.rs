@@ -391,12 +391,7 @@ impl Scheduler {
         let Some(entry) = self.tracker.get_mut(&id) else {
             return;
         };
-        // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
-        entry.next = match (entry.next, work) {
-            (Some(Work::Look(Trigger::FirstSeen)), Work::Look(Trigger::Requested)) => Some(work),
-            (Some(Work::Look(Trigger::Requested | Trigger::FirstSeen)), _) => entry.next,
-            _ => Some(work),
-        };
+        entry.next = Some(entry.next.map_or(work, |queued| queued.joined_by(work)));
         if !entry.busy || planted::is(Defect::DoublesAttempts) {
             entry.busy = true;
             self.ready.push_back(id);

@@ -39,6 +39,23 @@ pub(super) enum Work {
     CompareNodes,
 }
 
+impl Work {
+    /// Which of the two is done when `work` is asked for while this is queued.
+    pub(super) fn joined_by(self, work: Self) -> Self {
+        match (self, work) {
+            // Neither what an operator asks for nor a first look is lost among what a scan or a timer adds.
+            (Self::Look(Trigger::FirstSeen), Self::Look(Trigger::Requested)) => work,
+            (Self::Look(Trigger::Requested | Trigger::FirstSeen), _) => self,
+            // A scan tells this once, and a timer comes back.
+            (
+                Self::StagingGone,
+                Self::Look(Trigger::Scheduled | Trigger::Verification) | Self::CompareNodes,
+            ) => self,
+            _ => work,
+        }
+    }
+}
+
 /// How far the judgement of what was found in staging has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
@@ -372,6 +389,51 @@ mod tests {
         assert_eq!(tracker.end_scan(|_| false), [StreamId::new("a")]);
         tracker.begin_scan();
         assert!(tracker.end_scan(|_| false).is_empty());
+    }
+
+    #[test]
+    fn what_a_scan_tells_once_is_not_lost_to_a_timer() {
+        let look = Work::Look;
+        for (queued, work, done) in [
+            (
+                Work::StagingGone,
+                look(Trigger::Scheduled),
+                Work::StagingGone,
+            ),
+            (
+                Work::StagingGone,
+                look(Trigger::Verification),
+                Work::StagingGone,
+            ),
+            (Work::StagingGone, Work::CompareNodes, Work::StagingGone),
+            (
+                Work::StagingGone,
+                look(Trigger::Changed),
+                look(Trigger::Changed),
+            ),
+            (
+                look(Trigger::Scheduled),
+                Work::StagingGone,
+                Work::StagingGone,
+            ),
+            (
+                look(Trigger::FirstSeen),
+                look(Trigger::Scheduled),
+                look(Trigger::FirstSeen),
+            ),
+            (
+                look(Trigger::FirstSeen),
+                look(Trigger::Requested),
+                look(Trigger::Requested),
+            ),
+            (
+                look(Trigger::Requested),
+                look(Trigger::Changed),
+                look(Trigger::Requested),
+            ),
+        ] {
+            assert_eq!(queued.joined_by(work), done, "{queued:?}, then {work:?}");
+        }
     }
 
     #[test]

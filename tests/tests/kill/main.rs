@@ -168,6 +168,7 @@ interval = "1s"
                 .with_context(|| format!("after {} kills", self.killed))?;
         }
         self.node.stage_all()?;
+        self.node.drop_unknown(&self.ledger())?;
         self.endpoint.faults().clear();
         self.checks.agent_starts();
         let mut agent = self.run(&["run", "--until-settled", "--for", "60s"])?;

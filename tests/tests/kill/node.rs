@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use serde_json::json;
+use tidegate::ledger::{LedgerReader, StreamFilter};
 use tidegate_tests::s3::Endpoint;
 
 /// The node's identity, as it stands in keys.
@@ -114,6 +115,25 @@ impl Node {
         let alive = self.streams.iter().filter(|(_, stream)| stream.alive);
         let names: Vec<_> = alive.map(|(name, _)| name.clone()).collect();
         names.iter().try_for_each(|name| self.stage(name))
+    }
+
+    /// Removes the staging of every deleted stream that the agent never saw in the store. While such a stream is
+    /// staged it is `unknown`, which is unsettled: no evidence tells a deletion from a wrong store.
+    pub(crate) fn drop_unknown(&mut self, ledger: &Path) -> Result<()> {
+        let records = LedgerReader::open(ledger)?.streams(&StreamFilter::default())?;
+        let seen: BTreeSet<_> = records
+            .into_iter()
+            .filter(|record| record.incarnation.is_some())
+            .map(|record| record.stream.name.to_string())
+            .collect();
+        let dead = self.streams.iter().filter(|(_, stream)| !stream.alive);
+        let unknown: Vec<_> = dead
+            .map(|(name, _)| name.clone())
+            .filter(|name| !seen.contains(name))
+            .collect();
+        unknown
+            .iter()
+            .try_for_each(|name| self.forget_staging(name))
     }
 
     /// Stages all fields there were, and some more. A node goes on doing so for a stream that was deleted: it is told

@@ -75,7 +75,8 @@ impl Event {
 /// What a scan sees of a stream without reading any file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// Tells one state of the staged schema's place from another: changes when the file may have changed.
+    /// Tells one state of the staged schema's place from another: changes when the file may have changed. 0 where the
+    /// stream has no directory in staging.
     pub signature: u64,
     /// Since when the host has seen this signature.
     pub stable_since: Timestamp,
@@ -83,6 +84,13 @@ pub struct Sighting {
     pub data_files: u32,
     /// Since when the host has seen any, without a gap.
     pub data_since: Option<Timestamp>,
+}
+
+impl Sighting {
+    /// Whether the stream has a directory in staging.
+    pub fn is_staged(&self) -> bool {
+        self.signature != 0
+    }
 }
 
 /// What reading the staged file gave.

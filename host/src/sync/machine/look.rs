@@ -33,7 +33,7 @@ impl Step<'_, '_> {
         self.must_rest()?;
         let file_changed = sighting.signature != self.stream.sighting.signature;
         let data_came = sighting.data_files > 0 && self.stream.sighting.data_files == 0;
-        let is_staged = sighting.signature != 0;
+        let is_staged = sighting.is_staged();
         self.stream.sighting = sighting;
         if self.stream.phase == Phase::Gone {
             return self.perform(

@@ -138,6 +138,8 @@ impl Step<'_, '_> {
         }
         match purpose {
             Purpose::Vanished => self.drop_unknown(),
+            // Whichever look comes first once the directory is gone: no later one is sure to be about that.
+            _ if !self.stream.sighting.is_staged() => self.drop_unknown(),
             _ => self.unknown(),
         }
     }

@@ -150,12 +150,18 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
                 Event::Marker(Ok(MarkerSeen::Gone)),
             )
         }
-        "no marker, and none was ever seen" => {
+        "staged, no marker, and none was ever seen"
+        | "not staged, no marker, and none was ever seen" => {
             if phase == Phase::Gone {
                 return None;
             }
+            let signature = match event.starts_with("not") {
+                true => 0,
+                false => 7,
+            };
             let unseen = Stream {
                 incarnation: None,
+                sighting: sighting(signature),
                 ..doing(phase, Activity::CheckingMarker(Purpose::Publish))
             };
             (unseen, Event::Marker(Ok(MarkerSeen::Gone)))
@@ -169,13 +175,6 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             (
                 doing(phase, Activity::CheckingMarker(purpose)),
                 Event::Marker(Ok(exists())),
-            )
-        }
-        "staging dir gone, no marker" => {
-            only(&[Phase::Unknown])?;
-            (
-                doing(phase, Activity::CheckingMarker(Purpose::Vanished)),
-                Event::Marker(Ok(MarkerSeen::Gone)),
             )
         }
         "an operator resolves a conflict" => (

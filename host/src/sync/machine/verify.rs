@@ -187,7 +187,7 @@ impl Step<'_, '_> {
         match self.moment.rules.repair {
             Repair::Off => false,
             Repair::Missing => {
-                self.stream.incarnation.is_some() || self.stream.sighting.signature != 0
+                self.stream.incarnation.is_some() || self.stream.sighting.is_staged()
             }
             Repair::All => true,
         }

@@ -58,6 +58,28 @@ fn a_stream_that_neither_the_store_nor_the_node_has_is_dropped() {
 }
 
 #[test]
+fn a_stream_that_neither_has_is_dropped_by_whichever_look_comes_first() {
+    for trigger in [
+        Trigger::Scheduled,
+        Trigger::Verification,
+        Trigger::Requested,
+    ] {
+        let mut world = World::new().stage("a:Utf8");
+        world.marker = None;
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Unknown);
+        world.signature = 0;
+        (world.staged, world.presence) = (None, absent());
+        world.look(trigger);
+        assert_eq!(
+            (world.stream.phase, world.stream.captured.clone()),
+            (Phase::Idle, None),
+            "{trigger:?}"
+        );
+    }
+}
+
+#[test]
 fn a_deletion_is_noticed_when_the_staging_directory_disappears() {
     let mut world = World::new().stage("a:Utf8");
     world.look(Trigger::FirstSeen);
