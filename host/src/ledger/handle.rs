@@ -29,8 +29,9 @@ pub struct Save {
 impl Save {
     /// Stores this record in place of the stream's former one.
     ///
-    /// When it shows that an incarnation ended (another `created-at`, or the phase `gone`), the former record's last
-    /// good copy goes into the archive, and what policies kept about the stream is dropped.
+    /// When it shows that an incarnation ended (another `created-at`, the phase `gone`, or `idle` with nothing captured
+    /// any more), the former record's last good copy goes into the archive, and what policies kept about the stream is
+    /// dropped.
     pub fn new(record: StreamRecord) -> Self {
         Self {
             record,

@@ -88,8 +88,9 @@ struct Former {
 
 /// Stores the record, the documents that it names, and the attempt that led to it.
 ///
-/// When the record shows that the stream's incarnation ended (another `created-at`, or the phase `gone`), the former
-/// row's last good copy goes into the archive and what policies kept about the stream is dropped.
+/// When the record shows that the stream's incarnation ended (another `created-at`, the phase `gone`, or `idle` with
+/// nothing captured any more), the former row's last good copy goes into the archive and what policies kept about the
+/// stream is dropped.
 pub(super) fn save(
     connection: &Connection,
     record: &StreamRecord,
@@ -137,7 +138,8 @@ fn ended(former: &Former, record: &StreamRecord) -> bool {
         && record.incarnation.is_some()
         && former.incarnation != record.incarnation;
     let deleted = record.phase == Phase::Gone && former.phase != Phase::Gone;
-    let dropped = record.phase == Phase::Idle && former.phase == Phase::Unknown;
+    let dropped =
+        record.phase == Phase::Idle && record.captured.is_none() && former.captured.is_some();
     another || deleted || dropped
 }
 

@@ -249,6 +249,26 @@ async fn what_is_pruned_leaves_neither_history_nor_state_of_policies() {
 }
 
 #[tokio::test]
+async fn what_was_captured_of_a_stream_that_is_dropped_is_archived() {
+    for phase in [Phase::Pending, Phase::Unknown] {
+        let (_dir, path) = place();
+        let ledger = open(&path).unwrap();
+        let captured = Document::new("captured");
+        let mut record = record(app());
+        (record.phase, record.captured) = (phase, Some(captured.digest()));
+        ledger
+            .save(save(&record, std::slice::from_ref(&captured)))
+            .await
+            .unwrap();
+        (record.phase, record.captured) = (Phase::Idle, None);
+        ledger.save(Save::new(record)).await.unwrap();
+        let archive = ledger.archive(&node(), &app()).await.unwrap();
+        let kept: Vec<_> = archive.iter().map(|copy| copy.document).collect();
+        assert_eq!(kept, [captured.digest()], "{phase}");
+    }
+}
+
+#[tokio::test]
 async fn a_live_stream_keeps_the_copies_of_its_former_incarnations() {
     let (_dir, path) = place();
     let ledger = open(&path).unwrap();
