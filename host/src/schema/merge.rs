@@ -55,6 +55,9 @@ impl Schema {
     ///
     /// The first conflict: two types, a metadata key with two values, or more than [`MAX_FIELDS`] fields together.
     pub fn merge(&self, other: &Self) -> Result<Self, Conflict> {
+        if self.is_shared(other) {
+            return Ok(self.clone());
+        }
         let mut merge = Merge::default();
         let (ours, theirs) = (self.as_arrow(), other.as_arrow());
         let metadata = merge.metadata(&ours.metadata, &theirs.metadata)?;
@@ -84,6 +87,9 @@ impl Schema {
     /// So every field of `other` is in `self` with the same type, structs and lists field by field, nullable if it is
     /// there, with at least the same metadata. Order doesn't matter.
     pub fn covers(&self, other: &Self) -> bool {
+        if self.is_shared(other) {
+            return true;
+        }
         let mut merge = Merge::default();
         let (ours, theirs) = (self.as_arrow(), other.as_arrow());
         matches!(merge.metadata(&ours.metadata, &theirs.metadata), Ok(None))

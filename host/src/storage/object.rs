@@ -5,7 +5,7 @@ use futures::{Stream, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetResult, ObjectMeta};
 
-use crate::contract::{FailureKind, ObjectInfo, StoreFailure};
+use crate::contract::{FailureKind, ObjectInfo, StoreFailure, Version};
 use crate::time::Timestamp;
 
 use super::version;
@@ -48,9 +48,18 @@ pub struct ListedObject {
     pub size: u64,
     /// The store's last-modified time.
     pub modified: Timestamp,
-    /// The ETag as listings write it, which may differ from how a HEAD writes the same one, or be absent. Compare it with
-    /// other listings' only.
+    /// The ETag as listings write it, which may differ from how a HEAD writes the same one, or be absent. It is
+    /// compared with other listings', and where it equals a version's ETag, it is that version.
     pub listed_etag: Option<String>,
+}
+
+impl ListedObject {
+    /// Whether the listing shows that the object still holds what it held in this version. False proves nothing: see
+    /// `listed_etag`.
+    pub fn has_content_of(&self, version: &Version) -> bool {
+        let listed = version::token(self.listed_etag.as_deref(), None);
+        listed.is_some_and(|listed| version::parts(&listed).e_tag == version::parts(version).e_tag)
+    }
 }
 
 /// What stands under a prefix.

@@ -12,7 +12,7 @@ use crate::text::counted;
 
 impl Attempt<'_> {
     /// The schemas of the stream's other nodes, and its base; and this node's own, if it is asked for. Objects that a
-    /// listing shows with the same ETag are fetched once.
+    /// listing shows with the same ETag are fetched once, and this node's own only if it changed since it was confirmed.
     pub(super) async fn gather_peers(&mut self, with_own: bool) -> Result<Peers, StoreFailure> {
         let listed = self
             .core
@@ -22,13 +22,19 @@ impl Attempt<'_> {
         let listing = self.heard("LIST", &self.keys.peers_prefix.clone(), listed, |listing| {
             counted(listing.objects.len(), "object")
         })?;
+        let unchanged = self.stream.confirmed.as_ref().filter(|confirmed| {
+            let own = listing.objects.iter().find(|it| it.key == self.keys.schema);
+            own.zip(confirmed.version.as_ref())
+                .is_some_and(|(own, version)| own.has_content_of(version))
+        });
+        let known = unchanged.map(|confirmed| &confirmed.document.schema);
         let ignored = &self.plan.ignore_peers;
         let mut publishers = Publishers::of(listing, &self.keys, &self.core.node, ignored);
         if !with_own {
             publishers = publishers.without_own();
         }
         let mut published = publishers
-            .fetch(&self.core.store, self.core.max_schema_size, None)
+            .fetch(&self.core.store, self.core.max_schema_size, known)
             .await;
         for (_, failure) in &published.failed {
             self.store_failed(failure);

@@ -332,7 +332,7 @@ impl Stream {
         let own = self.true_schema()?;
         let captured = self.captured.as_ref();
         let merged = captured
-            .filter(|captured| !own.schema.covers(&captured.schema))
+            .filter(|captured| *captured != own && !own.schema.covers(&captured.schema))
             .and_then(|captured| own.schema.merge(&captured.schema).ok());
         Some(merged.unwrap_or_else(|| own.schema.clone()))
     }

@@ -181,7 +181,7 @@ pub struct Remote {
 }
 
 /// A schema with the bytes it is published as.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Document {
     /// Of the bytes.
     pub digest: Digest,
@@ -205,6 +205,13 @@ impl Document {
     /// The document's JSON.
     pub fn bytes(&self) -> Bytes {
         self.bytes.clone()
+    }
+}
+
+/// Documents are equal if their bytes are; streams are compared after every attempt, so the digests do.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 }
 
