@@ -415,6 +415,9 @@ impl Step<'_, '_> {
             }
             Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.idle();
+                if self.stream.may_be_stored() {
+                    return self.check_marker(Purpose::Adopt);
+                }
             }
             _ => {}
         }

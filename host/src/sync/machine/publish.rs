@@ -79,6 +79,7 @@ impl Step<'_, '_> {
             Purpose::Vanished if was_unknown && self.stream.captured.is_some() => self.publish(),
             Purpose::Vanished => self.rest(),
             Purpose::Held => self.read_staged(Trigger::Scheduled),
+            Purpose::Adopt => self.fetch(Purpose::Adopt),
             Purpose::Revive => self.rest(),
         }
     }
@@ -138,6 +139,8 @@ impl Step<'_, '_> {
         }
         match purpose {
             Purpose::Vanished => self.drop_unknown(),
+            // Nothing is owed to it, so the store need not know it.
+            Purpose::Adopt => self.rest(),
             // Whichever look comes first once the directory is gone: no later one is sure to be about that.
             _ if !self.stream.sighting.is_staged() => self.drop_unknown(),
             _ => self.unknown(),
@@ -245,7 +248,24 @@ impl Step<'_, '_> {
                 _ => None,
             },
             Activity::Fetching(Purpose::Verify) => self.verified(remote),
+            Activity::Fetching(Purpose::Adopt) => self.adopt(remote),
             _ => None,
+        }
+    }
+
+    /// Nothing is staged for the stream; what the store holds of it was published before any agent looked. It is
+    /// protected and compared like what the agent publishes.
+    fn adopt(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
+        if self.stream.phase != Phase::Idle {
+            return None;
+        }
+        match remote {
+            Err(failure) => self.look_later(&failure),
+            Ok(RemoteSeen::Missing) => self.rest(),
+            Ok(RemoteSeen::WellFormed { object, schema }) => {
+                self.synced(schema, &object, Source::Store)
+            }
+            Ok(RemoteSeen::Corrupt { object, reason }) => self.corrupt(&object, &reason),
         }
     }
 

@@ -154,6 +154,8 @@ pub enum Purpose {
     Vanished,
     /// To judge a staged file again that is held back.
     Held,
+    /// To find what the store holds of a stream that nothing is staged for and that was never looked at.
+    Adopt,
     /// To tell whether a stream that is gone came back.
     Revive,
 }

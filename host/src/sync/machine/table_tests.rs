@@ -294,6 +294,14 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             }
             existence(Presence::NotExpected("young".into()))
         }
+        "never looked at in the store, found" | "never looked at in the store, missing" => {
+            only(&[Phase::Idle, Phase::Gone])?;
+            let seen = match event.ends_with("found") {
+                true => found("a:Utf8", "v1"),
+                false => Event::Fetched(Ok(RemoteSeen::Missing)),
+            };
+            (doing(phase, Activity::Fetching(Purpose::Adopt)), seen)
+        }
         "not-expected, the stored object is missing" => {
             only(&[Phase::Awaiting, Phase::Gone])?;
             let (lost, event) = existence(Presence::NotExpected("nothing staged".into()));

@@ -258,6 +258,11 @@ impl super::Stream {
         self.captured = Some(document);
     }
 
+    /// Whether the store may hold a schema of the stream that no attempt has looked at.
+    pub(super) fn may_be_stored(&self) -> bool {
+        self.remote == RemoteState::Unknown && self.held.is_none() && self.sighting.is_staged()
+    }
+
     /// Whether the store was seen to hold nothing where the stream's own schema once stood.
     pub(super) fn has_lost_its_object(&self) -> bool {
         matches!(self.remote, RemoteState::Missing { .. }) && self.true_schema().is_some()

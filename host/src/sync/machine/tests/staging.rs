@@ -88,3 +88,52 @@ fn a_stream_that_was_deleted_is_gone_however_ill_formed_its_staged_file_is() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Gone);
 }
+
+#[test]
+fn what_is_stored_of_a_stream_that_nothing_is_staged_for_is_adopted_and_compared() {
+    let mut world = World::new().storing("a:Utf8");
+    world.presence = Presence::NotExpected("nothing staged".into());
+    world.peers = vec![schema("a:Int64")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!((world.stream.phase, world.puts), (Phase::Synced, 0));
+    let due = world.stream.peers.due.expect("it was never compared");
+    assert!(due <= world.now.plus(world.rules.check_peers_interval));
+    world.now = due;
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    // What is confirmed can be restored.
+    world.peers.clear();
+    world.now = world.stream.peers.due.expect("it is compared again");
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+    assert_eq!(
+        world.stream.true_schema().map(|known| known.schema.clone()),
+        Some(schema("a:Utf8"))
+    );
+}
+
+#[test]
+fn a_stream_that_neither_staging_nor_the_store_has_anything_of_is_idle_and_asked_about_once() {
+    for marker in [None, Some(1_000)] {
+        let mut world = World::new();
+        world.marker = marker;
+        world.presence = Presence::NotExpected("nothing staged".into());
+        world.look(Trigger::FirstSeen);
+        assert_eq!(world.stream.phase, Phase::Idle);
+        assert!(world.stream.is_settled());
+        assert_eq!(world.stream.next_wake(), None);
+    }
+}
+
+#[test]
+fn a_store_that_fails_is_asked_again_what_it_holds_of_an_idle_stream() {
+    let mut world = World::new().storing("a:Utf8");
+    world.presence = Presence::NotExpected("nothing staged".into());
+    world.markers_reachable = false;
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Idle);
+    world.markers_reachable = true;
+    world.now = world.stream.next_wake().expect("it is looked at again");
+    world.look(Trigger::Scheduled);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}
