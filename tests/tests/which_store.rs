@@ -416,3 +416,24 @@ async fn a_wrong_store_is_one_line_in_the_log_and_not_one_for_each_stream() -> R
     ensure!(lines.count() == 1, "{}", ran.stderr);
     Ok(())
 }
+
+/// Nodes delete staged schemas soon after their upload, so a wrong store must be noticed without any.
+#[tokio::test]
+async fn a_wrong_store_is_noticed_while_no_schema_is_staged() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let right = endpoint.settings();
+    let mut wrong = right.clone();
+    wrong.url = "s3://bkt/wrong".to_owned();
+    let place = node(&wrong)?;
+    fs::remove_file(place.path("staging/app/.ingestor.n1.schema"))?;
+    fs::create_dir(place.path("staging/web"))?;
+    let none = "no marker of any of the 2 streams that are staged";
+    let place = ends(place, &["sync"], STORE, &[none]).await?;
+    let until_settled = &["run", "--until-settled", "--for", "20s"];
+    let place = ends(place, until_settled, STORE, &[none]).await?;
+    let place = ends(place, &["status"], STORE, &["no-stream-known", none]).await?;
+    configure(&place, &right)?;
+    let place = ends(place, &["sync"], SETTLED, &[]).await?;
+    ends(place, &["status"], SETTLED, &["2 streams: 2 idle"]).await?;
+    Ok(())
+}

@@ -132,22 +132,29 @@ impl Agent {
             Phase::Synced,
             Phase::Conflicted,
         ];
-        // One stream that is gone was deleted; all streams at once are more likely to be another store, or an empty one.
-        let missing = unknown > 0 || gone > 1;
-        let none_known = missing && known.into_iter().all(|phase| of(phase) == 0);
+        // Nothing is owed to idle streams, so those that were not asked about say nothing.
+        let idle = tally.idle_without_marker;
+        let all_idle = idle == of(Phase::Idle);
+        // One stream that is gone was deleted, and one directory may be no stream; all streams at once are more likely
+        // to be another store, or an empty one.
+        let missing = unknown > 0 || gone > 1 || idle > 1 && all_idle;
+        let is_known = known.into_iter().any(|phase| of(phase) > 0) || tally.idle_with_marker > 0;
+        let none_known = missing && !is_known;
         let kind = ConditionKind::NoStreamKnown;
         let is_being_judged = tally.busy > 0 || tally.unjudged > 0;
         if none_known && is_being_judged && !self.vitals.conditions.holds(kind) {
             return;
         }
         let detail = none_known.then(|| {
-            let which = match unknown.saturating_add(gone) {
+            let which = match unknown.saturating_add(gone).saturating_add(idle) {
                 1 => "no marker of the one stream that is staged".to_owned(),
                 count => format!("no marker of any of the {count} streams that are staged"),
             };
             let which = match gone {
                 0 => which,
-                gone if unknown == 0 && gone > 1 => format!("{which}, though it had them before"),
+                gone if unknown.saturating_add(idle) == 0 && gone > 1 => {
+                    format!("{which}, though it had them before")
+                }
                 gone => format!("{which}, though it had {gone} of them before"),
             };
             let named = bucket_name(&self.settings.staging);

@@ -147,6 +147,8 @@ pub struct Summary {
     pub next_attempt: Option<Timestamp>,
     /// Of the staged files as they were last judged.
     pub signature: Option<Box<str>>,
+    /// Whether a request about the stored object was ever answered.
+    pub looked_up: bool,
 }
 
 /// One attempt, for the history of its stream.

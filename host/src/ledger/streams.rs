@@ -282,7 +282,7 @@ pub(super) fn summaries(connection: &Connection, node: &NodeId) -> rusqlite::Res
     connection
         .prepare(
             "SELECT tenant, name, phase, intent IS NOT NULL, attempts, failing_since, next_attempt, signature, \
-             settled \
+             settled, remote_seen IS NOT NULL \
              FROM streams WHERE node = ?1 ORDER BY tenant, name",
         )?
         .query_map([node.as_str()], |row| {
@@ -295,6 +295,7 @@ pub(super) fn summaries(connection: &Connection, node: &NodeId) -> rusqlite::Res
                 next_attempt: sql::read_optional_time(row, 6)?,
                 signature: row.get::<_, Option<Box<str>>>(7)?,
                 settled: row.get(8)?,
+                looked_up: row.get(9)?,
             })
         })?
         .collect()

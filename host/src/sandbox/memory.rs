@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::contract::Phase;
+use crate::contract::{Phase, RemoteState};
 use crate::ledger::{
     OPEN_WRITES_MAX, PolicyStatus, PolicyWrite, ProbeRecord, StateScope, Summary, Swap, WriteId,
 };
@@ -240,6 +240,7 @@ impl Memory for SimulatedMemory {
             next_attempt: stream.next_wake(),
             settled: stream.is_settled(),
             signature: Some(stream.sighting.signature.to_string().into()),
+            looked_up: stream.remote != RemoteState::Unknown,
         };
         Ok(kept.streams.iter().map(summary).collect())
     }

@@ -51,6 +51,8 @@ pub struct Outcome {
     pub unsettled: bool,
     /// Whether its schema was never compared with those of the stream's other nodes, and will be.
     pub uncompared: bool,
+    /// Whether the store has a marker of it; `None` if it was not asked, or did not say.
+    pub known: Option<bool>,
     /// What was last wrong with it.
     pub failure: Option<Failure>,
     /// Where the stored content came from.
@@ -369,6 +371,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         settled: stream.is_settled(),
         unsettled: stream.is_unsettled(),
         uncompared: stream.is_to_be_compared(),
+        known: stream.is_known(),
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

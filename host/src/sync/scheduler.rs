@@ -115,6 +115,10 @@ pub struct Tally {
     pub unjudged: u32,
     /// Streams that are gone from the store and still staged.
     pub gone_staged: u32,
+    /// Idle streams of which the store has a marker.
+    pub idle_with_marker: u32,
+    /// Idle streams of which the store has none.
+    pub idle_without_marker: u32,
     /// Streams that are not settled.
     pub unsettled: u32,
     /// Whether all are settled.
@@ -566,6 +570,7 @@ impl Scheduler {
                 entry.unsettled = outcome.unsettled;
                 entry.uncompared = outcome.uncompared;
                 entry.comparison_tried &= outcome.uncompared;
+                entry.known = outcome.known;
                 entry.succeeded(outcome.settled);
                 entry.wake = outcome
                     .wake
@@ -606,6 +611,9 @@ impl Scheduler {
             tally.unjudged += u32::from(entry.is_unjudged());
             let is_gone = entry.phase == Phase::Gone;
             tally.gone_staged += u32::from(is_gone && entry.is_staged());
+            let is_idle = entry.phase == Phase::Idle;
+            tally.idle_with_marker += u32::from(is_idle && entry.known == Some(true));
+            tally.idle_without_marker += u32::from(is_idle && entry.known == Some(false));
             tally.unsettled += u32::from(!entry.is_settled());
             tally.settled &= entry.is_settled();
         }

@@ -95,6 +95,8 @@ pub(super) struct Entry {
     pub(super) uncompared: bool,
     /// Whether that was tried for whoever waits for it: nobody waits for a store that fails.
     pub(super) comparison_tried: bool,
+    /// Whether the store has a marker of it; `None` if no attempt since the start has asked.
+    pub(super) known: Option<bool>,
     /// Whether what was found in staging was judged.
     judged: Judged,
     /// Why the last attempt came to nothing.
@@ -116,6 +118,11 @@ impl Tracker {
     ) -> (Vec<StreamId>, Vec<StreamId>) {
         let (mut unresolved, mut abandoned) = (Vec::new(), Vec::new());
         for summary in summaries {
+            let is_due = summary.next_attempt.is_some();
+            if summary.phase == Phase::Idle && !summary.looked_up && !is_due {
+                // If it is still staged, it counts as new: the store may know it by now.
+                continue;
+            }
             let signature = summary
                 .signature
                 .as_deref()
@@ -249,6 +256,7 @@ impl Entry {
             unsettled: false,
             uncompared: false,
             comparison_tried: false,
+            known: None,
             judged: Judged::No,
             fault: None,
             next: None,

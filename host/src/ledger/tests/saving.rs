@@ -86,6 +86,7 @@ async fn summaries_tell_what_a_restart_needs() {
             next_attempt: Some(at(20)),
             signature: Some("1:2:3".into()),
             settled: true,
+            looked_up: true,
         }]
     );
 }

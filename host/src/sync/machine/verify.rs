@@ -263,6 +263,16 @@ impl super::Stream {
         self.remote == RemoteState::Unknown && self.held.is_none() && self.sighting.is_staged()
     }
 
+    /// Whether the store has a marker of the stream; `None` if it was not asked, or did not say.
+    pub fn is_known(&self) -> Option<bool> {
+        let asked_in_vain =
+            self.phase == Phase::Idle && self.may_be_stored() && self.look.is_none();
+        match self.incarnation {
+            Some(_) => Some(true),
+            None => (asked_in_vain || self.phase == Phase::Unknown).then_some(false),
+        }
+    }
+
     /// Whether the store was seen to hold nothing where the stream's own schema once stood.
     pub(super) fn has_lost_its_object(&self) -> bool {
         matches!(self.remote, RemoteState::Missing { .. }) && self.true_schema().is_some()
