@@ -113,9 +113,10 @@ async fn a_store_that_holds_as_much_is_not_written_to() -> Result<()> {
         agent.expect(&app, Phase::Synced)?;
         let after = agent.requests();
         ensure!(after.puts == before.puts, "{after:?}");
-        // The marker, and the object itself; then the listing shows that no other node holds anything.
+        // The marker, and the object itself. A listing that shows no ETag, or writes it differently, does not show that
+        // the object is unchanged, and it is read once more.
         ensure!(
-            after.gets - before.gets == 2 && after.lists - before.lists == 1,
+            (2..=3).contains(&(after.gets - before.gets)) && after.lists - before.lists == 1,
             "{after:?}"
         );
         Ok(())

@@ -77,7 +77,7 @@ pub(super) const BENCH: &str = "Exit codes: 0 measured, 1 internal, 2 usage or a
                                 in some decision, 5 policy unusable.";
 /// Those of `policy new`.
 pub(super) const NEW: &str =
-    "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, something that stands there already.";
+    "Exit codes: 0 made, 1 internal, 2 usage: a wrong name, or something that exists already.";
 /// Those of `policy build`.
 pub(super) const BUILD: &str = "Exit codes: 0 built, 1 internal, 2 usage, no project, or a tool that is missing, 5 the project \
                                 does not compile, or makes a component that no host loads.";

@@ -645,8 +645,8 @@ fn every_problem_is_reported_at_once() {
     37: `a/b` is not a host: write it as `registry.example.com` or `registry.example.com:5000`
     37: `c/d` is not a host: write it as `registry.example.com` or `registry.example.com:5000`
     38: `timeout` must be more than 0s
-    40: `one` is no public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
-    40: `two` is no public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
+    40: `one` is not a valid public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
+    40: `two` is not a valid public key: it does not begin with `ed25519:`, the only kind there is; a key is `ed25519:…`, or the path of a .pem file with the public key
     ");
 }
 

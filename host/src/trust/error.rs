@@ -26,7 +26,7 @@ pub enum TrustError {
     Unknown(Vec<PublicKey>),
     /// A signature by a trusted key is not of these bytes.
     #[error(
-        "the signature by {0} is not of this component: the component was exchanged or changed behind it, or the \
+        "the signature by {0} is not of this component: the component was exchanged or changed after it was signed, or the \
          signature belongs to another one; get both from who signed it, or sign it anew"
     )]
     Wrong(PublicKey),
@@ -62,13 +62,13 @@ pub enum KeyError {
     #[error("{} is there already, and keys are never overwritten: choose another name", .0.display())]
     Exists(PathBuf),
     /// No key, or another kind of key.
-    #[error("{what} is no {wanted}: {why}")]
+    #[error("{what} is not a valid {wanted}: {why}")]
     NoKey {
         /// The file or the text.
         what: String,
         /// What was wanted.
         wanted: &'static str,
-        /// Why it is none.
+        /// Why it is not valid.
         why: &'static str,
     },
     /// The machine gives no random numbers.

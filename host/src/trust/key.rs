@@ -54,7 +54,7 @@ impl PublicKey {
             ));
         }
         if !text.contains(PEM_BEGIN) {
-            return Err(no_key("it is no PEM file"));
+            return Err(no_key("it is not a PEM file"));
         }
         let key = VerifyingKey::from_public_key_pem(text.trim()).ok();
         key.filter(is_strong)
@@ -143,7 +143,7 @@ impl SecretKey {
             return Err(no_key("it is a public one; name the private one"));
         }
         if !text.contains(PEM_BEGIN) {
-            return Err(no_key("it is no PEM file"));
+            return Err(no_key("it is not a PEM file"));
         }
         SigningKey::from_pkcs8_pem(text.trim())
             .map(Self)

@@ -155,7 +155,7 @@ fn what_is_no_key_is_refused_with_what_it_is() {
     ] {
         let said = text.parse::<PublicKey>().unwrap_err().to_string();
         assert!(
-            said.contains(text) && said.contains("no public key"),
+            said.contains(text) && said.contains("not a valid public key"),
             "{said}"
         );
     }
