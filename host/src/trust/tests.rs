@@ -133,7 +133,7 @@ fn what_is_no_key_is_refused_with_what_it_is() {
     assert!(signing.contains("public one"), "{signing}");
     let odd = dir.path().join("odd.pem");
     for (text, why) in [
-        ("ed25519", "no PEM"),
+        ("ed25519", "not a PEM"),
         (
             "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
             "damaged",
