@@ -244,7 +244,7 @@ fn what_can_not_sign_or_be_signed_is_told() -> Result<()> {
     fs::write(desk.path("text.pem"), "a key, believe me")?;
     for (file, key, words) in [
         (NEVER, "own.pub.pem", "it is a public one"),
-        (NEVER, "text.pem", "it is no PEM file"),
+        (NEVER, "text.pem", "it is not a PEM file"),
         (NEVER, "gone.pem", "can't read the key gone.pem"),
         (NEVER, "docker", "is a directory"),
         ("core.wasm", "own.pem", "no WebAssembly component"),
