@@ -88,6 +88,7 @@ impl Agent {
         let mut scans = Scans::new(self.settings.watch, clock.monotonic());
         let mut place = self.place();
         let mut duties = self.first_duties();
+        let mut credentials = self.core.store.credentials_version();
         self.vitals.scanned = None;
         loop {
             let now = clock.monotonic();
@@ -110,6 +111,10 @@ impl Agent {
                     duties.scan = now;
                     continue;
                 }
+            }
+            let current = self.core.store.credentials_version();
+            if std::mem::replace(&mut credentials, current) != current {
+                self.try_again_with_new_credentials(&mut duties);
             }
             self.attend_to(&mut duties).await?;
             self.scheduler.start_due();
@@ -287,6 +292,15 @@ impl Agent {
             duties.prune = now.saturating_add(PRUNE_INTERVAL);
         }
         Ok(())
+    }
+
+    /// The policies' delays were for a store that rejected the former credentials.
+    fn try_again_with_new_credentials(&mut self, duties: &mut Duties) {
+        let failing = |phase| matches!(phase, Phase::Unseen | Phase::Awaiting | Phase::Pending);
+        self.scheduler
+            .look_at_all(Trigger::Scheduled, |_, phase| failing(phase));
+        let now = self.core.clock.monotonic();
+        duties.probe = duties.probe.map(|_| (now, PROBE_AGAIN));
     }
 
     /// Asks the store again what it can do. True when it answered.

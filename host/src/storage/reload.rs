@@ -2,6 +2,7 @@
 //! the credentials. The store is then built again, with the same identity.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Reloading {
     opened: RwLock<Arc<Opened>>,
     id: StoreId,
     files: Option<Mutex<Files>>,
+    /// How often the store was built again.
+    rebuilt: AtomicU64,
 }
 
 /// The secret files of a store that has any.
@@ -44,6 +47,7 @@ impl Reloading {
             id: opened.id.clone(),
             opened: RwLock::new(Arc::new(opened)),
             files: None,
+            rebuilt: AtomicU64::new(0),
         }
     }
 
@@ -74,6 +78,7 @@ impl Reloading {
             id: opened.id.clone(),
             opened: RwLock::new(Arc::new(opened)),
             files,
+            rebuilt: AtomicU64::new(0),
         })
     }
 
@@ -88,10 +93,16 @@ impl Reloading {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(opened) = files.reopened(now, &self.id) {
                 *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
+                self.rebuilt.fetch_add(1, Ordering::Relaxed);
             }
         }
         let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&opened)
+    }
+
+    /// Returns how often the store was built again.
+    pub(super) fn rebuilt(&self) -> u64 {
+        self.rebuilt.load(Ordering::Relaxed)
     }
 
     /// Records that the store rejected the credentials: the next operation reads the files again.

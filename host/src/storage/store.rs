@@ -416,6 +416,12 @@ impl Store {
             .await
     }
 
+    /// Looks at the secret files if a look is due, and returns a number that is higher after they have changed.
+    pub fn credentials_version(&self) -> u64 {
+        self.opened();
+        self.shared.opened.rebuilt()
+    }
+
     /// Returns the store with its current credentials.
     fn opened(&self) -> Arc<Opened> {
         let shared = &self.shared;

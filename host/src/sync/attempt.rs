@@ -331,7 +331,13 @@ impl Attempt<'_> {
         }
         self.log(known);
         let now = self.core.clock.now();
-        Ok(outcome(&self.stream, now, self.planned, self.story))
+        // Without markers, none of them is missing.
+        let known = self
+            .stream
+            .is_known()
+            .filter(|_| self.core.layout.has_markers());
+        let outcome = outcome(&self.stream, now, self.planned, self.story);
+        Ok(Outcome { known, ..outcome })
     }
 
     /// Why the stream is looked at next when it is.
@@ -371,7 +377,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         settled: stream.is_settled(),
         unsettled: stream.is_unsettled(),
         uncompared: stream.is_to_be_compared(),
-        known: stream.is_known(),
+        known: None,
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

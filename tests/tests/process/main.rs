@@ -1,5 +1,6 @@
 //! How the program behaves as a process: signals, pipes, panics, its log, and what it prints on narrow terminals.
 
+mod credentials;
 mod durations;
 mod first_look;
 mod log;

@@ -136,6 +136,9 @@ impl Step<'_, '_> {
         if self.stream.intent.is_some() {
             return self.read_back(Ended::Interrupted);
         }
+        if self.stream.phase == Phase::Unseen && self.owes_captured() {
+            return self.publish_captured();
+        }
         // What the store once held and lost is owed to it, staged or not.
         let owed = self.stream.phase == Phase::Awaiting && self.stream.has_lost_its_object();
         if matches!(

@@ -226,7 +226,11 @@ impl Step<'_, '_> {
     }
 
     pub(super) fn fetched(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
-        if let Ok(remote) = &remote {
+        // Policies take a missing object for one that was lost: nothing says so of a stream that is idle.
+        let adopts = self.stream.activity == Activity::Fetching(Purpose::Adopt);
+        if let Ok(remote) = &remote
+            && !(adopts && *remote == RemoteSeen::Missing)
+        {
             self.stream.remote = match remote {
                 RemoteSeen::Missing => RemoteState::Missing {
                     seen: self.moment.now,

@@ -208,6 +208,10 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             )
         }
         "staging dir gone" => (stream(phase), Event::StagingGone),
+        "staging dir gone, something captured" => {
+            only(&[Phase::Unseen])?;
+            (with_captured(stream(phase)), Event::StagingGone)
+        }
         "staging dir gone, an intent is stored" => {
             if matches!(
                 phase,

@@ -137,3 +137,18 @@ fn a_store_that_fails_is_asked_again_what_it_holds_of_an_idle_stream() {
     world.look(Trigger::Scheduled);
     assert_eq!(world.stream.phase, Phase::Synced);
 }
+
+/// A policy may take a missing object for a lost one.
+#[test]
+fn an_object_that_was_never_there_is_not_recorded_as_missing() {
+    let mut world = World::new();
+    world.presence = Presence::NotExpected("nothing staged".into());
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Idle);
+    assert_eq!(world.stream.remote, crate::contract::RemoteState::Unknown);
+    // The node publishes, and something happens in staging.
+    world.store(Stored::Schema(schema("a:Utf8")));
+    world.signature += 1;
+    world.look(Trigger::Changed);
+    assert_eq!(world.stream.phase, Phase::Synced);
+}
