@@ -429,11 +429,79 @@ async fn a_wrong_store_is_noticed_while_no_schema_is_staged() -> Result<()> {
     fs::create_dir(place.path("staging/web"))?;
     let none = "no marker of any of the 2 streams that are staged";
     let place = ends(place, &["sync"], STORE, &[none]).await?;
-    let until_settled = &["run", "--until-settled", "--for", "20s"];
+    let until_settled = &["run", "--until-settled", "--for", "2s"];
     let place = ends(place, until_settled, STORE, &[none]).await?;
     let place = ends(place, &["status"], STORE, &["no-stream-known", none]).await?;
     configure(&place, &right)?;
     let place = ends(place, &["sync"], SETTLED, &[]).await?;
     ends(place, &["status"], SETTLED, &["2 streams: 2 idle"]).await?;
+    Ok(())
+}
+
+/// The ledger alone says that all is well.
+#[tokio::test]
+async fn a_settled_ledger_does_not_vouch_for_a_store_that_fails() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let refuse = Rule::always(Fault::Answer(403, "AccessDenied"));
+    endpoint.faults().add(refuse);
+    let failing = ["the store has answered no request since"];
+    let place = ends(place, &["sync"], STORE, &failing).await?;
+    let place = ends(place, &["status"], STORE, &["store-failing"]).await?;
+    let until_settled = &["run", "--until-settled", "--for", "3s"];
+    let place = ends(place, until_settled, STORE, &failing).await?;
+    endpoint.faults().clear();
+    let place = ends(place, until_settled, SETTLED, &[]).await?;
+    ends(place, &["status"], SETTLED, &["1 stream: 1 synced"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happened_to_the_store_while_no_agent_ran_is_found_before_a_command_ends() -> Result<()>
+{
+    for command in [&["sync"][..], &["run", "--until-settled", "--for", "20s"]] {
+        let endpoint = endpoint().await?;
+        let place = node(&endpoint.settings())?;
+        let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+        fs::remove_file(place.path("staging/app/.ingestor.n1.schema"))?;
+        endpoint
+            .meddle(OBJECT, Some(schema(&[("a", "Int64")]).into()))
+            .await?;
+        ends(place, command, UNSETTLED, &["Int64", "Utf8"]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_conflict_with_what_is_stored_already_is_found_by_one_sync() -> Result<()> {
+    for staged in [true, false] {
+        let endpoint = endpoint().await?;
+        let place = node(&endpoint.settings())?;
+        if !staged {
+            fs::remove_file(place.path("staging/app/.ingestor.n1.schema"))?;
+        }
+        endpoint
+            .meddle(OBJECT, Some(schema(&[("a", "Utf8")]).into()))
+            .await?;
+        let peer = "app/.stream/.ingestor.n2.schema";
+        endpoint
+            .meddle(peer, Some(schema(&[("a", "Int64")]).into()))
+            .await?;
+        let disagree = ["nodes disagree about the field `a`"];
+        ends(place, &["sync"], UNSETTLED, &disagree).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_first_look_that_the_store_refuses_is_not_idle() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    fs::remove_file(place.path("staging/app/.ingestor.n1.schema"))?;
+    let refuse = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::Get);
+    endpoint.faults().add(refuse.keys("app/**")?);
+    let place = ends(place, &["sync"], STORE, &["AccessDenied"]).await?;
+    ends(place, &["status"], STORE, &["unseen"]).await?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub use first_look::{FirstLook, unknown_streams};
 pub use open::{Opening, identify, open_parts};
 pub use place::{check_ledger_path, check_ledger_place, node_directory_of};
 pub use policies::{Loaded, load_policies, runtime_settings};
-pub use probe::{check_store, verdict};
+pub use probe::{Checked, check_store, verdict};
 pub use recognize::{
     Compared, Finding, Recognition, STREAMS_COMPARED, Verdict, recognize, recognize_offline,
 };

@@ -27,6 +27,8 @@ use crate::time::{Clock, Entropy, SystemClock, SystemEntropy};
 pub struct Opening {
     /// Nothing is written, neither to the store nor to the ledger; it works beside a running agent.
     pub rehearse: bool,
+    /// Whether this is the node's agent, whose reports `tidegate status` shows, and not a command beside it.
+    pub reports: bool,
     /// The store.
     pub store: Option<Store>,
     /// The staging directory.
@@ -49,6 +51,7 @@ impl Default for Opening {
     fn default() -> Self {
         Self {
             rehearse: false,
+            reports: true,
             store: None,
             staging: None,
             memory: None,
@@ -96,6 +99,7 @@ impl Agent {
 pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, AgentError> {
     let Opening {
         rehearse,
+        reports,
         store,
         staging,
         memory,
@@ -129,19 +133,21 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
         Some(memory) => (memory, false),
         None => open_memory(settings, rehearse, &node, &store, &*clock).await?,
     };
-    let mut vitals = Vitals::new(clock.now());
+    let mut vitals = Vitals::new(clock.now(), reports && memory.keeps_heartbeats());
     let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
     let beat = vitals.heartbeat(settings, clock.now());
-    report_start(&*memory, beat).await?;
+    if vitals.are_kept {
+        report_start(&*memory, beat).await?;
+    }
     let gate = if rehearse || !settings.write {
         vitals.store_check.result = CheckResult::Off;
         Gate::new(Writes::Rehearsed)
     } else {
         let checked = check_store(&store, &node, &*memory, &*clock, &*entropy).await?;
         match checked {
-            Ok(found) => match verdict(&store, found, settings.store.conditional_writes) {
+            Ok(found) => match verdict(&store, found.support, settings.store.conditional_writes) {
                 Ok(writes) => {
-                    vitals.store_passed(found.to_string(), &*clock);
+                    vitals.store_passed(found, &*clock);
                     Gate::new(writes)
                 }
                 Err(error) => {
@@ -155,7 +161,9 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
                         ..vitals.heartbeat(settings, clock.now())
                     };
                     // The refusal is what counts, not whether it can be recorded.
-                    let _ = report_start(&*memory, beat).await;
+                    if vitals.are_kept {
+                        let _ = report_start(&*memory, beat).await;
+                    }
                     return Err(error);
                 }
             },

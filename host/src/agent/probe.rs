@@ -7,7 +7,7 @@ use crate::planted::{self, Defect};
 use crate::storage::{ConditionalSupport, ConditionalWrites, Store, probe};
 use crate::stream::NodeId;
 use crate::sync::{JournalError, Memory, Writes};
-use crate::time::{Clock, Entropy};
+use crate::time::{Clock, Entropy, Timestamp};
 
 /// How long a probe's good news holds, in milliseconds: a day.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1_000;
@@ -61,6 +61,15 @@ pub(super) fn unprobed(store: &Store, failure: &StoreFailure) -> String {
     }
 }
 
+/// What a store can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked {
+    /// What the probe found.
+    pub support: ConditionalSupport,
+    /// When that was.
+    pub at: Timestamp,
+}
+
 /// Probes the store, unless a good result is remembered.
 ///
 /// # Errors
@@ -72,14 +81,17 @@ pub async fn check_store(
     memory: &dyn Memory,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
-) -> Result<Result<ConditionalSupport, StoreFailure>, JournalError> {
+) -> Result<Result<Checked, StoreFailure>, JournalError> {
     let id = store.id().as_str();
     if let Some(record) = memory.probe(id).await?
         && clock.now().as_millis().abs_diff(record.at.as_millis()) < REMEMBERED
         && let Ok(found) = serde_json::from_str::<ConditionalSupport>(&record.result)
         && found.honoured()
     {
-        return Ok(Ok(found));
+        return Ok(Ok(Checked {
+            support: found,
+            at: record.at,
+        }));
     }
     let found = probe(store, node, entropy).await.map(|probe| {
         if let Some(failure) = probe.rejection {
@@ -99,5 +111,6 @@ pub async fn check_store(
         let at = clock.now();
         memory.save_probe(id, ProbeRecord { result, at }).await?;
     }
-    Ok(found)
+    let at = clock.now();
+    Ok(found.map(|support| Checked { support, at }))
 }

@@ -126,13 +126,14 @@ impl Agent {
                 && self.vitals.scanned.is_some()
                 && self.vitals.conditions.is_empty()
                 && self.core.gate.get() != Writes::Unprobed
+                && self.core.health.failing().is_none()
                 && self.scheduler.is_quiet(Duration::ZERO)
                 && self.tally().settled
             {
-                match self.scheduler.compare_uncompared() {
-                    true => continue,
-                    false => break,
+                if self.scheduler.look_at_unasked() || self.scheduler.compare_uncompared() {
+                    continue;
                 }
+                break;
             }
             let due = [
                 Some(duties.scan),
@@ -160,6 +161,7 @@ impl Agent {
         }
         self.stop().await;
         self.note_faults();
+        self.note_store(Duration::ZERO);
         let tally = self.tally();
         self.note_known(&tally);
         Ok(tally)
@@ -195,6 +197,9 @@ impl Agent {
             self.scheduler.start_due();
             let left = latest.saturating_sub(clock.monotonic());
             if self.scheduler.is_quiet(left) {
+                if self.scheduler.look_at_unasked() || self.scheduler.compare_uncompared() {
+                    continue;
+                }
                 break;
             }
             tokio::select! {
@@ -205,6 +210,7 @@ impl Agent {
         }
         self.stop().await;
         self.note_faults();
+        self.note_store(Duration::ZERO);
         let all = self.tally();
         self.note_known(&all);
         self.report_policies().await;
@@ -270,7 +276,11 @@ impl Agent {
             let stored = |phase| {
                 matches!(
                     phase,
-                    Phase::Synced | Phase::Provisional | Phase::Conflicted | Phase::Abandoned
+                    Phase::Idle
+                        | Phase::Synced
+                        | Phase::Provisional
+                        | Phase::Conflicted
+                        | Phase::Abandoned
                 )
             };
             let streams = self
@@ -318,12 +328,11 @@ impl Agent {
             Ok(found) => {
                 core.gate.set(verdict(
                     &core.store,
-                    found,
+                    found.support,
                     self.settings.store.conditional_writes,
                 )?);
-                self.vitals
-                    .store_passed(found.to_string(), &*self.core.clock);
-                tracing::info!("the store answers: it {found}");
+                self.vitals.store_passed(found, &*self.core.clock);
+                tracing::info!("the store answers: it {}", found.support);
                 Ok(true)
             }
             Err(failure) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Agent;
 use super::conditions::Conditions;
+use super::probe::Checked;
 use crate::config::Settings;
 use crate::contract::Phase;
 use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, StoreCheck};
@@ -15,9 +16,14 @@ use crate::time::{Clock, Timestamp};
 /// Shortest time between two reports. A report that a change causes waits for it.
 pub const REPORT_GAP: Duration = Duration::from_secs(1);
 
+/// How long the store may answer no request before that is a condition of the node.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the agent knows about itself.
 #[derive(Debug)]
 pub(super) struct Vitals {
+    /// Whether reports are kept in the ledger.
+    pub(super) are_kept: bool,
     pub(super) conditions: Conditions,
     pub(super) started: Timestamp,
     /// The end of the last scan that succeeded.
@@ -32,8 +38,9 @@ pub(super) struct Vitals {
 }
 
 impl Vitals {
-    pub(super) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp, are_kept: bool) -> Self {
         Self {
+            are_kept,
             conditions: Conditions::default(),
             started: now,
             scanned: None,
@@ -69,12 +76,12 @@ impl Vitals {
     }
 
     /// Records that the check of the store passed, and what the store can do.
-    pub(super) fn store_passed(&mut self, found: String, clock: &dyn Clock) {
+    pub(super) fn store_passed(&mut self, found: Checked, clock: &dyn Clock) {
         self.conditions.end(ConditionKind::StoreCheckFailing, clock);
         self.store_check = StoreCheck {
             result: CheckResult::Passed,
-            detail: found,
-            at: Some(clock.now()),
+            detail: found.support.to_string(),
+            at: Some(found.at),
         };
     }
 
@@ -122,6 +129,27 @@ impl Agent {
         conditions.set(ConditionKind::AttemptsFailing, internal, clock);
     }
 
+    /// Updates the condition for a store that has answered no request of any stream for this long.
+    pub(super) fn note_store(&mut self, patience: Duration) {
+        let clock = &*self.core.clock;
+        let (now, known) = (clock.now(), self.scheduler.len());
+        let conditions = &mut self.vitals.conditions;
+        // It has the same cause, and says more.
+        let is_unchecked = conditions.holds(ConditionKind::StoreCheckFailing);
+        let failing = self.core.health.failing().filter(|failing| {
+            // One stream among others may have a cause of its own.
+            let is_general = failing.streams > 1 || failing.streams == known;
+            is_general && !is_unchecked && now.since(failing.since) >= patience
+        });
+        let detail = failing.map(|failing| {
+            format!(
+                "the store has answered no request since {}: {}",
+                failing.since, failing.cause
+            )
+        });
+        conditions.set(ConditionKind::StoreFailing, detail, clock);
+    }
+
     /// Updates the condition for a store that knows none of the node's streams.
     pub(super) fn note_known(&mut self, tally: &Tally) {
         let of = |phase| tally.of(phase);
@@ -135,9 +163,8 @@ impl Agent {
         // Nothing is owed to idle streams, so those that were not asked about say nothing.
         let idle = tally.idle_without_marker;
         let all_idle = idle == of(Phase::Idle);
-        // One stream that is gone was deleted, and one directory may be no stream; all streams at once are more likely
-        // to be another store, or an empty one.
-        let missing = unknown > 0 || gone > 1 || idle > 1 && all_idle;
+        // One stream that is gone was deleted; all streams at once are more likely to be another store, or an empty one.
+        let missing = unknown > 0 || gone > 1 || idle > 0 && all_idle;
         let is_known = known.into_iter().any(|phase| of(phase) > 0) || tally.idle_with_marker > 0;
         let none_known = missing && !is_known;
         let kind = ConditionKind::NoStreamKnown;
@@ -167,7 +194,7 @@ impl Agent {
 
     /// When the next report is due, on the monotonic clock. `None` if reports are not kept.
     pub(super) fn next_report(&self) -> Option<Duration> {
-        if !self.memory.keeps_heartbeats() {
+        if !self.vitals.are_kept {
             return None;
         }
         let Some((last, waiting)) = self.vitals.reported else {
@@ -184,6 +211,7 @@ impl Agent {
     /// Reports if a report is due. It is due sooner while streams are attended to, and when a condition began or ended.
     pub(super) async fn report(&mut self) {
         self.note_faults();
+        self.note_store(STORE_PATIENCE);
         let now = self.core.clock.monotonic();
         if self.next_report().is_some_and(|due| due <= now) {
             self.report_now(false).await;
@@ -192,7 +220,7 @@ impl Agent {
 
     /// Reports now, and records whether the ledger accepted it.
     pub(super) async fn report_now(&mut self, stopped: bool) {
-        if !self.memory.keeps_heartbeats() {
+        if !self.vitals.are_kept {
             return;
         }
         let tally = self.tally();

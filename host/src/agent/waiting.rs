@@ -52,7 +52,7 @@ pub async fn wait_for_node(
     let ledger = open_ledger(settings, opening)?;
     let mut wait = Wait {
         settings,
-        vitals: Vitals::new(clock.now()),
+        vitals: Vitals::new(clock.now(), true),
         since: clock.now(),
         kind: kind_of(cause),
         cause: cause.to_string(),
@@ -112,7 +112,7 @@ pub async fn report_stop(settings: &Settings, opening: &Opening) {
     let clock = &*opening.clock;
     let beat = Heartbeat {
         stopped: true,
-        ..Vitals::new(clock.now()).heartbeat(settings, clock.now())
+        ..Vitals::new(clock.now(), true).heartbeat(settings, clock.now())
     };
     if let Err(error) = ledger.set_heartbeat(beat).await {
         tracing::warn!("the stop could not be reported: {}", in_one_line(&error));

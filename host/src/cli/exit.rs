@@ -274,7 +274,9 @@ pub(super) fn of_conditions(conditions: &[Condition]) -> Option<u8> {
         | ConditionKind::ScanFailing
         | ConditionKind::AttemptsFailing => INTERNAL,
         ConditionKind::ScanIncomplete => UNSETTLED,
-        ConditionKind::NoStreamKnown | ConditionKind::StoreCheckFailing => STORE,
+        ConditionKind::NoStreamKnown
+        | ConditionKind::StoreCheckFailing
+        | ConditionKind::StoreFailing => STORE,
     };
     let codes = || conditions.iter().map(code);
     [INTERNAL, STORE, UNSETTLED]

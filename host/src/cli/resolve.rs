@@ -42,6 +42,7 @@ impl Resolve {
         log.start(Some(&settings.log), "error")?;
         let opening = Opening {
             rehearse: !self.yes,
+            reports: false,
             ..Opening::default()
         };
         let agent = open_parts(&settings, opening)

@@ -45,6 +45,7 @@ impl Verify {
         }
         let opening = Opening {
             rehearse: !self.repair,
+            reports: false,
             ..Opening::default()
         };
         let agent = open_parts(&settings, opening)

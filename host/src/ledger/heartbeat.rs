@@ -108,6 +108,8 @@ pub enum ConditionKind {
     AttemptsFailing,
     /// The store's check fails, so that nothing is written.
     StoreCheckFailing,
+    /// The store answers no request of any stream.
+    StoreFailing,
     /// The store knows none of the node's streams: it is probably another node's store.
     NoStreamKnown,
     /// A scan leaves streams out.
@@ -116,13 +118,14 @@ pub enum ConditionKind {
 
 impl ConditionKind {
     /// All kinds, the most severe first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LedgerFailing,
         Self::StagingMissing,
         Self::IdentityUnclear,
         Self::ScanFailing,
         Self::AttemptsFailing,
         Self::StoreCheckFailing,
+        Self::StoreFailing,
         Self::NoStreamKnown,
         Self::ScanIncomplete,
     ];
@@ -136,6 +139,7 @@ impl ConditionKind {
             Self::ScanFailing => "scan-failing",
             Self::AttemptsFailing => "attempts-failing",
             Self::StoreCheckFailing => "store-check-failing",
+            Self::StoreFailing => "store-failing",
             Self::NoStreamKnown => "no-stream-known",
             Self::ScanIncomplete => "scan-incomplete",
         }

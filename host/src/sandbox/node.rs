@@ -264,6 +264,7 @@ impl SimulatedNode {
         );
         let opening = Opening {
             rehearse: false,
+            reports: true,
             store: Some(store),
             staging: Some(Arc::clone(&self.staging) as Arc<dyn Staging>),
             memory: Some(Arc::clone(&self.memory) as _),

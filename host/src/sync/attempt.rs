@@ -53,6 +53,8 @@ pub struct Outcome {
     pub uncompared: bool,
     /// Whether the store has a marker of it; `None` if it was not asked, or did not say.
     pub known: Option<bool>,
+    /// Whether the store was asked about it.
+    pub asked: bool,
     /// What was last wrong with it.
     pub failure: Option<Failure>,
     /// Where the stored content came from.
@@ -337,7 +339,12 @@ impl Attempt<'_> {
             .is_known()
             .filter(|_| self.core.layout.has_markers());
         let outcome = outcome(&self.stream, now, self.planned, self.story);
-        Ok(Outcome { known, ..outcome })
+        let asked = self.store_asked || self.store_failed;
+        Ok(Outcome {
+            known,
+            asked,
+            ..outcome
+        })
     }
 
     /// Why the stream is looked at next when it is.
@@ -359,6 +366,9 @@ impl Attempt<'_> {
             _ if Some(next) == stream.peers.due => {
                 format!("in {delay}: to compare the stream's nodes")
             }
+            (_, Phase::Idle) if Some(next) == stream.look => {
+                format!("in {delay}: to see whether the store knows the stream by then")
+            }
             _ if Some(next) == stream.look => {
                 format!("in {delay}: to see whether the stored object still stands")
             }
@@ -378,6 +388,7 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         unsettled: stream.is_unsettled(),
         uncompared: stream.is_to_be_compared(),
         known: None,
+        asked: false,
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

@@ -31,7 +31,7 @@ pub use attempt::{AttemptError, Occasion, Outcome, Planned};
 pub use causes::Causes;
 pub use core::{Core, Seen};
 pub use gate::{Gate, Writes};
-pub use health::Health;
+pub use health::{Failing, Health};
 pub use journal::{Journal, JournalError, LedgerJournal, Rehearsal};
 pub(crate) use journal::{record, restore};
 pub use known::{MAX_LOOKED_UP, describe_unknown, knows_none};

@@ -203,7 +203,8 @@ impl Attempt<'_> {
         self.store_failed = true;
         self.last_store_failure = Some(failure.clone());
         tracing::debug!(stream = %self.id, "{failure}");
-        self.core.health.failed(self.id);
+        let now = self.core.clock.now();
+        self.core.health.failed(self.id, failure, now);
     }
 }
 

@@ -60,7 +60,7 @@ impl Publishers {
         node: &NodeId,
         ignored: &BTreeSet<String>,
     ) -> Self {
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: HashMap<(String, u64), usize> = HashMap::new();
         let mut groups: Vec<Vec<Publisher>> = Vec::new();
         let mut base_listed = false;
         for object in listing.objects {
@@ -73,8 +73,10 @@ impl Publishers {
                 }
                 _ => continue,
             };
-            let content = object.listed_etag.unwrap_or_else(|| object.key.to_string());
-            let at = *places.entry(content).or_insert(groups.len());
+            // A store that has no ETag in its listings may write an empty one.
+            let etag = object.listed_etag.filter(|etag| !etag.is_empty());
+            let content = etag.unwrap_or_else(|| object.key.to_string());
+            let at = *places.entry((content, object.size)).or_insert(groups.len());
             if at == groups.len() {
                 groups.push(Vec::new());
             }

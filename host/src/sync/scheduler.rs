@@ -363,6 +363,30 @@ impl Scheduler {
         }
     }
 
+    /// Queues a look at the stored object of every stream that the store was not asked about since the start: the
+    /// ledger alone can't vouch for it. False if there is none.
+    pub fn look_at_unasked(&mut self) -> bool {
+        let is_stored = |phase| {
+            matches!(
+                phase,
+                Phase::Synced | Phase::Provisional | Phase::Conflicted | Phase::Idle
+            )
+        };
+        let unasked = self
+            .tracker
+            .iter()
+            .filter(|(_, entry)| !entry.asked && is_stored(entry.phase));
+        let mut streams: Vec<_> = unasked.map(|(id, _)| id.clone()).collect();
+        streams.sort_unstable();
+        for id in &streams {
+            if let Some(entry) = self.tracker.get_mut(id) {
+                entry.asked = true;
+            }
+            self.queue(id.clone(), Work::Look(Trigger::Verification));
+        }
+        !streams.is_empty()
+    }
+
     /// Queues a comparison of every stored schema that may never have been compared. False if there is none.
     pub fn compare_uncompared(&mut self) -> bool {
         let uncompared = self
@@ -571,6 +595,7 @@ impl Scheduler {
                 entry.uncompared = outcome.uncompared;
                 entry.comparison_tried &= outcome.uncompared;
                 entry.known = outcome.known;
+                entry.asked |= outcome.asked;
                 entry.succeeded(outcome.settled);
                 entry.wake = outcome
                     .wake

@@ -97,6 +97,8 @@ pub(super) struct Entry {
     pub(super) comparison_tried: bool,
     /// Whether the store has a marker of it; `None` if no attempt since the start has asked.
     pub(super) known: Option<bool>,
+    /// Whether the store was asked about it since the start, or that was tried.
+    pub(super) asked: bool,
     /// Whether what was found in staging was judged.
     judged: Judged,
     /// Why the last attempt came to nothing.
@@ -257,6 +259,7 @@ impl Entry {
             uncompared: false,
             comparison_tried: false,
             known: None,
+            asked: false,
             judged: Judged::No,
             fault: None,
             next: None,

@@ -416,15 +416,29 @@ impl Step<'_, '_> {
             Phase::Awaiting if self.stream.has_lost_its_object() => {
                 return self.perform(Activity::Heading, Effect::Head);
             }
+            Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Awaiting | Phase::Pending
+                if self.stream.may_be_stored() =>
+            {
+                return self.look_up();
+            }
             Phase::Unseen | Phase::Unknown | Phase::Idle | Phase::Awaiting | Phase::Pending => {
                 self.idle();
-                if self.stream.may_be_stored() {
-                    return self.check_marker(Purpose::Adopt);
-                }
             }
             _ => {}
         }
         self.rest()
+    }
+
+    /// Looks up what the store holds of a stream to which nothing is owed. Until the store has answered once, the
+    /// stream is not idle.
+    fn look_up(&mut self) -> Option<()> {
+        if self.stream.phase != Phase::Idle {
+            self.stream.phase = Phase::Unseen;
+        }
+        match self.stream.incarnation {
+            None => self.check_marker(Purpose::Adopt),
+            Some(_) => self.fetch(Purpose::Adopt),
+        }
     }
 
     /// The stored object is still missing, and repairs are off.
@@ -452,7 +466,7 @@ impl Step<'_, '_> {
     }
 
     /// Nothing is owed: failures and absences are over.
-    fn idle(&mut self) {
+    pub(super) fn idle(&mut self) {
         self.stream.phase = Phase::Idle;
         if self.stream.held.is_none() {
             self.stream.wake = None;

@@ -73,6 +73,8 @@ impl Step<'_, '_> {
             Phase::Synced | Phase::Conflicted if self.moment.rules.check_peers => {
                 self.compare_nodes()
             }
+            // Its object may have come after it was looked up.
+            Phase::Idle => self.check(),
             _ => self.rest(),
         }
     }
@@ -209,7 +211,7 @@ impl Step<'_, '_> {
             }
             (Activity::ComparingNodes(_), Phase::Synced | Phase::Conflicted, Err(failure)) => {
                 self.note(
-                    Level::Info,
+                    Level::Warning,
                     format!("the nodes could not be compared: {failure}"),
                 );
                 self.plan_next_comparison();

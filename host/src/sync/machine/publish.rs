@@ -90,7 +90,13 @@ impl Step<'_, '_> {
             self.stream.intent = None;
         }
         match self.stream.phase {
-            _ if purpose == Purpose::Vanished => self.look_later(&failure),
+            _ if purpose == Purpose::Vanished => {
+                let soon = self.now().plus(self.moment.rules.look_again);
+                self.look_later(&failure)?;
+                self.stream.look = self.stream.look.map(|at| at.min(soon));
+                Some(())
+            }
+            Phase::Unseen if purpose == Purpose::Adopt => self.fail(Failure::Store(failure)),
             _ if purpose == Purpose::Held => {
                 self.look_at_held_again();
                 self.look_later(&failure)
@@ -139,8 +145,12 @@ impl Step<'_, '_> {
         }
         match purpose {
             Purpose::Vanished => self.drop_unknown(),
-            // Nothing is owed to it, so the store need not know it.
-            Purpose::Adopt => self.rest(),
+            // Nothing is owed to it, so the store need not know it. It may be very new.
+            Purpose::Adopt => {
+                self.idle();
+                self.stream.look = Some(self.now().plus(self.moment.rules.recheck));
+                self.rest()
+            }
             // Whichever look comes first once the directory is gone: no later one is sure to be about that.
             _ if !self.stream.sighting.is_staged() => self.drop_unknown(),
             _ => self.unknown(),
@@ -260,12 +270,18 @@ impl Step<'_, '_> {
     /// Nothing is staged for the stream; what the store holds of it was published before any agent looked. It is
     /// protected and compared like what the agent publishes.
     fn adopt(&mut self, remote: Result<RemoteSeen, StoreFailure>) -> Option<()> {
-        if self.stream.phase != Phase::Idle {
+        if !matches!(self.stream.phase, Phase::Unseen | Phase::Idle) {
             return None;
         }
         match remote {
+            Err(failure) if self.stream.phase == Phase::Unseen => {
+                self.fail(Failure::Store(failure))
+            }
             Err(failure) => self.look_later(&failure),
-            Ok(RemoteSeen::Missing) => self.rest(),
+            Ok(RemoteSeen::Missing) => {
+                self.idle();
+                self.rest()
+            }
             Ok(RemoteSeen::WellFormed { object, schema }) => {
                 self.synced(schema, &object, Source::Store)
             }
@@ -377,7 +393,7 @@ impl Step<'_, '_> {
     fn differs(&self, conflict: &Conflict) -> String {
         match &self.stream.local {
             LocalState::Missing => format!(
-                "the stored schema differs from the one that this node staged last: {conflict}; if the stored type is \
+                "the stored schema differs from what this node staged or stored last: {conflict}; if the stored type is \
                  right, `tidegate resolve` accepts it"
             ),
             _ => format!("staged and stored schema differ: {conflict}"),

@@ -132,6 +132,10 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             Event::Judged(answer),
         )
     };
+    let looked_up = |stream| Stream {
+        remote: crate::contract::RemoteState::Missing { seen: NOW },
+        ..stream
+    };
     let only = |phases: &[Phase]| phases.contains(&phase).then_some(());
     Some(match event {
         "start, an intent is stored" => (with_intent(phase, Activity::Resting), Event::Started),
@@ -296,15 +300,44 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
             if matches!(phase, Phase::Pending | Phase::Unknown) {
                 return None;
             }
-            existence(Presence::NotExpected("young".into()))
+            let (stream, event) = existence(Presence::NotExpected("young".into()));
+            (looked_up(stream), event)
         }
-        "never looked at in the store, found" | "never looked at in the store, missing" => {
-            only(&[Phase::Idle, Phase::Gone])?;
-            let seen = match event.ends_with("found") {
-                true => found("a:Utf8", "v1"),
-                false => Event::Fetched(Ok(RemoteSeen::Missing)),
+        "not-expected, no object was ever seen" => {
+            let phases = [
+                Phase::Unseen,
+                Phase::Idle,
+                Phase::Awaiting,
+                Phase::Pending,
+                Phase::Unknown,
+            ];
+            only(&phases)?;
+            let (stream, event) = existence(Presence::NotExpected("young".into()));
+            let stream = without_captured(stream);
+            (
+                Stream {
+                    sighting: sighting(7),
+                    ..stream
+                },
+                event,
+            )
+        }
+        "looked up, found" | "looked up, missing" | "looked up, store failure" => {
+            only(&[Phase::Unseen, Phase::Idle, Phase::Gone])?;
+            let seen = match event {
+                "looked up, found" => found("a:Utf8", "v1"),
+                "looked up, missing" => Event::Fetched(Ok(RemoteSeen::Missing)),
+                _ => Event::Fetched(Err(down())),
             };
             (doing(phase, Activity::Fetching(Purpose::Adopt)), seen)
+        }
+        "looked up, no marker" => {
+            only(&[Phase::Unseen, Phase::Idle])?;
+            let unknown = Stream {
+                incarnation: None,
+                ..doing(phase, Activity::CheckingMarker(Purpose::Adopt))
+            };
+            (unknown, Event::Marker(Ok(MarkerSeen::Gone)))
         }
         "not-expected, the stored object is missing" => {
             only(&[Phase::Awaiting, Phase::Gone])?;
@@ -325,7 +358,7 @@ fn situation(event: &str, phase: Phase) -> Option<(Stream, Event)> {
         "not-expected, nothing captured" => {
             only(&[Phase::Pending, Phase::Unknown, Phase::Gone])?;
             let (stream, event) = existence(Presence::NotExpected("young".into()));
-            (without_captured(stream), event)
+            (looked_up(without_captured(stream)), event)
         }
         "unsettled" => existence(Presence::Unsettled(Duration::from_secs(1))),
         "a valid choice, gates pass" => (

@@ -265,8 +265,7 @@ impl super::Stream {
 
     /// Whether the store has a marker of the stream; `None` if it was not asked, or did not say.
     pub fn is_known(&self) -> Option<bool> {
-        let asked_in_vain =
-            self.phase == Phase::Idle && self.may_be_stored() && self.look.is_none();
+        let asked_in_vain = self.phase == Phase::Idle && self.may_be_stored();
         match self.incarnation {
             Some(_) => Some(true),
             None => (asked_in_vain || self.phase == Phase::Unknown).then_some(false),
