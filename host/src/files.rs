@@ -68,3 +68,12 @@ mod tests {
         assert_eq!(read_regular(&file, 4).unwrap(), b"01234");
     }
 }
+
+/// Whether a new file may be put in the place of what exists at this path: not in the place of a device, a pipe or a
+/// link, which are written through.
+pub(crate) fn is_replaceable(path: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => found.is_file(),
+        Err(_) => true,
+    }
+}

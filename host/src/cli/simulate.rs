@@ -15,7 +15,7 @@ use super::place::located;
 use super::{CommandError, Config, SETTLED, log};
 use crate::agent::with_user_compile_cache;
 use crate::config::{CONFIG_MAX, ConfigError, Settings, Source};
-use crate::files::read_regular;
+use crate::files::{is_replaceable, read_regular};
 use crate::sandbox::fleet::report::{PRICES, Report};
 use crate::sandbox::fleet::{Fleet, FleetError, MAX_LENGTH, MAX_STREAMS, Scenario};
 use crate::text::counted;
@@ -241,7 +241,8 @@ fn progress(strides: u64) -> ProgressBar {
 
 /// The report's place, until there is a whole one.
 struct Page {
-    file: NamedTempFile,
+    /// `None` where it is written through: to a device, a pipe or a link.
+    file: Option<NamedTempFile>,
     path: PathBuf,
 }
 
@@ -263,21 +264,29 @@ impl Page {
         if !dir.is_dir() {
             return Err(refused(format!("there is no directory {}", dir.display())));
         }
+        if !is_replaceable(path) {
+            return Ok(Self {
+                file: None,
+                path: path.to_owned(),
+            });
+        }
         // A report is for whoever may read files of this user's, as any other output.
         let file = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(dir)
             .map_err(|error| refused(error.kind().to_string()))?;
         Ok(Self {
-            file,
+            file: Some(file),
             path: path.to_owned(),
         })
     }
 
-    fn write(mut self, html: &str) -> Result<(), CommandError> {
-        self.file.write_all(html.as_bytes())?;
-        self.file
-            .persist(&self.path)
+    fn write(self, html: &str) -> Result<(), CommandError> {
+        let Some(mut file) = self.file else {
+            return Ok(std::fs::write(&self.path, html)?);
+        };
+        file.write_all(html.as_bytes())?;
+        file.persist(&self.path)
             .map_err(|error| CommandError::Output(error.error))?;
         Ok(())
     }

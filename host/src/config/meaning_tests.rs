@@ -809,6 +809,16 @@ fn a_store_and_a_staging_directory_share_no_files() {
     let scratch = format!("options.scratch = {:?}\n", path("staging/tmp"));
     let text = check("staging", "store", &scratch).unwrap_err();
     assert!(text.contains("the scratch directory"), "{text}");
+    for (table, cache, inside) in [
+        ("runtime", "link/cache", "the staging directory"),
+        ("runtime", "store/cache", "the store"),
+        ("registry", "staging/cache", "the staging directory"),
+    ] {
+        let lines = format!("[{table}]\ncache = {:?}\n", path(cache));
+        let text = check("staging", "store", &lines).unwrap_err();
+        assert!(text.contains(&format!("lies inside {inside}")), "{text}");
+        assert!(text.contains("6:9"), "{text}");
+    }
     for (staging, store) in [
         ("staging", "store"),
         ("staging", "staging2"),

@@ -56,6 +56,32 @@ pub(super) fn refuse_overlap(
     Err(reader.problem(&place, message))
 }
 
+/// Refuses a cache in the staging directory, where it would be taken for a stream, and in a store of local files.
+pub(super) fn refuse_inside(
+    reader: &Reader<'_>,
+    staging: &StagingSettings,
+    store: &StoreSettings,
+    key: [&str; 2],
+    cache: &Path,
+) -> Result<(), Problem> {
+    let staging = ("the staging directory", Some(staging.dir.clone()));
+    let store = ("the store", local_directory(&store.url));
+    let cache = resolved(cache);
+    for (what, directory) in [staging, store] {
+        if let Some(directory) = directory
+            && cache.starts_with(resolved(&directory))
+        {
+            let message = format!(
+                "the cache {} lies inside {what} {}: give it a place elsewhere",
+                cache.display(),
+                directory.display()
+            );
+            return Err(reader.problem(&key, message));
+        }
+    }
+    Ok(())
+}
+
 /// The directory of a store of local files.
 pub fn local_directory(url: &str) -> Option<PathBuf> {
     let url = Url::parse(url).ok()?;

@@ -238,6 +238,20 @@ impl Settings {
         };
         let policies =
             policies::settings(&reader, &file, &origin, &streams, &rules, &layout, &found);
+        if let (Some(staging), Some((store, _))) = (&staging, &store) {
+            let named = runtime.as_ref().and_then(|runtime| runtime.cache.as_ref());
+            // Without a place of its own it lies in the runtime's.
+            let of_registry = origin.registry.cache.as_ref();
+            let of_registry = of_registry.filter(|own| named.is_none_or(|it| !own.starts_with(it)));
+            let caches = [
+                (["runtime", "cache"], named),
+                (["registry", "cache"], of_registry),
+            ];
+            for (key, cache) in caches {
+                let Some(cache) = cache else { continue };
+                found.keep(places::refuse_inside(&reader, staging, store, key, cache));
+            }
+        }
         let usable = Usable {
             staging: staging
                 .clone()

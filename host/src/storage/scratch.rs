@@ -56,7 +56,11 @@ impl Scratch {
                 root: root.to_owned(),
             });
         }
+        let is_new = !dir.exists();
         fs::create_dir_all(&dir).map_err(unusable)?;
+        if is_new {
+            give_to_owner_of(root, &dir).map_err(unusable)?;
+        }
         let same = same_file_system(&dir, root).map_err(unusable)?;
         if !same {
             // Left as it was found: removing works on an empty directory only.
@@ -131,11 +135,30 @@ fn beside(root: &Path) -> Option<PathBuf> {
 }
 
 fn lock_file(dir: &Path, name: &str) -> io::Result<File> {
-    File::options()
+    let path = dir.join(name);
+    let is_new = !path.exists();
+    let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(dir.join(name))
+        .open(&path)?;
+    if is_new {
+        give_to_owner_of(dir, &path)?;
+    }
+    Ok(file)
+}
+
+/// Gives what root created to the owner of the store: a `check` as root must not lock the agent's user out.
+fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let (owner, own) = (fs::metadata(model)?, fs::metadata(path)?);
+        if own.uid() == 0 && owner.uid() != 0 {
+            chown(path, Some(owner.uid()), Some(owner.gid()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the shared lock; whoever finds that nobody else has it removes leftovers first.

@@ -120,9 +120,10 @@ impl Tracker {
     ) -> (Vec<StreamId>, Vec<StreamId>) {
         let (mut unresolved, mut abandoned) = (Vec::new(), Vec::new());
         for summary in summaries {
-            let is_due = summary.next_attempt.is_some();
-            if summary.phase == Phase::Idle && !summary.looked_up && !is_due {
-                // If it is still staged, it counts as new: the store may know it by now.
+            let is_new = !summary.settled || !summary.looked_up;
+            if summary.phase == Phase::Idle && is_new {
+                // If it is still staged, it counts as new: the store may know it by now, and a file that was held back
+                // may pass under the present settings.
                 continue;
             }
             let signature = summary

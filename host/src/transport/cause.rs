@@ -89,7 +89,10 @@ impl Cause {
             other => return Cause::Tls(other.to_string()),
         };
         match certificate {
-            CertificateError::UnknownIssuer => Cause::UntrustedIssuer,
+            // The signature is not the one of the trusted issuer of this name: an authority with a new key, usually.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Cause::UntrustedIssuer
+            }
             CertificateError::NotValidForName => Cause::OtherName(vec!["other names".to_owned()]),
             CertificateError::NotValidForNameContext { presented, .. } => Cause::OtherName(
                 presented

@@ -1,6 +1,6 @@
 //! Readers that go away, as `head` does when it has seen enough.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::process::{Output, Stdio};
 
 use anyhow::{Result, ensure};
@@ -122,6 +122,36 @@ fn output_that_is_lost_on_a_full_disk_is_an_error() -> Result<()> {
             ran.status.code() == Some(INTERNAL) && complaint.contains("can't write the output"),
             "{argument}: {ran:?}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_report_goes_through_a_link_and_does_not_replace_it() -> Result<()> {
+    let place = staged(&[])?;
+    let scenario = "title = \"t\"\nuntil = \"1m\"\nconfig.staging.layout = \"plain\"\n";
+    fs::write(place.path("s.toml"), scenario)?;
+    fs::write(place.path("target.xml"), "old")?;
+    std::os::unix::fs::symlink(place.path("target.xml"), place.path("link.xml"))?;
+    for arguments in [
+        &["policy", "test", "s.toml", "--junit", "link.xml"][..],
+        &[
+            "simulate",
+            "--nodes",
+            "1",
+            "--streams",
+            "1",
+            "--hours",
+            "3",
+            "--report",
+            "link.xml",
+        ],
+    ] {
+        let ran = place.run(arguments)?;
+        ensure!(ran.code == Some(SETTLED), "{ran:#?}");
+        ensure!(fs::symlink_metadata(place.path("link.xml"))?.is_symlink());
+        ensure!(fs::read_to_string(place.path("target.xml"))? != "old");
+        fs::write(place.path("target.xml"), "old")?;
     }
     Ok(())
 }

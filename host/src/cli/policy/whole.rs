@@ -8,9 +8,13 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use super::super::CommandError;
+use crate::files::is_replaceable;
 
-/// Writes a file in the place of what may be there.
+/// Writes a file in the place of what may be there; a device, a pipe or a link is written through.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
+    if !is_replaceable(path) {
+        return std::fs::write(path, bytes).map_err(|error| refused(path, &error));
+    }
     let file = beside(path, bytes).map_err(|error| refused(path, &error))?;
     file.persist(path)
         .map_err(|error| refused(path, &error.error))?;

@@ -115,9 +115,17 @@ impl Step<'_, '_> {
                         self.stream.capture(document);
                         self.publish()
                     }
-                    None => self.read_staged(Trigger::Verification),
+                    None => self.check_without_object(),
                 }
             }
+            _ => self.check_without_object(),
+        }
+    }
+
+    /// Nothing is known to be stored. Whether anything is owed does not change while staging does not.
+    fn check_without_object(&mut self) -> Option<()> {
+        match self.stream.phase {
+            Phase::Idle if self.stream.may_be_stored() => self.look_up(),
             _ => self.read_staged(Trigger::Verification),
         }
     }
@@ -332,11 +340,14 @@ impl Step<'_, '_> {
             if self.stream.phase == Phase::Unseen {
                 self.stream.phase = Phase::Pending;
             }
-            let reason = self.why_unpublishable();
-            self.note(
-                Level::Warning,
-                format!("the staged schema can't be published: {reason}"),
-            );
+            // A stream that the store does not know is warned about for that.
+            if self.stream.phase != Phase::Unknown {
+                let reason = self.why_unpublishable();
+                self.note(
+                    Level::Warning,
+                    format!("the staged schema can't be published: {reason}"),
+                );
+            }
             return match self.stream.phase {
                 Phase::Awaiting if self.stream.has_lost_its_object() => {
                     self.perform(Activity::Heading, Effect::Head)

@@ -1,29 +1,19 @@
 //! The report that CI systems read, <https://github.com/testmoapp/junitxml>.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::super::super::CommandError;
 use super::super::super::output::Paint;
+use super::super::whole;
 use super::show::{described, failed_calls};
 use crate::sandbox::scenario::Report;
 
-/// Writes the report as a whole or not at all.
+/// Writes the report, a file as a whole or not at all.
 pub(super) fn write(file: &Path, reports: &[(PathBuf, Report)]) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
-        CommandError::Usage(format!("can't write {}: {error}", file.display()))
-    };
     let text = junit(reports).to_string().map_err(anyhow::Error::new)?;
-    let dir = match file.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let mut whole = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
-    whole.write_all(text.as_bytes()).map_err(failed)?;
-    whole.persist(file).map_err(|error| failed(error.error))?;
-    Ok(())
+    whole::write(file, text.as_bytes())
 }
 
 fn junit(reports: &[(PathBuf, Report)]) -> Junit {
