@@ -39,6 +39,15 @@ pub(crate) fn read_regular(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a new file may be put in the place of what exists at this path: not in the place of a device, a pipe or a
+/// link, which are written through.
+pub(crate) fn is_replaceable(path: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => found.is_file(),
+        Err(_) => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,14 +75,5 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "0123456789").unwrap();
         assert_eq!(read_regular(&file, 4).unwrap(), b"01234");
-    }
-}
-
-/// Whether a new file may be put in the place of what exists at this path: not in the place of a device, a pipe or a
-/// link, which are written through.
-pub(crate) fn is_replaceable(path: &Path) -> bool {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) => found.is_file(),
-        Err(_) => true,
     }
 }
