@@ -105,11 +105,19 @@ impl Advisor {
                 }
             }
             (_, Some(HttpErrorKind::Timeout)) => {
-                format!(
-                    "{} did not answer in time ({})",
-                    host(exchange),
-                    self.innermost(error)
-                )
+                let (host, why) = (host(exchange), self.innermost(error));
+                match self.proxy(exchange) {
+                    Some(proxy) => format!(
+                        "{host} did not answer in time through {proxy} ({why}): see whether the proxy answers, or list \
+                         the host in {}",
+                        proxy.excludes
+                    ),
+                    None => format!(
+                        "{host} did not answer in time ({why}): check {} and what is in between, or raise \
+                         `sync.attempt_timeout` for a slow store",
+                        self.keys.address
+                    ),
+                }
             }
             (Some(status), Some(_)) => format!(
                 "{} and broke off ({}): see whether a proxy or the store cuts connections",

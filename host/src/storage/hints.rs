@@ -21,6 +21,9 @@ const OF_CLOCKS: [&str; 8] = [
     "invalid_grant",
 ];
 
+/// What S3 calls the header whose lack it reports for a bucket with Object Lock.
+const CHECKSUM: &str = "x-amz-checksum-";
+
 /// Codes by which S3 says that a bucket is elsewhere.
 const OF_REGIONS: [&str; 4] = [
     "PermanentRedirect",
@@ -133,6 +136,7 @@ impl Advisor {
             identity,
             secret,
             token,
+            with_checksums,
             ..
         } = &self.keys;
         let place = self.place();
@@ -162,6 +166,9 @@ impl Advisor {
             }
             "AuthorizationPermissionMismatch" => {
                 "assign the role Storage Blob Data Contributor to this identity".to_owned()
+            }
+            "InvalidRequest" | "InvalidDigest" if text.to_ascii_lowercase().contains(CHECKSUM) => {
+                format!("{place} takes writes with a checksum only, as one with Object Lock does: {with_checksums}")
             }
             "InvalidRequest" | "InvalidArgument" if speaks_of_authorization(text) => {
                 "the store does not take signature version 4, and Tidegate signs with no other".to_owned()

@@ -28,6 +28,8 @@ pub(super) struct Keys {
     pub(super) environment: Option<&'static str>,
     /// The token service.
     pub(super) service: String,
+    /// How checksums are sent along with writes.
+    pub(super) with_checksums: String,
     pub(super) without_tls: String,
     pub(super) allow_plain: String,
     pub(super) with_tls: String,
@@ -122,6 +124,10 @@ impl Keys {
             service: match service.is_empty() {
                 true => credentials.clone(),
                 false => service.join(", "),
+            },
+            with_checksums: match names.is_parseable() {
+                true => format!("set {} to true", name("checksum_algorithm")),
+                false => format!("set {} to \"sha256\"", name("checksum_algorithm")),
             },
             // Parseable has one setting for both.
             without_tls: match names.is_parseable() {

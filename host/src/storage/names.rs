@@ -13,10 +13,11 @@ pub struct SettingNames {
 }
 
 /// Parseable's variables for options.
-const PARSEABLE: [(&str, &str); 7] = [
+const PARSEABLE: [(&str, &str); 8] = [
     ("access_key_id", "P_S3_ACCESS_KEY"),
     ("allow_http", "P_S3_URL"),
     ("allow_invalid_certificates", "P_S3_TLS_SKIP_VERIFY"),
+    ("checksum_algorithm", "P_S3_CHECKSUM"),
     ("endpoint", "P_S3_URL"),
     ("region", "P_S3_REGION"),
     ("secret_access_key", "P_S3_SECRET_KEY"),

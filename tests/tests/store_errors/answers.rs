@@ -96,6 +96,16 @@ fn s3_cases() -> Vec<Case> {
             Other,
             &["signature version 4"],
         ),
+        case(
+            Answer::s3(
+                400,
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+            ),
+            Create,
+            Other,
+            &["Object Lock", "set `store.options.checksum_algorithm` to \"sha256\""],
+        ),
         // A message may repeat what was sent, escaped.
         case(
             Answer::s3(400, "Odd", "the key must&amp;never&lt;show&gt; is odd"),

@@ -1,7 +1,10 @@
 //! Connections that fail: addresses, TLS, proxies.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use tidegate::contract::FailureKind::{PermissionDenied, Throttled, Timeout, Unavailable};
+use tidegate::storage::StoreSettings;
 use tidegate_tests::stub::{Answer, CA, Certificate, Stub, closed_port};
 
 use crate::Request::{Create, List};
@@ -143,6 +146,36 @@ async fn a_proxy_that_is_down_is_named() -> Result<()> {
         ];
         let message = fails(&settings, List, Unavailable, &words).await?;
         ensure!(!message.contains("me:pw"), "{message}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_does_not_answer_in_time_is_named() -> Result<()> {
+    // It takes connections, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let host = silent.local_addr()?.to_string();
+    let url = format!("http://{host}");
+    let hasty = |settings: StoreSettings| StoreSettings {
+        request_timeout: Duration::from_millis(200),
+        ..settings
+    };
+    let words = [
+        &*host,
+        "did not answer in time",
+        "check `store.options.endpoint`",
+        "`sync.attempt_timeout`",
+    ];
+    fails(&hasty(plain_s3(&url)), List, Timeout, &words).await?;
+    for settings in [s3("https://s3.test"), plain_s3("http://s3.test")] {
+        let settings = hasty(settings).with_option("proxy_url", &url);
+        let words = [
+            "s3.test did not answer in time through",
+            "the proxy",
+            &host,
+            "`store.options.proxy_url`",
+        ];
+        fails(&settings, List, Timeout, &words).await?;
     }
     Ok(())
 }
