@@ -120,10 +120,9 @@ impl Tracker {
     ) -> (Vec<StreamId>, Vec<StreamId>) {
         let (mut unresolved, mut abandoned) = (Vec::new(), Vec::new());
         for summary in summaries {
-            let is_new = !summary.settled || !summary.looked_up;
-            if summary.phase == Phase::Idle && is_new {
-                // If it is still staged, it counts as new: the store may know it by now, and a file that was held back
-                // may pass under the present settings.
+            let is_idle = summary.phase == Phase::Idle;
+            if is_idle && summary.settled && !summary.looked_up {
+                // If it is still staged, it counts as new: the store may know it by now.
                 continue;
             }
             let signature = summary
@@ -131,7 +130,12 @@ impl Tracker {
                 .as_deref()
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_default();
-            let wake = summary.next_attempt.map(|at| due(&summary, at));
+            // A file that was held back may pass under the present settings.
+            let next = match is_idle && !summary.settled {
+                true => Some(now),
+                false => summary.next_attempt,
+            };
+            let wake = next.map(|at| due(&summary, at));
             if summary.unresolved {
                 unresolved.push(summary.stream.clone());
             } else if summary.phase == Phase::Abandoned {

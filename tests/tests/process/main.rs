@@ -3,6 +3,7 @@
 mod credentials;
 mod durations;
 mod first_look;
+mod held;
 mod log;
 mod narrow;
 mod panics;
