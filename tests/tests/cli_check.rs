@@ -404,6 +404,24 @@ fn streams_that_this_user_can_not_read_are_refused() {
 }
 
 #[test]
+fn what_is_no_file_in_the_place_of_a_staged_schema_is_not_blamed_on_rights() {
+    let dir = node(FINE);
+    let odd = dir
+        .path()
+        .join("staging/odd/.ingestor.95659b0612138de.schema");
+    fs::create_dir_all(&odd).unwrap();
+    let run = ran(dir.path(), &["check"]);
+    assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+    let told = "what is staged as the schema of 1 stream can't be read";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    assert!(
+        !run.stdout.contains("run as the node's user"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn a_store_of_files_that_this_user_can_not_write_is_refused() {
     let dir = node(FINE);
     let stream = dir.path().join("store/app/.stream");

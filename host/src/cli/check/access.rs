@@ -14,6 +14,9 @@ use crate::staging::{ReadError, SchemaStat, Staging, StagingDir};
 use crate::stream::NodeId;
 use crate::time::SystemClock;
 
+/// What the operating system says of a missing right.
+const DENIED: &str = "Permission denied";
+
 /// How many unreadable streams are named.
 const NAMED: usize = 8;
 
@@ -40,11 +43,22 @@ pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
         }
     }
     unreadable.extend(summary.unreadable);
-    if !unreadable.is_empty() {
+    let (denied, odd): (Vec<_>, Vec<_>) = unreadable
+        .into_iter()
+        .partition(|cause| cause.contains(DENIED));
+    if !denied.is_empty() {
         let text = format!(
             "this user can't read what is staged for {}: run as the node's user, or give this one the right to read\n{}",
-            streams_of(unreadable.len()),
-            examples(&unreadable)
+            streams_of(denied.len()),
+            examples(&denied)
+        );
+        report.failed("streams", text, USAGE);
+    }
+    if !odd.is_empty() {
+        let text = format!(
+            "what is staged as the schema of {} can't be read and is not published: see what it is\n{}",
+            streams_of(odd.len()),
+            examples(&odd)
         );
         report.failed("streams", text, USAGE);
     }
