@@ -404,6 +404,23 @@ fn streams_that_this_user_can_not_read_are_refused() {
 }
 
 #[test]
+fn a_check_as_root_leaves_the_scratch_directory_to_the_owner_of_the_store() {
+    if !is_superuser().unwrap() {
+        return;
+    }
+    const NOBODY: u32 = 65_534;
+    let dir = node(FINE);
+    let store = dir.path().join("store");
+    std::os::unix::fs::chown(&store, Some(NOBODY), Some(NOBODY)).unwrap();
+    assert_eq!(ran(dir.path(), &["check"]).code, Some(0));
+    let scratch = dir.path().join(".tidegate-store");
+    for path in [&scratch, &scratch.join("use.lock")] {
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).unwrap());
+        assert_eq!(owner, NOBODY, "{}", path.display());
+    }
+}
+
+#[test]
 fn what_is_no_file_in_the_place_of_a_staged_schema_is_not_blamed_on_rights() {
     let dir = node(FINE);
     let odd = dir
