@@ -132,15 +132,12 @@ impl Agent {
     /// Updates the condition for a store that has answered no request of any stream for this long.
     pub(super) fn note_store(&mut self, patience: Duration) {
         let clock = &*self.core.clock;
-        let (now, known) = (clock.now(), self.scheduler.len());
+        let now = clock.now();
         let conditions = &mut self.vitals.conditions;
         // It has the same cause, and says more.
         let is_unchecked = conditions.holds(ConditionKind::StoreCheckFailing);
-        let failing = self.core.health.failing().filter(|failing| {
-            // One stream among others may have a cause of its own.
-            let is_general = failing.streams > 1 || failing.streams == known;
-            is_general && !is_unchecked && now.since(failing.since) >= patience
-        });
+        let failing = self.core.health.failing();
+        let failing = failing.filter(|it| !is_unchecked && now.since(it.since) >= patience);
         let detail = failing.map(|failing| {
             format!(
                 "the store has answered no request since {}: {}",

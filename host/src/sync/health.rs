@@ -28,8 +28,6 @@ struct Seen {
 pub struct Failing {
     /// The first failure since the last success.
     pub since: Timestamp,
-    /// How many streams' requests fail.
-    pub streams: usize,
     /// The last failure.
     pub cause: String,
 }
@@ -58,15 +56,14 @@ impl Health {
         self.lock().streams = u32::try_from(streams).unwrap_or(u32::MAX);
     }
 
-    /// The failures since the last success; `None` if there was none.
+    /// The failures since the last success. `None` if there was none, or if they are of one stream among others, which
+    /// may have a cause of its own.
     pub fn failing(&self) -> Option<Failing> {
         let seen = self.lock();
         let (since, cause) = seen.unanswered.clone()?;
-        Some(Failing {
-            since,
-            streams: seen.failing.len(),
-            cause,
-        })
+        let failing = seen.failing.len();
+        let is_general = failing > 1 || u32::try_from(failing).is_ok_and(|it| it >= seen.streams);
+        is_general.then_some(Failing { since, cause })
     }
 
     /// What the policies are told.
@@ -83,5 +80,28 @@ impl Health {
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         // Nothing here panics while it holds the lock, and a count that is off by one harms nobody.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::FailureKind;
+
+    #[test]
+    fn a_store_fails_when_nothing_succeeds_after_a_failure_of_more_than_one_stream_among_others() {
+        let (health, at) = (Health::default(), Timestamp::from_millis);
+        let failure = StoreFailure::new(FailureKind::Unavailable, "down");
+        let (a, b) = (StreamId::new("a"), StreamId::new("b"));
+        health.count(1);
+        health.failed(&a, &failure, at(1));
+        let since = |health: &Health| health.failing().map(|failing| failing.since);
+        assert_eq!(since(&health), Some(at(1)), "the only stream");
+        health.count(2);
+        assert_eq!(since(&health), None, "one among others");
+        health.failed(&b, &failure, at(2));
+        assert_eq!(since(&health), Some(at(1)));
+        health.succeeded(&b, at(3));
+        assert_eq!(since(&health), None);
     }
 }
