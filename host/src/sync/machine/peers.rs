@@ -231,10 +231,6 @@ impl Step<'_, '_> {
         let has_drifted = drifted.is_some();
         let schema = drifted.unwrap_or(&known);
         self.compared(schema, peers);
-        if self.stream.peers.compared == schema.fingerprint() {
-            // What is known counts as compared: it gave way to what is stored, or will be compared when it is published.
-            self.stream.peers.compared = known.fingerprint();
-        }
         match (&self.stream.peers.conflict, self.stream.phase) {
             // The policies know of it, and their delay goes on.
             (Some(text), Phase::Conflicted)

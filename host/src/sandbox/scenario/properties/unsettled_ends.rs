@@ -30,7 +30,8 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
                     _ => None,
                 })
                 .collect();
-            if verdicts.iter().any(|kind| *kind != UNSETTLED) {
+            // An attempt that asks twice noticed in between that the stream was created again, and begins to count.
+            if verdicts.len() > 1 || verdicts.iter().any(|kind| *kind != UNSETTLED) {
                 sum = Duration::ZERO;
             }
             if !verdicts.is_empty() {
