@@ -124,9 +124,12 @@ impl<'p> History<'p> {
                     continue;
                 }
                 if request.operation == Operation::Get && is_marker(keys, &request.key) {
+                    let key = request.key.as_str();
+                    let own = [&keys.marker, &keys.stream_marker];
                     let look = Look {
                         index,
                         at: request.at,
+                        at_another: !own.into_iter().flatten().any(|own| own.as_ref() == key),
                     };
                     let of = looks.entry((node, stream)).or_default();
                     of.push((request.sent, look));

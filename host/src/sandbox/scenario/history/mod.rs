@@ -102,6 +102,8 @@ pub(super) struct Write<'p> {
 pub(super) struct Look {
     pub(super) index: Index,
     pub(super) at: Duration,
+    /// Whether it was another node's marker.
+    pub(super) at_another: bool,
 }
 
 /// What is staged from a moment on.
@@ -280,6 +282,19 @@ impl<'p> History<'p> {
         let created = self.created_before(stream, index).unwrap_or_default();
         let tolerance = self.rules(stream).clock_tolerance;
         self.places.have_markers() && staged.saturating_add(tolerance) < created
+    }
+
+    /// Whether the node's clock is then ahead of the others' by more than clocks may differ.
+    pub(super) fn is_ahead(&self, node: &str, stream: &str, index: Index) -> bool {
+        let acts = self.acts.iter();
+        let mut skews = acts.filter_map(|act| match act.deed {
+            Deed::Skew(millis) if act.node == Some(node) && act.index < index => Some(*millis),
+            _ => None,
+        });
+        let tolerance = crate::time::millis(self.rules(stream).clock_tolerance);
+        skews
+            .next_back()
+            .is_some_and(|ahead| u64::try_from(ahead).is_ok_and(|ahead| ahead > tolerance))
     }
 
     /// When the node's agent started, crashed or was told to stop.

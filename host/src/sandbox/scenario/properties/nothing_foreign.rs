@@ -15,6 +15,11 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         if history.rules(write.stream).allow_new_fields {
             continue;
         }
+        // Another node's marker is of a new incarnation if it is younger than the last look, by this node's clock.
+        let looked_at_another = write.look.is_some_and(|look| look.at_another);
+        if looked_at_another && history.is_ahead(write.node, write.stream, write.index) {
+            continue;
+        }
         if let Err(stray) = written.subset_of_union(&known(history, write)) {
             let text =
                 format!("wrote what nobody staged or published since the stream began: {stray}");
