@@ -126,12 +126,14 @@ impl<'p> History<'p> {
                 if request.operation == Operation::Get && is_marker(keys, &request.key) {
                     let key = request.key.as_str();
                     let own = [&keys.marker, &keys.stream_marker];
+                    let is_own = own.into_iter().flatten().any(|own| own.as_ref() == key);
+                    let of = looks.entry((node, stream)).or_default();
+                    let before = of.last().is_some_and(|(_, look)| look.at_another);
                     let look = Look {
                         index,
                         at: request.at,
-                        at_another: !own.into_iter().flatten().any(|own| own.as_ref() == key),
+                        at_another: before || !is_own,
                     };
-                    let of = looks.entry((node, stream)).or_default();
                     of.push((request.sent, look));
                 }
                 if request.operation.writes() && request.key == keys.schema.as_ref() {

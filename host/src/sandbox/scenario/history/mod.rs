@@ -102,7 +102,7 @@ pub(super) struct Write<'p> {
 pub(super) struct Look {
     pub(super) index: Index,
     pub(super) at: Duration,
-    /// Whether it was another node's marker.
+    /// Whether it, or an earlier one, was at another node's marker.
     pub(super) at_another: bool,
 }
 

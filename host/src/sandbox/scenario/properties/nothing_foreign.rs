@@ -15,7 +15,7 @@ pub(super) fn judge(found: &mut Found<'_, '_>) {
         if history.rules(write.stream).allow_new_fields {
             continue;
         }
-        // Another node's marker is of a new incarnation if it is younger than the last look, by this node's clock.
+        // A marker is compared with another node's by this node's clock.
         let looked_at_another = write.look.is_some_and(|look| look.at_another);
         if looked_at_another && history.is_ahead(write.node, write.stream, write.index) {
             continue;
