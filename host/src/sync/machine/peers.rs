@@ -230,6 +230,7 @@ impl Step<'_, '_> {
         });
         let has_drifted = drifted.is_some();
         let schema = drifted.unwrap_or(&known);
+        let seen = schema.fingerprint();
         self.compared(schema, peers);
         match (&self.stream.peers.conflict, self.stream.phase) {
             // The policies know of it, and their delay goes on.
@@ -243,7 +244,13 @@ impl Step<'_, '_> {
             // Any other conflict is judged by the next look at the store.
             (None, Phase::Conflicted) if before.is_some() => self.check(),
             (None, Phase::Synced) if has_drifted => self.check(),
-            (None, _) => self.rest(),
+            (None, _) => {
+                if self.stream.peers.compared == seen {
+                    // What is known clashes with what is stored: it is compared again when that changes.
+                    self.stream.peers.compared = known.fingerprint();
+                }
+                self.rest()
+            }
         }
     }
 
