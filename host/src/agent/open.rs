@@ -7,7 +7,7 @@ use super::place::check_ledger_place;
 use super::policies::{Loaded, load_policies, runtime_settings};
 use super::probe::{check_store, unprobed, verdict};
 use super::recognize::{Finding, Recognition, recognize};
-use super::vitals::{Vitals, report_start};
+use super::vitals::Vitals;
 use super::{Agent, AgentError};
 use crate::config::Settings;
 use crate::ledger::{CheckResult, Heartbeat, Ledger, LedgerReader, StoreCheck, adopt};
@@ -136,8 +136,9 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
     let mut vitals = Vitals::new(clock.now(), reports && memory.keeps_heartbeats());
     let node_seen = Seen::new(memory.first_seen(clock.now()).await?);
     let beat = vitals.heartbeat(settings, clock.now());
+    // Before the store is asked, since a start can take long.
     if vitals.are_kept {
-        report_start(&*memory, beat).await?;
+        memory.set_heartbeat(beat).await?;
     }
     let gate = if rehearse || !settings.write {
         vitals.store_check.result = CheckResult::Off;
@@ -162,7 +163,7 @@ pub async fn open_parts(settings: &Settings, opening: Opening) -> Result<Agent, 
                     };
                     // The refusal is what counts, not whether it can be recorded.
                     if vitals.are_kept {
-                        let _ = report_start(&*memory, beat).await;
+                        let _ = memory.set_heartbeat(beat).await;
                     }
                     return Err(error);
                 }

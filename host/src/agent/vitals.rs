@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::contract::Phase;
 use crate::ledger::{CheckResult, Condition, ConditionKind, Heartbeat, StoreCheck};
 use crate::staging::bucket_name;
-use crate::sync::{JournalError, Memory, Tally, describe_unknown};
+use crate::sync::{Tally, describe_unknown};
 use crate::text::counted;
 use crate::time::{Clock, Timestamp};
 
@@ -248,14 +248,6 @@ impl Agent {
             Err(error) => Some(in_one_line(&error)),
         };
         self.note_faults();
-    }
-}
-
-/// Reports before there is an agent: before the store is asked, since a start can take long, and when a start fails.
-pub(super) async fn report_start(memory: &dyn Memory, beat: Heartbeat) -> Result<(), JournalError> {
-    match memory.keeps_heartbeats() {
-        true => memory.set_heartbeat(beat).await,
-        false => Ok(()),
     }
 }
 
