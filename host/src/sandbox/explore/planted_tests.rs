@@ -53,23 +53,41 @@ streams = ["pstats"]
 fallback = ["bare"]
 "#;
 
-/// The first seed that finds the defect, and what it finds there that is not found without it.
+/// What a defect must be found by, where another property finds it in fewer worlds.
+fn sought(defect: Defect) -> Option<Property> {
+    (defect == Defect::ForgetsCaptured).then_some(Property::CapturedKept)
+}
+
+/// The first seed that finds the defect, and what it and the seeds up to the one that finds what is sought find there
+/// that is not found without it.
 fn find(defect: Defect, ground: &Blueprint) -> Option<(u64, BTreeSet<Property>)> {
-    (0..seeds(FEW)).find_map(|seed| {
-        let finding = planted::with(defect, || try_seed(seed, ground)).unwrap()?;
+    let few = seeds(FEW);
+    let sought = sought(defect).filter(|_| few >= ALL);
+    let mut first = None;
+    let mut found = BTreeSet::new();
+    for seed in 0..few {
+        let Some(finding) = planted::with(defect, || try_seed(seed, ground)).unwrap() else {
+            continue;
+        };
         let sound: BTreeSet<_> = examine(&finding.plan, ground)
             .unwrap()
             .into_iter()
             .map(|violation| violation.property)
             .collect();
-        let found: BTreeSet<_> = finding
+        let violated = finding
             .violations
             .into_iter()
-            .map(|violation| violation.property)
-            .filter(|property| !sound.contains(property))
-            .collect();
-        (!found.is_empty()).then_some((seed, found))
-    })
+            .map(|violation| violation.property);
+        found.extend(violated.filter(|property| !sound.contains(property)));
+        if found.is_empty() {
+            continue;
+        }
+        let first = *first.get_or_insert(seed);
+        if sought.is_none_or(|sought| found.contains(&sought)) {
+            return Some((first, found));
+        }
+    }
+    first.map(|seed| (seed, found))
 }
 
 #[tokio::test]
