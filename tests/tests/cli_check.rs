@@ -179,6 +179,45 @@ fn all_that_is_wrong_with_the_file_is_said_at_once() {
 }
 
 #[test]
+fn a_wrong_key_elsewhere_does_not_hide_what_a_policy_refuses() {
+    assert_snapshot!(checked(
+        "[policies.patient]\ncomponent = \"builtin:backoff\"\nsettings = { factor = 0.5 }\n\
+         [policies.hasty]\ncomponent = \"builtin:backoff\"\nsetings = { factor = 0.5 }\n\
+         [policies.away]\ncomponent = \"away.wasm\"\n\
+         [runtime]\nslots = 0\n"
+    ), @r#"
+    exit 2
+    FAIL  configuration   tidegate.toml:10:1: unknown key `setings` in [policies.hasty]; did you mean `settings`?
+                             |
+                          10 | setings = { factor = 0.5 }
+                             | ^^^^^^^
+    FAIL  configuration   tidegate.toml:14:9: `slots` must be at least 1
+                             |
+                          14 | slots = 0
+                             |         ^
+    ok    staging         staging can be read
+    ok    node            95659b0612138de
+    ok    ledger          ledger.db does not exist yet and will be created
+    FAIL  policy away     tidegate.toml:12:13: policy `away` (away.wasm): can't read `away.wasm`: No such file or directory (os error 2)
+                             |
+                          12 | component = "away.wasm"
+                             |             ^^^^^^^^^^^
+    FAIL  policy patient  tidegate.toml:7:23: policy `patient` refuses `/factor`: 0.5 is not between 1 and 100
+                            |
+                          7 | settings = { factor = 0.5 }
+                            |                       ^^^
+    –     all else        not looked at while the configuration is wrong
+
+    4 problems: see FAIL above
+    "#);
+    // Who must vouch for a component is not known.
+    let run = checked(
+        "[policies.away]\ncomponent = \"away.wasm\"\n[trust]\nkeys = [\"ed25519:short\"]\n",
+    );
+    assert!(!run.contains("away.wasm"), "{run}");
+}
+
+#[test]
 fn an_unknown_key_has_a_suggestion() {
     assert_snapshot!(checked("[sync]\nfalback = []\n"), @r#"
     exit 2

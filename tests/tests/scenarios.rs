@@ -124,6 +124,25 @@ fn a_component_takes_the_place_of_a_configured_one() -> Result<()> {
 }
 
 #[test]
+fn scenarios_whose_policies_can_not_be_loaded_fail_and_the_others_run() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("good.toml"), GOOD)?;
+    let refused = "\n[config.policies.backoff]\ncomponent = \"builtin:backoff\"\n\
+                   settings = { factor = 0.5, fist = \"3s\" }\n";
+    fs::write(dir.path().join("refused.toml"), format!("{GOOD}{refused}"))?;
+    let ran = policy(dir.path(), &["test", ".", "--junit", "report.xml"])?;
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    insta::assert_snapshot!(ran.stdout);
+    let junit = fs::read_to_string(dir.path().join("report.xml"))?;
+    assert!(
+        junit.contains("tests=\"2\" failures=\"1\"")
+            && junit.contains("expected the policies to load, but policy `backoff` refuses"),
+        "{junit}"
+    );
+    Ok(())
+}
+
+#[test]
 fn mistakes_are_told_with_their_places_and_nothing_runs() -> Result<()> {
     let dir = tempfile::tempdir()?;
     fs::write(dir.path().join("good.toml"), GOOD)?;

@@ -275,6 +275,29 @@ fn every_bad_option_is_reported_with_where_it_came_from() {
 }
 
 #[test]
+fn a_value_that_is_refused_brings_no_second_problem() {
+    let s3 = "[store]\nurl = \"s3://logs\"\n";
+    let node = [
+        ("P_S3_URL", "http://127.0.0.1:9"),
+        ("P_S3_REGION", "r"),
+        ("P_S3_BUCKET", "b"),
+        ("P_S3_PATH_STYLE", "foo"),
+    ];
+    for (lines, env, told) in [
+        (FROM, &node[..], "P_S3_PATH_STYLE is `foo`"),
+        (
+            s3,
+            &[("AWS_SSE_CUSTOMER_KEY_BASE64", "x")],
+            "AWS_SSE_CUSTOMER_KEY_BASE64 is not base64",
+        ),
+    ] {
+        let problems = settings(lines, env).unwrap_err();
+        assert!(problems.first.message.contains(told), "{problems}");
+        assert!(problems.rest.is_empty(), "{problems}");
+    }
+}
+
+#[test]
 fn the_environment_does_not_redirect_what_the_file_says() {
     let lines = "[store]\nurl = \"s3://logs\"\n[store.options]\nendpoint = \"http://127.0.0.1:9000\"\n\
                  region = \"us-east-1\"\nallow_http = true\n";

@@ -61,6 +61,26 @@ pub(super) fn settings(
     policies
 }
 
+/// The policies that the file defines, as far as they are read whole. While it is not known from where components may
+/// come and who must vouch for them, only bundled ones.
+pub(super) fn usable(
+    file: &File,
+    policies: &BTreeMap<String, PolicySettings>,
+    origin_is_sound: bool,
+    found: &Found,
+) -> BTreeMap<String, PolicySettings> {
+    let is_usable = |name: &str, policy: &PolicySettings| {
+        file.policies.contains_key(name)
+            && found.read_whole(&[&format!("policies.{name}")])
+            && (origin_is_sound || matches!(policy.component, ComponentSource::Builtin(_)))
+    };
+    let policies = policies.iter();
+    policies
+        .filter(|(name, policy)| is_usable(name, policy))
+        .map(|(name, policy)| (name.clone(), policy.clone()))
+        .collect()
+}
+
 /// The names in all chains, each with its place; chains that a rule has from `[sync]` only once.
 fn named<'a>(
     streams: &'a StreamSettings,

@@ -45,7 +45,8 @@ impl From<Problem> for Problems {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     problems: RefCell<Vec<Problem>>,
-    /// Tables of which a part was left out, since it does not fit: their settings are not what is written.
+    /// Tables, and policies as `policies.NAME`, of which a part was left out, since it does not fit: their settings are
+    /// not what is written.
     incomplete: RefCell<BTreeSet<String>>,
 }
 
@@ -59,6 +60,11 @@ impl Found {
     /// Notes that a part of this table was left out.
     pub(super) fn left_out_of(&self, table: &str) {
         self.incomplete.borrow_mut().insert(table.to_owned());
+    }
+
+    /// How many problems were put aside.
+    pub(super) fn count(&self) -> usize {
+        self.problems.borrow().len()
     }
 
     /// Whether nothing was left out of these tables.

@@ -232,10 +232,12 @@ impl Settings {
         let layout = staging
             .as_ref()
             .map_or_else(Layout::plain, |staging| staging.layout.clone());
+        let problems = found.count();
         let origin = policies::Origin {
             registry: Arc::new(registry::settings(&reader, &file, &found)),
             trust: Arc::new(registry::trust(&reader, &file, &found)),
         };
+        let origin_is_sound = found.count() == problems && found.read_whole(&["registry", "trust"]);
         let policies =
             policies::settings(&reader, &file, &origin, &streams, &rules, &layout, &found);
         if let (Some(staging), Some((store, _))) = (&staging, &store) {
@@ -260,6 +262,7 @@ impl Settings {
             ledger: ledger_path
                 .clone()
                 .filter(|_| found.read_whole(&["ledger"])),
+            policies: policies::usable(&file, &policies, origin_is_sound, &found),
         };
         let parts = (
             staging,
@@ -330,6 +333,8 @@ pub struct Usable {
     pub store: Option<(StoreSettings, StoreEnvironment)>,
     /// The ledger's path.
     pub ledger: Option<PathBuf>,
+    /// The policies that the file defines, by name.
+    pub policies: BTreeMap<String, PolicySettings>,
 }
 
 /// Parseable's drive mode names files by streams' names as they are; for every cloud store it encodes them.

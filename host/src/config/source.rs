@@ -196,8 +196,12 @@ impl Source {
                 .span()
                 .and_then(|span| locate::path_of(&self.text, &span));
             // In a file of scenarios the configuration is a table itself.
-            if let Some(table) = path.iter().flatten().nth(usize::from(self.table.is_some())) {
+            let mut path = path.iter().flatten();
+            if let Some(table) = path.nth(usize::from(self.table.is_some())) {
                 found.left_out_of(table.split('[').next().unwrap_or(table));
+                if let Some(part) = path.next() {
+                    found.left_out_of(&format!("{table}.{part}"));
+                }
             }
             match error
                 .span()

@@ -306,8 +306,16 @@ async fn redirects_in_a_circle_are_reported_as_that() -> Result<()> {
 }
 
 #[tokio::test]
-async fn plain_http_that_is_not_allowed_is_reported_as_that() -> Result<()> {
+async fn a_redirect_to_plain_http_that_is_not_allowed_is_reported_as_that() -> Result<()> {
+    let plain = Stub::answering(Answer::new(200)).await?;
+    let to = plain.http_url();
+    let stub = Stub::https(Certificate::Valid, move |_| {
+        Answer::new(307).header("location", to.clone())
+    })
+    .await?;
+    let mut settings = s3(&stub.https_url());
+    settings.ca_file = Some(CA.into());
     let words = ["plain HTTP", "`store.options.allow_http = true`"];
-    fails(&s3("http://127.0.0.1:9"), List, Unavailable, &words).await?;
+    fails(&settings, List, Unavailable, &words).await?;
     Ok(())
 }

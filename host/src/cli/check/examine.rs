@@ -8,7 +8,7 @@ use super::access;
 use super::report::Report;
 use crate::agent::{
     AgentError, Finding, Verdict, check_ledger_path, check_ledger_place, recognize,
-    recognize_offline, runtime_settings, with_compile_cache,
+    recognize_offline, runtime_settings, user_compile_cache, with_compile_cache,
 };
 use crate::cli::exit::of_agent;
 use crate::cli::output;
@@ -16,7 +16,7 @@ use crate::cli::place::places;
 use crate::config::{Settings, Source, StreamSettings, Usable};
 use crate::contract::Role;
 use crate::ledger::{self, LedgerError};
-use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime};
+use crate::policy::{Chain, ComponentSource, Offer, Policy, Runtime, RuntimeSettings};
 use crate::staging::{Identity, Staging, StagingDir, StagingSettings};
 use crate::storage::Store;
 use crate::stream::{NodeId, StreamId};
@@ -216,8 +216,7 @@ async fn other_store(
 /// Every policy and every chain.
 pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut Report) {
     let runtime = runtime_settings(settings, Arc::new(SystemClock::new()));
-    let runtime = Runtime::new(with_compile_cache(runtime, settings));
-    let runtime = match runtime {
+    let runtime = match Runtime::new(with_compile_cache(runtime, settings)) {
         Ok(runtime) => runtime,
         Err(error) => return refused("policies", source, Some(settings), error.into(), report),
     };
@@ -230,6 +229,30 @@ pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut 
                 chains_of(&loaded, source, settings, &subject, report);
             }
             Err(error) => refused(&subject, source, Some(settings), error.into(), report),
+        }
+    }
+}
+
+/// What is wrong with the policies whose own part of the configuration can be used.
+pub(super) async fn policies_of(source: &Source, usable: &Usable, report: &mut Report) {
+    let runtime = Runtime::new(RuntimeSettings {
+        cache: user_compile_cache(),
+        clock: Arc::new(SystemClock::new()),
+        ..RuntimeSettings::default()
+    });
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return refused("policies", source, None, error.into(), report),
+    };
+    for (name, policy) in &usable.policies {
+        if let Err(error) = runtime.load(policy).await {
+            refused(
+                &format!("policy {name}"),
+                source,
+                None,
+                error.into(),
+                report,
+            );
         }
     }
 }

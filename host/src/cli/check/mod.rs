@@ -49,7 +49,7 @@ impl Check {
                 for problem in refused.problems.iter() {
                     report.problem("configuration", problem, USAGE);
                 }
-                examine_usable(&source, &refused.usable, &mut report);
+                examine_usable(&source, &refused.usable, &mut report).await;
             }
         }
         let text = if self.json {
@@ -120,8 +120,8 @@ async fn streams(store: &Store, node: &NodeId, settings: &Settings, report: &mut
 }
 
 /// Examines the parts of a configuration that nothing is wrong with, so that what is wrong with them shows at the same
-/// time. Asks neither the store nor any policy: both depend on more than one part.
-fn examine_usable(source: &Source, usable: &Usable, report: &mut Report) {
+/// time. Doesn't ask the store, and doesn't look at the chains: both depend on more than one part.
+async fn examine_usable(source: &Source, usable: &Usable, report: &mut Report) {
     if let Some((_, variables)) = &usable.store {
         environment::variables(variables, report);
     }
@@ -129,5 +129,6 @@ fn examine_usable(source: &Source, usable: &Usable, report: &mut Report) {
         examine::staging(source, staging, report);
     }
     examine::ledger_of(source, usable, report);
+    examine::policies_of(source, usable, report).await;
     report.skipped("all else", "not looked at while the configuration is wrong");
 }

@@ -282,11 +282,14 @@ impl<'a> Options<'a> {
             .map(|(name, given)| (*name, (!given.is_refused).then_some(given.value.as_str())))
             .collect();
         for bad in relations(self.address, &values) {
-            let Some(by) = self.given.get(bad.name).map(|given| &given.by) else {
+            let Some(given) = self.given.get(bad.name) else {
                 continue;
             };
+            let by = &given.by;
             let message = bad.message(&|name| self.name_beside(by, name));
             match by {
+                // What is wrong with its value was reported.
+                By::Environment(_) | By::Node(_) if bad.is_ignored && given.is_refused => {}
                 // Other programs may need the variable, and the node does not use it either.
                 By::Environment(variable) | By::Node(variable) if bad.is_ignored => {
                     let variable = variable.clone();

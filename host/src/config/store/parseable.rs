@@ -289,6 +289,7 @@ impl Variables<'_> {
             self.problems.push(format!(
                 "the node's variable {name} is `{value}`, and the node accepts only `true` or `false`"
             ));
+            return None;
         }
         // There is no option to set, but the variable was used.
         if !self.node.used.iter().any(|used| used == name) {

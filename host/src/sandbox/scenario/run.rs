@@ -41,6 +41,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of a scenario that could not be played, for this reason.
+    pub fn not_played(scenario: &Scenario, failure: Failure) -> Self {
+        Self {
+            name: scenario.name.clone(),
+            title: scenario.title.clone(),
+            failures: vec![failure],
+            hidden_state: None,
+            failed_calls: Vec::new(),
+            expects_failed_calls: false,
+            decisions: 0,
+            fuel: 0,
+            most: BTreeMap::new(),
+            requests: 0,
+        }
+    }
+
     /// Whether everything is as expected.
     pub fn passed(&self) -> bool {
         self.failures.is_empty() && self.hidden_state.is_none()

@@ -27,6 +27,8 @@ enum Clash {
     HiddenBy(&'static str),
     /// The key of an encryption of another kind.
     NotSseC,
+    /// An address of plain HTTP, which object_store refuses unless a switch is on.
+    PlainHttp,
     /// The requests name no bucket: they go to this endpoint as it is.
     NoBucket {
         bucket: String,
@@ -51,6 +53,10 @@ impl BadRelation {
             Clash::NotSseC => format!(
                 "is used only if {} is `sse-c`",
                 named("server_side_encryption")
+            ),
+            Clash::PlainHttp => format!(
+                "begins with `http://`, and plain HTTP is not allowed: set {} to true, or write `https://`",
+                named("allow_http")
             ),
             Clash::NoBucket { bucket, endpoint } => {
                 let endpoint = named(endpoint);
@@ -125,6 +131,14 @@ const HIDDEN: &[(Family, &str, &str)] = &[
     (Family::Azure, "client_secret", "access_key"),
 ];
 
+/// The options that address the store's server.
+const ENDPOINTS: &[(Family, &str)] = &[
+    (Family::S3, "aws_endpoint_url_s3"),
+    (Family::S3, "endpoint"),
+    (Family::Gcs, "base_url"),
+    (Family::Azure, "endpoint"),
+];
+
 /// Whether only one of these options may be set.
 pub(crate) fn exclude(family: Family, one: &str, other: &str) -> bool {
     EXCLUDES.iter().any(|(of, left, right)| {
@@ -177,6 +191,16 @@ pub(crate) fn relations(
     if is_on("http1_only") && is_on("http2_only") {
         add("http1_only", Clash::Excludes("http2_only"), false);
     }
+    // A switch whose value was refused may have been meant to be on.
+    let may_be_plain = match options.get("allow_http") {
+        Some(value) => value.is_none() || is_on("allow_http"),
+        None => false,
+    };
+    for (of, name) in ENDPOINTS {
+        if *of == family && !may_be_plain && value(name).is_some_and(is_plain) {
+            add(name, Clash::PlainHttp, false);
+        }
+    }
     if family != Family::S3 {
         return wrong;
     }
@@ -201,6 +225,10 @@ pub(crate) fn relations(
         add("virtual_hosted_style_request", clash, false);
     }
     wrong
+}
+
+fn is_plain(endpoint: &str) -> bool {
+    Url::parse(endpoint).is_ok_and(|url| url.scheme() == "http")
 }
 
 /// Whether the endpoint is that of this one bucket, by its host name or its path.

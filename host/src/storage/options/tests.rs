@@ -138,6 +138,7 @@ fn bases() -> Vec<(Family, StoreSettings)> {
             Family::Gcs,
             StoreSettings::new("gs://bkt")
                 .with_option("base_url", CLOSED)
+                .with_option("allow_http", "true")
                 .with_option("service_account_key", key.to_string()),
         ),
         (
@@ -497,8 +498,8 @@ fn options_that_need_each_other_are_asked_for_together() {
     );
     assert_eq!(
         wrong(&[
-            ("endpoint", "http://a"),
-            ("aws_endpoint_url_s3", "http://b")
+            ("endpoint", "https://a"),
+            ("aws_endpoint_url_s3", "https://b")
         ]),
         ["aws_endpoint_url_s3"]
     );
@@ -547,6 +548,7 @@ fn options_of_which_one_would_be_ignored_are_refused() {
 fn a_bucket_in_the_host_name_is_part_of_the_endpoint() {
     let wrong = |url: &str, endpoint: &str| {
         let options = [
+            ("allow_http", "true"),
             ("endpoint", endpoint),
             ("virtual_hosted_style_request", "true"),
         ];
@@ -579,6 +581,34 @@ fn a_bucket_in_the_host_name_is_part_of_the_endpoint() {
     // Without an endpoint the host is made from the bucket.
     let options = [("virtual_hosted_style_request", "true")];
     assert_eq!(related("s3://logs", &options), []);
+}
+
+#[test]
+fn an_endpoint_of_plain_http_needs_the_switch() {
+    for (url, name) in [
+        ("s3://logs", "endpoint"),
+        ("s3://logs", "aws_endpoint_url_s3"),
+        ("gs://logs", "base_url"),
+        ("az://logs", "endpoint"),
+    ] {
+        let refused = |address, switch: Option<&'static str>| {
+            let mut options = vec![(name, address)];
+            options.extend(switch.map(|value| ("allow_http", value)));
+            related(url, &options)
+        };
+        for switch in [None, Some("false"), Some("off")] {
+            let told = "begins with `http://`, and plain HTTP is not allowed: set `allow_http` to true, or write \
+                        `https://`";
+            assert_eq!(
+                refused("http://a:9", switch),
+                [(name, told.to_owned())],
+                "{url}"
+            );
+            assert_eq!(refused("https://a:9", switch), [], "{url}");
+        }
+        assert_eq!(refused("HTTP://a:9", Some("true")), [], "{url}");
+        assert_eq!(refused("HTTP://a:9", None).len(), 1, "{url}");
+    }
 }
 
 /// What of these variables is used for the store, and what is not.

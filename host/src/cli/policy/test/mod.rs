@@ -13,13 +13,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::component::component;
-use super::super::output::Paint;
-use super::super::place::located;
+use super::super::output::{Paint, causes};
+use super::super::place::places;
 use super::super::{CommandError, exit, log};
-use crate::agent::{Loaded, load_policies, user_compile_cache};
+use crate::agent::{AgentError, Loaded, load_policies, user_compile_cache};
 use crate::config::ConfigError;
 use crate::policy::{ComponentSource, Runtime, RuntimeSettings};
-use crate::sandbox::scenario::{Report, Scenario, run};
+use crate::sandbox::scenario::{Failure, Report, Scenario, run};
 use crate::sandbox::{Executor, VirtualClock};
 
 /// Decisions that may be under way at once in all scenarios that run side by side.
@@ -72,10 +72,13 @@ impl Test {
         })
         .map_err(|error| CommandError::Other(error.into()))?;
         let mut loaded = Vec::with_capacity(scenarios.len());
+        let mut unusable = None;
         for scenario in scenarios {
-            let policies = load_policies(runtime.clone(), &scenario.settings)
-                .await
-                .map_err(|error| located(&scenario.source, &scenario.settings, error))?;
+            let policies = load_policies(runtime.clone(), &scenario.settings).await;
+            let policies = policies.map_err(|error| {
+                unusable = unusable.max(Some(exit::of_agent(&error)));
+                not_loaded(&scenario, &error)
+            });
             loaded.push((scenario, policies));
         }
         let reports = tokio::task::spawn_blocking(move || run_all(&loaded))
@@ -90,7 +93,7 @@ impl Test {
         }
         Ok(match reports.iter().all(|(_, report)| report.passed()) {
             true => exit::SETTLED,
-            false => exit::UNSETTLED,
+            false => unusable.unwrap_or(exit::UNSETTLED),
         })
     }
 
@@ -155,8 +158,28 @@ pub(super) fn read_scenarios(paths: &[PathBuf]) -> Result<Vec<Scenario>, Command
     }
 }
 
+/// Why a scenario can't be played, at its first place in the scenario's file.
+fn not_loaded(scenario: &Scenario, error: &AgentError) -> Failure {
+    let mut problems = places(&scenario.source, Some(&scenario.settings), error).into_iter();
+    let first = problems.next();
+    let cause = std::error::Error::source(error).map(|cause| format!(": {}", causes(cause)));
+    let cause = cause.unwrap_or_default();
+    Failure {
+        line: first.as_ref().map(|problem| problem.line),
+        expected: "the policies to load".to_owned(),
+        came: match first {
+            Some(problem) => format!("{}{cause}", problem.message),
+            None => causes(error),
+        },
+        notes: problems
+            .map(|problem| format!("line {}: {}", problem.line, problem.message))
+            .collect(),
+        timeline: Vec::new(),
+    }
+}
+
 /// Runs all scenarios, on all processors; the reports in the scenarios' order.
-fn run_all(scenarios: &[(Scenario, Loaded)]) -> Vec<(PathBuf, Report)> {
+fn run_all(scenarios: &[(Scenario, Result<Loaded, Failure>)]) -> Vec<(PathBuf, Report)> {
     let progress =
         ProgressBar::with_draw_target(Some(scenarios.len() as u64), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}") {
@@ -174,7 +197,10 @@ fn run_all(scenarios: &[(Scenario, Loaded)]) -> Vec<(PathBuf, Report)> {
                         break;
                     };
                     progress.set_message(scenario.name.clone());
-                    let report = run(scenario, policies);
+                    let report = match policies {
+                        Ok(policies) => run(scenario, policies),
+                        Err(failure) => Report::not_played(scenario, failure.clone()),
+                    };
                     progress.inc(1);
                     let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
                     reports.push((at, scenario.path.clone(), report));
