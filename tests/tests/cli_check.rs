@@ -663,6 +663,8 @@ fn values_of_the_environment_that_can_not_work_are_refused_by_every_command() {
 
 #[test]
 fn ledgers_that_can_not_be_used_are_told_apart() {
+    let long = "x".repeat(244);
+    let too_long = "x".repeat(4_000);
     for (path, content, told) in [
         ("nowhere/ledger.db", None, "directory"),
         ("store/ledger.db", None, "lies inside the store"),
@@ -671,6 +673,9 @@ fn ledgers_that_can_not_be_used_are_told_apart() {
             None,
             "lies inside the staging directory",
         ),
+        ("/dev/null", None, "is not a file"),
+        (&*long, None, "is too long: shorten `ledger.path`"),
+        (&*too_long, None, "is too long: shorten `ledger.path`"),
         ("ledger.db", Some("not a database at all"), "is damaged"),
         ("ledger.db", Some(""), "the file is empty"),
     ] {
@@ -681,7 +686,15 @@ fn ledgers_that_can_not_be_used_are_told_apart() {
         let run = ran(dir.path(), &["check"]);
         assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
         assert!(run.stdout.contains(told), "{path}: {}", run.stdout);
+        let place = "FAIL  ledger           tidegate.toml:6:8: ";
+        assert!(run.stdout.contains(place), "{path}: {}", run.stdout);
     }
+    // The default has no place in the file.
+    let dir = node(FINE);
+    fs::write(dir.path().join("ledger.db"), "not a database").unwrap();
+    let run = ran(dir.path(), &["check"]);
+    let told = "FAIL  ledger           the ledger ";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
 }
 
 #[test]

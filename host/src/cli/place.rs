@@ -50,14 +50,34 @@ pub(super) fn places(
             vec![of_store(source, from_node, error)]
         }
         AgentError::Staging(_) => vec![source.problem(&["staging", "dir"], error.to_string())],
-        AgentError::LedgerInside { .. } => {
-            vec![source.problem(&["ledger", "path"], error.to_string())]
-        }
-        AgentError::Ledger(LedgerError::ReadOnly { .. } | LedgerError::NoDirectory(_)) => {
-            vec![source.problem(&["ledger", "path"], error.to_string())]
-        }
+        AgentError::LedgerInside { .. } => of_ledger(source, error),
+        AgentError::Ledger(ledger) if is_of_the_path(ledger) => of_ledger(source, error),
         _ => Vec::new(),
     }
+}
+
+/// The ledger's path, which has a default.
+fn of_ledger(source: &Source, error: &AgentError) -> Vec<Problem> {
+    let problem = source.written_problem(&["ledger", "path"], error.to_string());
+    problem.into_iter().collect()
+}
+
+/// Whether another path, or another file there, is what a ledger needs.
+fn is_of_the_path(error: &LedgerError) -> bool {
+    use LedgerError::{
+        Damaged, NameTooLong, Newer, NoDirectory, NotAFile, NotALedger, NotOpened, ReadOnly,
+    };
+    matches!(
+        error,
+        ReadOnly { .. }
+            | NoDirectory(_)
+            | NotAFile(_)
+            | NameTooLong(_)
+            | NotALedger(_)
+            | Damaged { .. }
+            | Newer { .. }
+            | NotOpened { .. }
+    )
 }
 
 /// The error with its places, where it has some.

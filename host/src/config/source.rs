@@ -239,6 +239,13 @@ impl Source {
         )
     }
 
+    /// As [`Source::problem`], where at least the outermost table is written.
+    pub fn written_problem(&self, path: &[&str], message: impl Into<String>) -> Option<Problem> {
+        let whole: Vec<_> = self.table.iter().chain(path).copied().collect();
+        let span = locate::span_of(&self.text, &whole)?;
+        Some(self.at(span, message))
+    }
+
     fn at(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
         let start = self.text.floor_char_boundary(span.start);
         let before = self.text.get(..start).unwrap_or_default();

@@ -15,6 +15,9 @@ pub enum LedgerError {
     /// Something that is no file stands in its place.
     #[error("{} is not a file: move it away, or change `ledger.path`", .0.display())]
     NotAFile(PathBuf),
+    /// The system has no room for its name, or for those of the files that go with it.
+    #[error("the name of the ledger {} is too long: shorten `ledger.path`", .0.display())]
+    NameTooLong(PathBuf),
     /// No agent has made it yet; only a reader answers this.
     #[error("there is no ledger at {}: the agent has not run yet, or its `ledger.path` differs", .0.display())]
     Missing(PathBuf),
@@ -186,6 +189,7 @@ impl LedgerError {
                 source: Some(source),
             },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
+            io::ErrorKind::InvalidFilename => Self::NameTooLong(path),
             _ => Self::Io {
                 action,
                 path,

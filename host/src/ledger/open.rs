@@ -27,6 +27,12 @@ const STATEMENTS_CACHED: usize = 64;
 /// The size above which SQLite cuts the `-wal` file back after a checkpoint, in bytes.
 const WAL_KEPT: i64 = 64 << 20;
 
+/// The longest name of a file on the systems' usual file systems, in bytes.
+const NAME_MAX: usize = 255;
+
+/// Room for what is added to the ledger's name in those of the files beside it (`.new-journal`), in bytes.
+const SUFFIX_MAX: usize = 12;
+
 /// Opens the ledger for its one writer, and makes or migrates it where needed.
 pub(super) fn open_writer(
     path: &Path,
@@ -161,6 +167,7 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf, LedgerError> {
         .filter(|directory| directory.is_dir())
         .ok_or_else(|| LedgerError::NoDirectory(parent(&absolute).to_owned()))?;
     match absolute.file_name() {
+        Some(name) if name.len() + SUFFIX_MAX > NAME_MAX => Err(LedgerError::NameTooLong(absolute)),
         Some(name) => Ok(directory.join(name)),
         None => Err(LedgerError::NotAFile(absolute)),
     }

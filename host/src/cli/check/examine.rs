@@ -136,8 +136,10 @@ fn ledger_at(
     };
     report.ok("ledger", text);
     for warning in found.warnings {
-        let problem = source.problem(&["ledger", "path"], warning);
-        report.warned("ledger", &problem);
+        match source.written_problem(&["ledger", "path"], &warning) {
+            Some(problem) => report.warned("ledger", &problem),
+            None => report.warning("ledger", warning),
+        }
     }
     None
 }
