@@ -94,6 +94,22 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
             "6:20: `recheck_interval` must be more than 0s",
         ),
         (
+            "[sync]\nattempt_timeout = \"200000000h\"",
+            "6:19: `attempt_timeout` in [sync]: `200000000h` is over 36500d",
+        ),
+        (
+            "[policies.p]\ncomponent = \"\"",
+            "6:13: `component` is empty: write a path",
+        ),
+        (
+            "[schemas.s]\nfile = \"\"",
+            "6:8: `file` is empty: write a path",
+        ),
+        (
+            "[registry]\ncache = \"\"",
+            "6:9: `cache` is empty: write a path",
+        ),
+        (
             "[sync]\nattempt_timeout = \"0s\"",
             "6:19: `attempt_timeout` must be more than 0s",
         ),

@@ -180,9 +180,10 @@ fn component(
             let registry = Arc::clone(&origin.registry);
             Ok(ComponentSource::Registry(reference, registry))
         }
-        None => Ok(ComponentSource::File(
-            reader.path(Path::new(&policy.component)),
-        )),
+        None => {
+            let path = reader.written_path(&place, Path::new(&policy.component))?;
+            Ok(ComponentSource::File(path))
+        }
     }
 }
 

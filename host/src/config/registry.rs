@@ -31,7 +31,10 @@ pub(super) fn settings(reader: &Reader<'_>, file: &File, found: &Found) -> Regis
         });
         checked.collect()
     };
-    let own = registry.and_then(|registry| registry.cache.as_deref());
+    let own = registry
+        .and_then(|registry| registry.cache.as_deref())
+        .map(|path| reader.written_path(&["registry", "cache"], path));
+    let own = found.keep(own.transpose()).flatten();
     let runtime = file.runtime.as_ref();
     let beside = runtime.and_then(|runtime| Some(runtime.cache.as_deref()?.join(BELOW_RUNTIME)));
     let timeout = registry.and_then(|registry| registry.timeout);
@@ -47,10 +50,7 @@ pub(super) fn settings(reader: &Reader<'_>, file: &File, found: &Found) -> Regis
             ))
             .flatten(),
         redirects: hosts("redirects", |registry| &registry.redirects),
-        cache: own
-            .map(Path::to_owned)
-            .or(beside)
-            .map(|path| reader.path(&path)),
+        cache: own.or_else(|| beside.map(|path| reader.path(&path))),
         cache_max: registry
             .and_then(|registry| registry.cache_max)
             .map_or(defaults.cache_max, |size| size.0),

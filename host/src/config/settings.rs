@@ -363,9 +363,8 @@ impl Reader<'_> {
         place: &[&str],
         path: Option<&Path>,
     ) -> Result<Option<PathBuf>, Problem> {
-        let Some(path) = path.map(|path| self.path(path)) else {
-            return Ok(None);
-        };
+        let Some(path) = path else { return Ok(None) };
+        let path = self.written_path(place, path)?;
         match crate::transport::read_ca_file(&path) {
             Ok(_) => Ok(Some(path)),
             Err(error) => {
@@ -380,7 +379,7 @@ impl Reader<'_> {
     }
 
     /// A path that is written at this place.
-    fn written_path(&self, place: &[&str], path: &Path) -> Result<PathBuf, Problem> {
+    pub(super) fn written_path(&self, place: &[&str], path: &Path) -> Result<PathBuf, Problem> {
         match path.as_os_str().is_empty() {
             true => Err(self.problem(place, format!("`{}` is empty: write a path", key_of(place)))),
             false => Ok(self.path(path)),

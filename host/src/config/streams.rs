@@ -273,8 +273,9 @@ fn schema_of(reader: &Reader<'_>, name: &str, schema: &file::Schema) -> Result<S
                 let text = format!("can't read {}: {why}", path.display());
                 reader.problem(&["schemas", name, "file"], text)
             };
-            let bytes = read_regular(&reader.path(path), MAX_DEFAULT_SCHEMA)
-                .map_err(|error| bad(error.to_string()))?;
+            let path = reader.written_path(&["schemas", name, "file"], path)?;
+            let bytes =
+                read_regular(&path, MAX_DEFAULT_SCHEMA).map_err(|error| bad(error.to_string()))?;
             if bytes.len() as u64 > MAX_DEFAULT_SCHEMA {
                 return Err(bad(format!("it is over {MAX_DEFAULT_SCHEMA} bytes")));
             }

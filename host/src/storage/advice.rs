@@ -8,7 +8,7 @@ use super::body;
 use super::keys::{Keys, Provider};
 use super::observe::{Exchange, Role};
 use super::redact::Redactor;
-use super::stranger::Stranger;
+use super::stranger::{Asked, Stranger};
 use crate::time::Timestamp;
 use crate::transport::{Cause, Leg, Proxies, Proxy, Remedies, Skew, causes, explain, innermost};
 
@@ -125,7 +125,7 @@ impl Advisor {
                 self.innermost(error)
             ),
             (Some(status), None) if matches!(error, Error::Generic { .. }) => {
-                let (what, why) = match exchange.is_listing {
+                let (what, why) = match exchange.asked == Asked::Listing {
                     true => ("a listing that can't be read", self.innermost(error)),
                     // The innermost cause alone does not name the header.
                     false => (

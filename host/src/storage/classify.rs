@@ -16,6 +16,7 @@ use super::body;
 use super::file::FileTrouble;
 use super::observe::{Exchange, Role};
 use super::redact::one_line;
+use super::stranger::Asked;
 use crate::transport::{Cause, causes, innermost};
 
 /// What an operation's error says about the object and about what was done.
@@ -44,6 +45,9 @@ pub(super) struct Trouble {
 
 /// Codes for a bucket or container that is missing or going away: S3 and GCS, Azure twice.
 const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
+
+/// Codes of Azure for an object that nobody may change now. Their statuses are those of a lost race.
+const HELD: [&str; 2] = ["BlobImmutableDueToPolicy", "LeaseIdMissing"];
 
 /// Codes by which stores ask for fewer requests, besides the status 429.
 const THROTTLED: [&str; 4] = [
@@ -148,6 +152,9 @@ fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, F
     if code.is_some_and(|code| NO_BUCKET.contains(&code)) {
         return (Answer::Refused, FailureKind::NotFound);
     }
+    if code.is_some_and(|code| HELD.contains(&code)) {
+        return (Answer::Refused, FailureKind::Other);
+    }
     if let Some(trouble) = find::<FileTrouble>(error) {
         let answer = match trouble.nothing_written() {
             true => Answer::Refused,
@@ -156,6 +163,10 @@ fn meaning(error: &Error, exchange: &Exchange, code: Option<&str>) -> (Answer, F
         return (answer, trouble.kind());
     }
     match error {
+        // A bucket that is missing has its own code here, and was read from before.
+        Error::NotFound { .. } if exchange.asked == Asked::Write => {
+            (Answer::Missing, FailureKind::Other)
+        }
         Error::NotFound { .. } => (Answer::Missing, FailureKind::NotFound),
         Error::AlreadyExists { .. } => (Answer::Exists, FailureKind::PreconditionFailed),
         Error::Precondition { .. } => (Answer::Stale, FailureKind::PreconditionFailed),

@@ -6,6 +6,7 @@ use super::advice::Advisor;
 use super::body;
 use super::keys::Keys;
 use super::observe::Exchange;
+use super::stranger::Asked;
 use crate::time::Timestamp;
 use crate::transport::{Cause, Skew};
 
@@ -54,9 +55,9 @@ impl Advisor {
         }
         self.of_clock(exchange, status, code, now)
             .or_else(|| self.of_place(text, exchange, status, code))
-            .or_else(|| code.and_then(|code| self.of_code(code, text)))
+            .or_else(|| code.and_then(|code| self.of_code(code, text, exchange)))
             .or_else(|| self.of_stranger(text, exchange, code))
-            .or_else(|| self.of_status(status))
+            .or_else(|| self.of_status(status, exchange))
     }
 
     fn of_clock(
@@ -130,7 +131,7 @@ impl Advisor {
         }
     }
 
-    fn of_code(&self, code: &str, text: &str) -> Option<String> {
+    fn of_code(&self, code: &str, text: &str, exchange: &Exchange) -> Option<String> {
         let Keys {
             container,
             identity,
@@ -149,12 +150,18 @@ impl Advisor {
                 format!("the credentials have expired or are not valid: renew {token}")
             }
             "AccessDenied" | "AllAccessDisabled" | "InsufficientAccountPermissions" => format!(
-                "allow these credentials to read, write and list in {place}"
+                "allow these credentials to {} in {place}", rights(exchange)
             ),
             "NoSuchBucket" | "ContainerNotFound" => {
                 format!("{place} does not exist: create it, or correct {container}")
             }
             "ContainerBeingDeleted" => format!("{place} is being deleted: create it again, or correct {container}"),
+            "BlobImmutableDueToPolicy" => {
+                format!("a policy forbids changes in {place}: exclude Tidegate's objects from it, or use another one")
+            }
+            "LeaseIdMissing" => {
+                "another program holds a lease on the object: break it, or wait until it ends".to_owned()
+            }
             "InvalidBucketName" => format!("correct {container}"),
             "AuthenticationFailed" | "InvalidAuthenticationInfo" => format!("check {secret}"),
             "KeyBasedAuthenticationNotPermitted" => {
@@ -226,15 +233,29 @@ impl Advisor {
         })
     }
 
-    fn of_status(&self, status: StatusCode) -> Option<String> {
+    fn of_status(&self, status: StatusCode, exchange: &Exchange) -> Option<String> {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
-                "check {}, and that these credentials may read, write and list in {}",
+                "check {}, and that these credentials may {} in {}",
                 self.keys.credentials,
+                rights(exchange),
                 self.place()
+            )),
+            StatusCode::NOT_FOUND if exchange.asked == Asked::Write => Some(format!(
+                "it reads {} and takes no writes there: check {}, and what is in between",
+                self.place(),
+                self.keys.address
             )),
             _ => None,
         }
+    }
+}
+
+/// What credentials must be allowed to do.
+fn rights(exchange: &Exchange) -> &'static str {
+    match exchange.asked {
+        Asked::Deletion => "read, write, list and delete",
+        _ => "read, write and list",
     }
 }
 

@@ -69,8 +69,8 @@ pub(super) struct Exchange {
     pub(super) region: Option<String>,
     /// The content type of the answer.
     pub(super) content_type: Option<String>,
-    /// Whether a listing was asked for.
-    pub(super) is_listing: bool,
+    /// What the store was asked for.
+    pub(super) asked: Asked,
     /// Why the answer, a success by its status, is not a store's.
     pub(super) stranger: Option<Stranger>,
     /// The endpoint of the bucket, if the body of a redirect names it.
@@ -114,7 +114,7 @@ impl Exchange {
             role: Some(role),
             host: host(uri),
             uri: Some(uri.clone()),
-            is_listing: is_store && asked == Asked::Listing,
+            asked: if is_store { asked } else { Asked::Other },
             ..Self::default()
         };
     }

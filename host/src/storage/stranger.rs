@@ -35,13 +35,16 @@ const OF_STORES: [&str; 3] = ["x-amz", "x-ms-", "x-goog-"];
 const MAX_NAME: usize = 40;
 
 /// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Asked {
     Listing,
     Object,
     /// An object without its content.
     Description,
-    /// A write, a deletion, a session.
+    Write,
+    Deletion,
+    /// A session.
+    #[default]
     Other,
 }
 
@@ -54,6 +57,9 @@ impl Asked {
             Method::GET if has("session") => Asked::Other,
             Method::GET => Asked::Object,
             Method::HEAD => Asked::Description,
+            Method::PUT => Asked::Write,
+            Method::DELETE => Asked::Deletion,
+            Method::POST if has("delete") => Asked::Deletion,
             _ => Asked::Other,
         }
     }
@@ -103,7 +109,7 @@ pub(super) async fn examine(
             Some(Stranger::NotAnObject)
         }
         Asked::Object | Asked::Description => None,
-        Asked::Other => {
+        Asked::Write | Asked::Deletion | Asked::Other => {
             // object_store fails on a write whose answer has no ETag. The version is then read back.
             head.headers
                 .entry(ETAG)
@@ -343,8 +349,9 @@ mod tests {
             ("GET", "/b?session", Asked::Other),
             ("GET", "/b/k", Asked::Object),
             ("HEAD", "/b/k", Asked::Description),
-            ("PUT", "/b/k", Asked::Other),
-            ("POST", "/b?delete", Asked::Other),
+            ("PUT", "/b/k", Asked::Write),
+            ("DELETE", "/b/k", Asked::Deletion),
+            ("POST", "/b?delete", Asked::Deletion),
         ] {
             assert_eq!(asked(method, uri), expected, "{method} {uri}");
         }

@@ -17,18 +17,23 @@ const UNITS: [(u64, &str); 5] = [
     (1, "ms"),
 ];
 
+/// The longest duration that is read: a hundred years. Libraries overflow beyond it.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
 /// Reads a duration.
 ///
 /// # Errors
 ///
-/// The text is not a duration; the message says how to write one.
+/// The text is not a duration, or one over [`LONGEST`]; the message says how to write one.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    read(text).map(Duration::from_millis).ok_or_else(|| {
-        format!(
+    match read(text).map(Duration::from_millis) {
+        Some(length) if length <= LONGEST => Ok(length),
+        Some(_) => Err(format!("`{text}` is over {}", in_full(LONGEST))),
+        None => Err(format!(
             "`{text}` is not a valid duration: write whole numbers with units (ms, s, m, h, d), such as \"30s\" or \
              \"1h 30m\""
-        )
-    })
+        )),
+    }
 }
 
 fn read(text: &str) -> Option<u64> {
@@ -104,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_a_hundred_years_is_refused() {
+        assert_eq!(parse_duration("36500d"), Ok(LONGEST));
+        for text in ["36500d 1ms", "99999999999h", "18446744073709551615ms"] {
+            let told = format!("`{text}` is over 36500d");
+            assert_eq!(parse_duration(text), Err(told));
+        }
+    }
+
+    #[test]
     fn other_text_is_refused_with_an_example() {
         for text in [
             "",
@@ -133,7 +147,7 @@ mod tests {
 
     #[test]
     fn printed_durations_can_be_read_back() {
-        for total in [0, 1, 999, 1_000, 4_520, 90_061_007, u64::MAX] {
+        for total in [0, 1, 999, 1_000, 4_520, 90_061_007, millis(LONGEST)] {
             let length = Duration::from_millis(total);
             assert_eq!(parse_duration(&in_full(length)), Ok(length), "{total}");
             let short = in_short(length);

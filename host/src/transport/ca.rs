@@ -29,14 +29,12 @@ pub enum CaError {
         path: PathBuf,
     },
     /// It holds no certificate.
-    #[error(
-        "{} holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`): convert it with \
-         `openssl x509 -inform der -in FILE`",
-        .path.display()
-    )]
+    #[error("{} holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`){advice}", .path.display())]
     Empty {
         /// The file.
         path: PathBuf,
+        /// What to do, from what it holds instead.
+        advice: &'static str,
     },
     /// A certificate in it is damaged.
     #[error("{} holds something that is not a valid certificate", .path.display())]
@@ -65,7 +63,10 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, CaError> {
         Ok(_) => {}
     }
     let certificates = match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if certificates.is_empty() => return Err(CaError::Empty { path }),
+        Ok(certificates) if certificates.is_empty() => {
+            let advice = advice(&pem);
+            return Err(CaError::Empty { path, advice });
+        }
         Ok(certificates) => certificates,
         Err(error) => {
             return Err(CaError::Invalid {
@@ -82,5 +83,16 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, CaError> {
             path,
             source: error.into(),
         }),
+    }
+}
+
+/// What to do about a file without a certificate in PEM form.
+fn advice(content: &[u8]) -> &'static str {
+    let content = content.trim_ascii();
+    match content.starts_with(b"-----BEGIN ") {
+        _ if content.is_empty() => ": it is empty",
+        true => ", but PEM of another kind: name the file of the CA's certificate",
+        // Perhaps a certificate in DER form.
+        false => ": convert it with `openssl x509 -inform der -in FILE`",
     }
 }

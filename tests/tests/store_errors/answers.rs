@@ -120,6 +120,13 @@ fn s3_cases() -> Vec<Case> {
             NotFound,
             &["the bucket logs does not exist", "`store.url`"],
         ),
+        // One that is read, at something that takes no writes.
+        case(
+            Answer::new(404),
+            Create,
+            Other,
+            &["404 Not Found", "takes no writes there", "check `store.options.endpoint`"],
+        ),
         case(
             Answer::s3(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.")
                 .header("x-amz-bucket-region", "eu-north-1"),
@@ -323,6 +330,27 @@ async fn answers_of_azure_are_reported_with_their_cause_and_a_remedy() -> Result
             Head,
             NotFound,
             &["the container logs does not exist", "`store.url`"],
+        ),
+        // Not lost races, though the statuses are theirs.
+        case(
+            answer(
+                409,
+                "BlobImmutableDueToPolicy",
+                "This operation is not permitted as the blob is immutable due to a policy.",
+            ),
+            Create,
+            Other,
+            &["a policy forbids changes in the container logs"],
+        ),
+        case(
+            answer(
+                412,
+                "LeaseIdMissing",
+                "There is currently a lease on the blob and no lease ID was specified in the request.",
+            ),
+            Create,
+            Other,
+            &["another program holds a lease on the object"],
         ),
         case(
             answer(503, "ServerBusy", "busy"),

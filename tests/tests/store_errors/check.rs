@@ -92,9 +92,20 @@ async fn a_ca_file_is_checked_with_its_place() -> Result<()> {
         dir.path().join("bad.pem"),
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     )?;
+    fs::write(dir.path().join("blank.pem"), "\n")?;
+    fs::write(
+        dir.path().join("key.pem"),
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    )?;
     for (path, words) in [
+        ("", "`ca_file` is empty: write a path"),
         ("gone.pem", "gone.pem"),
-        ("empty.pem", "no certificate"),
+        (
+            "blank.pem",
+            "no certificate in PEM form (`-----BEGIN CERTIFICATE-----`): it is empty",
+        ),
+        ("key.pem", "PEM of another kind"),
+        ("empty.pem", "convert it with `openssl x509"),
         ("bad.pem", "is not a valid certificate"),
     ] {
         let lines = format!("ca_file = \"{path}\"\n{}", store("https://127.0.0.1:9"));
@@ -153,7 +164,11 @@ async fn a_store_that_may_not_be_listed_is_warned_about() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_may_not_be_deleted_from_is_warned_about() -> Result<()> {
     let rule = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::Delete);
-    let words = ["store deletes", "allow these credentials to delete"];
+    let words = [
+        "store deletes",
+        "allow these credentials to delete",
+        "read, write, list and delete in the bucket",
+    ];
     warned_of(&check_endpoint(rule).await?, &words)
 }
 

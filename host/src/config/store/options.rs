@@ -127,12 +127,17 @@ impl<'a> Options<'a> {
     pub(super) fn add_files(&mut self, files: &BTreeMap<String, PathBuf>) {
         for (key, path) in files {
             let by = By::File(key.clone(), self.reader.path(path));
-            match read_secret(&self.reader.path(path)) {
-                Ok(value) => self.give(key, value, by),
-                Err(error) => {
+            let place = ["store", "option_files", key];
+            let value = self.reader.written_path(&place, path).and_then(|file| {
+                read_secret(&file).map_err(|error| {
                     let message = format!("can't read {}: {error}", path.display());
-                    let place = ["store", "option_files", key];
-                    self.refuse(self.reader.problem(&place, message));
+                    self.reader.problem(&place, message)
+                })
+            });
+            match value {
+                Ok(value) => self.give(key, value, by),
+                Err(problem) => {
+                    self.refuse(problem);
                     // It is written, and no option that needs it lacks it.
                     self.insert(key, String::new(), true, by);
                 }

@@ -465,7 +465,11 @@ impl Step<'_, '_> {
             self.stream.lost_races = 0;
             return self.fail(Failure::Store(StoreFailure::new(
                 FailureKind::PreconditionFailed,
-                format!("lost {} in a row for the object", counted(lost, "race")),
+                format!(
+                    "lost {} in a row for the object: each time the store said that it had changed meanwhile; if nothing \
+                     else writes it, look for a rule of the store that forbids changes",
+                    counted(lost, "race")
+                ),
             )));
         }
         self.compare(remote)
