@@ -32,6 +32,25 @@ pub fn with_compile_cache(runtime: RuntimeSettings, settings: &Settings) -> Runt
     }
 }
 
+/// As [`with_compile_cache`], for a command that may be run by another user than the agent's: a directory that does not
+/// exist yet is left for the agent to make, who could not use it otherwise.
+#[must_use]
+pub fn with_compile_cache_of_agent(
+    runtime: RuntimeSettings,
+    settings: &Settings,
+) -> RuntimeSettings {
+    let runtime = with_compile_cache(runtime, settings);
+    let is_ours =
+        |cache: &CompileCache| cache.directory.exists() || owns(ledger_directory(settings));
+    RuntimeSettings {
+        cache: match runtime.cache {
+            Some(cache) if !is_ours(&cache) => user_compile_cache(),
+            cache => cache,
+        },
+        ..runtime
+    }
+}
+
 /// The compile cache in the user's own cache directory; `None` for a user without one.
 pub fn user_compile_cache() -> Option<CompileCache> {
     user_cache(OF_USER).map(CompileCache::new)
@@ -53,14 +72,18 @@ pub fn with_user_compile_cache(settings: Settings) -> Settings {
 /// Returns the directory next to the ledger if this user owns the ledger's directory, else one in the user's cache. If
 /// `check` created it next to the ledger as another user, the agent could not use it.
 fn default_directory(settings: &Settings) -> Option<PathBuf> {
-    let beside = match settings.ledger.path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let beside = ledger_directory(settings);
     let directory = beside.join(NEXT_TO_LEDGER);
     match owns(beside) && node_directory_of(&directory, settings).is_none() {
         true => Some(directory),
         false => user_cache(OF_USER),
+    }
+}
+
+fn ledger_directory(settings: &Settings) -> &Path {
+    match settings.ledger.path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -83,13 +106,40 @@ mod tests {
     use crate::time::SystemClock;
 
     fn cache(root: &Path, ledger: &str, lines: &str) -> Option<CompileCache> {
+        cache_by(with_compile_cache, root, ledger, lines)
+    }
+
+    fn cache_by(
+        with: fn(RuntimeSettings, &Settings) -> RuntimeSettings,
+        root: &Path,
+        ledger: &str,
+        lines: &str,
+    ) -> Option<CompileCache> {
         let text = format!(
             "[staging]\ndir = \"staging\"\n[store]\nurl = \"memory:///\"\n[ledger]\npath = {ledger:?}\n{lines}"
         );
         let source = Source::new(root.join("tidegate.toml"), text);
         let settings = Settings::from_source(&source, &|_| None).unwrap();
         let runtime = runtime_settings(&settings, Arc::new(SystemClock::new()));
-        with_compile_cache(runtime, &settings).cache
+        with(runtime, &settings).cache
+    }
+
+    #[test]
+    fn a_cache_that_the_agent_has_still_to_make_is_not_made_by_another_user() {
+        let lines = "[runtime]\ncache = \"own\"\n";
+        let made_for = |owner: u32| {
+            let root = tempfile::tempdir().unwrap();
+            if std::os::unix::fs::chown(root.path(), Some(owner), None).is_err() {
+                return None;
+            }
+            let own = Some(CompileCache::new(root.path().join("own")));
+            let found = cache_by(with_compile_cache_of_agent, root.path(), "ledger.db", lines);
+            Some(found == own)
+        };
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!(made_for(own), Some(true));
+        // Only the superuser can give a directory away.
+        assert_ne!(made_for(own + 1), Some(true));
     }
 
     #[test]

@@ -31,7 +31,9 @@ mod waiting;
 
 use std::sync::Arc;
 
-pub use compile_cache::{user_compile_cache, with_compile_cache, with_user_compile_cache};
+pub use compile_cache::{
+    user_compile_cache, with_compile_cache, with_compile_cache_of_agent, with_user_compile_cache,
+};
 pub use conditions::REMIND_EVERY;
 pub use error::AgentError;
 pub use first_look::{FirstLook, unknown_streams};

@@ -8,7 +8,7 @@ use super::access;
 use super::report::Report;
 use crate::agent::{
     AgentError, Finding, Verdict, check_ledger_path, check_ledger_place, recognize,
-    recognize_offline, runtime_settings, user_compile_cache, with_compile_cache,
+    recognize_offline, runtime_settings, user_compile_cache, with_compile_cache_of_agent,
 };
 use crate::cli::exit::of_agent;
 use crate::cli::output;
@@ -218,7 +218,7 @@ async fn other_store(
 /// Every policy and every chain.
 pub(super) async fn policies(source: &Source, settings: &Settings, report: &mut Report) {
     let runtime = runtime_settings(settings, Arc::new(SystemClock::new()));
-    let runtime = match Runtime::new(with_compile_cache(runtime, settings)) {
+    let runtime = match Runtime::new(with_compile_cache_of_agent(runtime, settings)) {
         Ok(runtime) => runtime,
         Err(error) => return refused("policies", source, Some(settings), error.into(), report),
     };

@@ -172,7 +172,11 @@ impl Step<'_, '_> {
                 self.note(Level::Alert, text.clone());
             }
             None if self.stream.peers.conflict.is_some() => {
-                self.note(Level::Info, "the stream's nodes agree again");
+                let text = match peers.schemas.is_empty() {
+                    true => "no other node's schema of the stream is stored any more",
+                    false => "the stream's nodes agree again",
+                };
+                self.note(Level::Info, text);
             }
             _ => {}
         }
