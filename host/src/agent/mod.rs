@@ -26,6 +26,7 @@ mod probe;
 mod recognize;
 mod run;
 mod scans;
+mod staging;
 mod vitals;
 mod waiting;
 

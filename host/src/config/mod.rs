@@ -10,11 +10,13 @@ mod log_filter;
 mod places;
 mod policies;
 mod problems;
+mod reader;
 mod registry;
 mod settings;
 mod simulated;
 mod size;
 mod source;
+mod staging;
 mod store;
 mod streams;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::settings::Reader;
+use super::reader::Reader;
 use super::source::Problem;
 use crate::staging::StagingSettings;
 use crate::storage::StoreSettings;

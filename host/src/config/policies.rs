@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::{self, File};
 use super::problems::Found;
-use super::settings::Reader;
+use super::reader::Reader;
 use super::source::{Problem, suggest};
 use super::streams::{RuleSettings, StreamSettings};
 use crate::contract::Role;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file::{self, File};
 use super::problems::Found;
-use super::settings::Reader;
+use super::reader::Reader;
 use crate::registry::{Reference, RegistrySettings, SCHEME};
 use crate::trust::{PublicKey, Trust};
 

@@ -1,24 +1,23 @@
 //! What a configuration means: every default filled in, every value checked.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{self, File};
 use super::problems::{Found, Problems};
+use super::reader::Reader;
 use super::source::{Problem, Source};
 use super::store::{self, StoreEnvironment};
 use super::streams::{self, RuleSettings, StreamSettings};
-use super::{ConfigError, log_filter, places, policies, registry};
+use super::{ConfigError, log_filter, places, policies, registry, staging};
 use crate::digest::Digest;
 use crate::ledger::{Durability, LedgerOptions};
 use crate::policy::{CompileCache, PolicySettings};
 use crate::registry::RegistrySettings;
-use crate::staging::{Layout, ParseableMode, StagingSettings, TemplateLayout};
+use crate::staging::{Layout, StagingSettings};
 use crate::storage::StoreSettings;
-use crate::stream::NodeId;
 use crate::trust::Trust;
 
 /// A whole configuration.
@@ -222,7 +221,7 @@ impl Settings {
             .as_ref()
             .is_some_and(|(store, _)| store.url.starts_with("file:"));
         let staging = staging.map(|staging| StagingSettings {
-            layout: literal_keys(staging.layout, local_files),
+            layout: staging::literal_keys(staging.layout, local_files),
             ..staging
         });
         if let (Some(staging), Some((store, _))) = (&staging, &store) {
@@ -337,87 +336,7 @@ pub struct Usable {
     pub policies: BTreeMap<String, PolicySettings>,
 }
 
-/// Parseable's drive mode names files by streams' names as they are; for every cloud store it encodes them.
-fn literal_keys(layout: Layout, local_files: bool) -> Layout {
-    match layout.mode() {
-        Some(_) if local_files => layout.with_keys(crate::staging::KeyForm::Literal),
-        _ => layout,
-    }
-}
-
-/// A file that is being checked.
-pub(super) struct Reader<'a> {
-    pub(super) source: &'a Source,
-    dir: &'a Path,
-}
-
 impl Reader<'_> {
-    /// A path of the file, which starts from the file's directory.
-    pub(super) fn path(&self, path: &Path) -> PathBuf {
-        self.dir.join(path)
-    }
-
-    /// A file of CA certificates, which must be usable.
-    pub(super) fn ca_file(
-        &self,
-        place: &[&str],
-        path: Option<&Path>,
-    ) -> Result<Option<PathBuf>, Problem> {
-        let Some(path) = path else { return Ok(None) };
-        let path = self.written_path(place, path)?;
-        match crate::transport::read_ca_file(&path) {
-            Ok(_) => Ok(Some(path)),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-                Err(self.problem(place, format!("{error}{}", cause.unwrap_or_default())))
-            }
-        }
-    }
-
-    pub(super) fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
-        self.source.problem(path, message)
-    }
-
-    /// A path that is written at this place.
-    pub(super) fn written_path(&self, place: &[&str], path: &Path) -> Result<PathBuf, Problem> {
-        match path.as_os_str().is_empty() {
-            true => Err(self.problem(place, format!("`{}` is empty: write a path", key_of(place)))),
-            false => Ok(self.path(path)),
-        }
-    }
-
-    pub(super) fn positive(
-        &self,
-        place: &[&str],
-        length: Option<super::Length>,
-        default: Duration,
-    ) -> Result<Duration, Problem> {
-        match length {
-            Some(length) if length.0.is_zero() => {
-                let message = format!("`{}` must be more than 0s", key_of(place));
-                Err(self.problem(place, message))
-            }
-            Some(length) => Ok(length.0),
-            None => Ok(default),
-        }
-    }
-
-    pub(super) fn at_least_one(
-        &self,
-        place: &[&str],
-        number: Option<u32>,
-        default: NonZeroU32,
-    ) -> Result<NonZeroU32, Problem> {
-        match number {
-            Some(number) => NonZeroU32::new(number).ok_or_else(|| self.too_few(place)),
-            None => Ok(default),
-        }
-    }
-
-    fn too_few(&self, place: &[&str]) -> Problem {
-        self.problem(place, format!("`{}` must be at least 1", key_of(place)))
-    }
-
     fn verify(&self, file: &File, found: &Found) -> Option<VerifySettings> {
         let verify = file.verify.as_ref();
         let length = |key, written: fn(&file::Verify) -> Option<super::Length>, default_seconds| {
@@ -431,111 +350,6 @@ impl Reader<'_> {
             interval: Some(interval?).filter(|_| enabled),
             peers_interval: peers_interval?,
         })
-    }
-
-    fn staging(&self, file: &File, found: &Found) -> Option<StagingSettings> {
-        let staging = &file.staging;
-        let layout = found.keep(self.layout(file));
-        let dir = found.keep(self.written_path(&["staging", "dir"], &staging.dir));
-        let max_streams = found.keep(match staging.max_streams {
-            Some(0) => Err(self.too_few(&["staging", "max_streams"])),
-            Some(streams) => Ok(Some(usize::try_from(streams).unwrap_or(usize::MAX))),
-            None => Ok(None),
-        });
-        let id = found.keep(self.node_id(file));
-        let layout = layout?;
-        let id = id?;
-        if id.is_none() && layout.mode().is_none() {
-            let message = format!(
-                "the layout `{}` needs the node's identity: write `[node]` with `id = \"…\"`",
-                layout.name()
-            );
-            return found.keep(Err(self.problem(&["staging", "layout"], message)));
-        }
-        let mut settings = StagingSettings::new(dir?, layout);
-        settings.node = id;
-        settings.tenants = staging.tenants.unwrap_or(false);
-        settings.max_schema_size = staging
-            .max_schema_size
-            .map_or(settings.max_schema_size, |size| size.0);
-        settings.max_streams = max_streams?.unwrap_or(settings.max_streams);
-        settings.max_watches = staging.max_watches.map_or(settings.max_watches, |watches| {
-            usize::try_from(watches).unwrap_or(usize::MAX)
-        });
-        Some(settings)
-    }
-
-    fn node_id(&self, file: &File) -> Result<Option<NodeId>, Problem> {
-        let id = file.node.as_ref().and_then(|node| node.id.as_deref());
-        match id {
-            Some(id) if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) => {
-                Err(self.problem(&["node", "id"], "a node's id is one segment of a key"))
-            }
-            id => Ok(id.map(NodeId::new)),
-        }
-    }
-
-    fn layout(&self, file: &File) -> Result<Layout, Problem> {
-        let mode = match file.staging.mode {
-            Some(file::Mode::Standalone) => ParseableMode::Standalone,
-            Some(file::Mode::Ingest) | None => ParseableMode::Ingest,
-        };
-        let name = file.staging.layout.as_deref().unwrap_or("parseable");
-        if name != "parseable" && file.staging.mode.is_some() {
-            return Err(self.problem(&["staging", "mode"], "only the parseable layout has modes"));
-        }
-        for preset in ["parseable", "plain"] {
-            if file.layouts.contains_key(preset) {
-                return Err(self.problem(
-                    &["layouts", preset],
-                    "this name stands for a preset: take another one",
-                ));
-            }
-        }
-        match (name, file.layouts.get(name)) {
-            ("parseable", _) => Ok(Layout::parseable(mode)),
-            ("plain", _) => Ok(Layout::plain()),
-            (_, Some(layout)) => self.templates(name, layout),
-            (_, None) => {
-                let known = file
-                    .layouts
-                    .keys()
-                    .map(String::as_str)
-                    .chain(["parseable", "plain"]);
-                let message = format!(
-                    "no layout is named `{name}`; {}",
-                    super::source::suggest(name, known)
-                );
-                Err(self.problem(&["staging", "layout"], message))
-            }
-        }
-    }
-
-    fn templates(&self, name: &str, layout: &file::Layout) -> Result<Layout, Problem> {
-        let templates = TemplateLayout {
-            name: name.to_owned(),
-            staged: layout.staged.clone(),
-            stored: layout.stored.clone(),
-            base: layout.base.clone(),
-        };
-        Layout::templates(&templates).map_err(|error| {
-            let key = match &error.template {
-                staged if *staged == layout.staged => "staged",
-                stored if *stored == layout.stored => "stored",
-                _ => "base",
-            };
-            self.problem(&["layouts", name, key], error.to_string())
-        })
-    }
-
-    /// Layouts that are written down and not chosen: a slip in one should not wait for the day on which it is.
-    fn unused_layouts(&self, file: &File, found: &Found) {
-        let chosen = file.staging.layout.as_deref().unwrap_or("parseable");
-        for (name, layout) in &file.layouts {
-            if name != chosen && name != "parseable" && name != "plain" {
-                found.keep(self.templates(name, layout));
-            }
-        }
     }
 
     fn log(&self, file: &File) -> Result<LogSettings, Problem> {
@@ -604,9 +418,4 @@ impl Reader<'_> {
                 .map_or(CompileCache::MAX_SIZE, |size| size.0),
         })
     }
-}
-
-/// The key at the end of a place.
-fn key_of<'a>(place: &[&'a str]) -> &'a str {
-    place.last().copied().unwrap_or_default()
 }

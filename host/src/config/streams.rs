@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::file::{self, File};
 use super::problems::Found;
-use super::settings::Reader;
+use super::reader::Reader;
 use super::source::{Problem, suggest};
 use crate::files::read_regular;
 use crate::schema::Schema;

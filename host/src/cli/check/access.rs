@@ -46,21 +46,25 @@ pub(super) fn staged(staging: &StagingDir, node: &NodeId, report: &mut Report) {
     let (denied, odd): (Vec<_>, Vec<_>) = unreadable
         .into_iter()
         .partition(|cause| cause.contains(DENIED));
-    if !denied.is_empty() {
-        let text = format!(
-            "this user can't read what is staged for {}: run as the node's user, or give this one the right to read\n{}",
-            streams_of(denied.len()),
-            examples(&denied)
-        );
-        report.failed("streams", text, USAGE);
-    }
-    if !odd.is_empty() {
-        let text = format!(
-            "what is staged as the schema of {} can't be read and is not published: see what it is\n{}",
-            streams_of(odd.len()),
-            examples(&odd)
-        );
-        report.failed("streams", text, USAGE);
+    let of = |lines: &[String]| streams_of(lines.len());
+    let problems = [
+        (
+            format!(
+                "this user can't read what is staged for {}: run as the node's user, or give this one the right to read",
+                of(&denied)
+            ),
+            denied,
+        ),
+        (
+            format!(
+                "what is staged as the schema of {} can't be read and is not published: see what it is",
+                of(&odd)
+            ),
+            odd,
+        ),
+    ];
+    for (text, lines) in problems.iter().filter(|(_, lines)| !lines.is_empty()) {
+        report.failed("streams", format!("{text}\n{}", examples(lines)), USAGE);
     }
     if !too_large.is_empty() {
         let text = format!(

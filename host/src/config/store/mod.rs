@@ -6,7 +6,7 @@ mod parseable;
 
 use super::file::{self, File};
 use super::problems::Found;
-use super::settings::Reader;
+use super::reader::Reader;
 use crate::storage::{Address, ConditionalWrites, SettingNames, StoreSettings};
 use options::Options;
 use parseable::Node;

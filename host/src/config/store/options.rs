@@ -8,7 +8,7 @@ use super::StoreEnvironment;
 use super::parseable::Node;
 use crate::config::file::OptionValue;
 use crate::config::problems::Found;
-use crate::config::settings::Reader;
+use crate::config::reader::Reader;
 use crate::config::source::Problem;
 use crate::storage::{
     Address, exclude, find, read_secret, relations, settle, settled_by, suggestion, variable_of,
