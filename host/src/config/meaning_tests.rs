@@ -307,9 +307,17 @@ fn a_value_that_is_refused_brings_no_second_problem() {
             "AWS_SSE_CUSTOMER_KEY_BASE64 is not base64",
         ),
     ] {
-        let problems = settings(lines, env).unwrap_err();
+        let source = Source::new("/etc/tidegate.toml", format!("{STAGING}{lines}"));
+        let variable = |name: &str| {
+            let found = env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let refused = Settings::examine(&source, &variable).unwrap_err();
+        let problems = &refused.problems;
         assert!(problems.first.message.contains(told), "{problems}");
         assert!(problems.rest.is_empty(), "{problems}");
+        let (_, environment) = refused.usable.store.unwrap();
+        assert_eq!(environment.unused, []);
     }
 }
 
