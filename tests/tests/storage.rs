@@ -382,7 +382,7 @@ async fn writes_that_find_nothing_are_not_called_a_missing_bucket() -> Result<()
     let failure = probed(&store).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Other);
     ensure!(
-        failure.message.contains("the bucket can be read"),
+        failure.message.contains("the bucket bkt can be read"),
         "{failure}"
     );
     Ok(())

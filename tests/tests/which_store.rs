@@ -457,6 +457,46 @@ async fn a_settled_ledger_does_not_vouch_for_a_store_that_fails() -> Result<()> 
     Ok(())
 }
 
+/// One stream among others, whose failure could be its own.
+#[tokio::test]
+async fn a_settled_ledger_does_not_vouch_for_the_one_stream_that_is_asked_for() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let other = place.path("staging/web");
+    fs::create_dir(&other)?;
+    fs::write(other.join(".ingestor.n1.schema"), schema(&[("a", "Utf8")]))?;
+    endpoint
+        .meddle(
+            "web/.stream/.stream.json",
+            marker("2026-01-01T00:00:00.123Z"),
+        )
+        .await?;
+    let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let refuse = Rule::always(Fault::Answer(403, "AccessDenied"));
+    endpoint.faults().add(refuse);
+    let unanswered = ["the store did not answer about 1 stream"];
+    ends(place, &["sync", "app"], STORE, &unanswered).await?;
+    Ok(())
+}
+
+/// Without a listing nobody knows what the other nodes store.
+#[tokio::test]
+async fn nodes_that_can_not_be_compared_are_not_called_settled() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let refuse = Rule::always(Fault::Answer(403, "AccessDenied")).on(Kind::List);
+    endpoint.faults().add(refuse);
+    let words = ["1 stream could not be compared with what other nodes store"];
+    let place = ends(place, &["sync"], STORE, &words).await?;
+    let place = ends(place, &["status"], STORE, &["nodes-not-compared"]).await?;
+    let until_settled = &["run", "--until-settled", "--for", "3s"];
+    let place = ends(place, until_settled, STORE, &words).await?;
+    endpoint.faults().clear();
+    let place = ends(place, until_settled, SETTLED, &[]).await?;
+    ends(place, &["status"], SETTLED, &["1 stream: 1 synced"]).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_happened_to_the_store_while_no_agent_ran_is_found_before_a_command_ends() -> Result<()>
 {

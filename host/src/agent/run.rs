@@ -12,7 +12,7 @@ use super::probe::{check_store, unprobed, verdict};
 use super::scans::Scans;
 use super::{Agent, AgentError, FirstLook};
 use crate::contract::{Phase, Trigger};
-use crate::ledger::{PolicyHealth, PolicyStatus};
+use crate::ledger::{ConditionKind, PolicyHealth, PolicyStatus};
 use crate::policy::{GuardStatus, Policy, Standing};
 use crate::stream::{NodeId, StreamId};
 use crate::sync::{Tally, Writes};
@@ -27,6 +27,11 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the agent waits before it probes a store again that did not answer; doubled each time, up to a minute.
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 const PROBE_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// How often streams that are gone are looked up again while the store knows none of the node's streams: only a wrong
+/// store, or one that was lost, has lost them all. And how many of them are.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(60);
+const RECHECKED: usize = 8;
 
 /// How often streams that are gone are looked through for those that can be forgotten.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,6 +53,8 @@ struct Duties {
     verify: Option<Duration>,
     peers: Option<Duration>,
     probe: Option<(Duration, Duration)>,
+    /// When streams that are gone are looked up again, while the store knows none of the node's streams.
+    recheck: Duration,
     prune: Duration,
 }
 
@@ -124,14 +131,16 @@ impl Agent {
                 && self.vitals.scanned.is_some()
                 && self.vitals.conditions.is_empty()
                 && self.core.gate.get() != Writes::Unprobed
-                && self.core.health.failing().is_none()
                 && self.scheduler.is_quiet(Duration::ZERO)
                 && self.tally().settled
             {
                 if self.scheduler.look_at_unasked() || self.scheduler.compare_uncompared() {
                     continue;
                 }
-                break;
+                // They are looked at again later.
+                if self.tally().unanswered == 0 {
+                    break;
+                }
             }
             let due = [
                 Some(duties.scan),
@@ -139,6 +148,7 @@ impl Agent {
                 duties.peers,
                 duties.probe.map(|(at, _)| at),
                 Some(duties.prune),
+                (duties.recheck > clock.monotonic()).then_some(duties.recheck),
                 self.confirms().then_some(duties.confirm),
                 self.next_report(),
             ];
@@ -159,9 +169,12 @@ impl Agent {
         }
         self.stop().await;
         self.note_faults();
-        self.note_store(Duration::ZERO);
         let tally = self.tally();
         self.note_known(&tally);
+        if until == Until::Settled {
+            self.note_unanswered(&tally);
+        }
+        self.note_not_compared(&tally, true);
         Ok(tally)
     }
 
@@ -202,9 +215,10 @@ impl Agent {
         }
         self.stop().await;
         self.note_faults();
-        self.note_store(Duration::ZERO);
         let all = self.tally();
         self.note_known(&all);
+        self.note_unanswered(&all);
+        self.note_not_compared(&all, true);
         self.report_policies().await;
         Ok(self.scheduler.tally(wanted))
     }
@@ -246,6 +260,7 @@ impl Agent {
                 .interval
                 .map(|_| now.saturating_add(spread(self.settings.verify.peers_interval))),
             probe: unprobed.then_some((now.saturating_add(PROBE_AGAIN), PROBE_AGAIN)),
+            recheck: now,
             prune: now.saturating_add(spread(PRUNE_INTERVAL)),
         }
     }
@@ -254,7 +269,10 @@ impl Agent {
         let now = self.core.clock.monotonic();
         if let Some((_, delay)) = duties.probe.filter(|(at, _)| *at <= now) {
             duties.probe = match self.probe().await? {
-                true => None,
+                true => {
+                    self.try_failing_again();
+                    None
+                }
                 false => {
                     let delay = delay.saturating_mul(2).min(PROBE_AGAIN_MAX);
                     Some((self.core.clock.monotonic().saturating_add(delay), delay))
@@ -289,6 +307,19 @@ impl Agent {
             let round = compare_all(Arc::clone(&self.core), streams, interval);
             self.comparing = Some(self.core.tasks.spawn(round));
         }
+        if self.vitals.conditions.holds(ConditionKind::NoStreamKnown) {
+            if duties.recheck <= now {
+                duties.recheck = now.saturating_add(RECHECK_INTERVAL);
+                let gone = |_: &StreamId, phase| phase == Phase::Gone;
+                self.scheduler
+                    .look_at_some(RECHECKED, Trigger::Requested, gone);
+            }
+        } else if duties.recheck > now {
+            // The store that was missing is back, or one of its streams is.
+            duties.recheck = now;
+            self.scheduler
+                .look_at_all(Trigger::Requested, |_, phase| phase == Phase::Gone);
+        }
         if duties.prune <= now {
             self.prune().await;
             duties.prune = now.saturating_add(PRUNE_INTERVAL);
@@ -296,11 +327,20 @@ impl Agent {
         Ok(())
     }
 
-    /// The policies' delays were for a store that rejected the former credentials.
-    fn try_again_with_new_credentials(&mut self, duties: &mut Duties) {
-        let failing = |phase| matches!(phase, Phase::Unseen | Phase::Awaiting | Phase::Pending);
+    /// Tries the streams again that wait since the store failed: the policies' delays were for that.
+    fn try_failing_again(&mut self) {
+        let failing = |phase| {
+            matches!(
+                phase,
+                Phase::Unseen | Phase::Unknown | Phase::Awaiting | Phase::Pending
+            )
+        };
         self.scheduler
             .look_at_all(Trigger::Scheduled, |_, phase| failing(phase));
+    }
+
+    fn try_again_with_new_credentials(&mut self, duties: &mut Duties) {
+        self.try_failing_again();
         let now = self.core.clock.monotonic();
         duties.probe = duties.probe.map(|_| (now, PROBE_AGAIN));
     }

@@ -129,22 +129,55 @@ impl Agent {
         conditions.set(ConditionKind::AttemptsFailing, internal, clock);
     }
 
-    /// Updates the condition for a store that has answered no request of any stream for this long.
-    pub(super) fn note_store(&mut self, patience: Duration) {
+    /// Updates the condition for a store that answers no request of any stream.
+    fn note_store(&mut self) {
+        let failing = self.core.health.failing(STORE_PATIENCE);
+        self.set_store_failing(failing.as_ref().map(ToString::to_string));
+    }
+
+    /// As [`Agent::note_store`], when the agent ends and no stream is tried again: settled streams that the store did
+    /// not answer about are only what the ledger says.
+    pub(super) fn note_unanswered(&mut self, tally: &Tally) {
+        let failing = self.core.health.failing(Duration::ZERO);
+        let failing = failing.as_ref().map(ToString::to_string);
+        let detail = failing.or_else(|| {
+            (tally.unanswered > 0).then(|| {
+                format!(
+                    "the store did not answer about {}, of which only the ledger knows: run `tidegate check --online`",
+                    counted(tally.unanswered, "stream")
+                )
+            })
+        });
+        self.set_store_failing(detail);
+    }
+
+    fn set_store_failing(&mut self, detail: Option<String>) {
         let clock = &*self.core.clock;
-        let now = clock.now();
         let conditions = &mut self.vitals.conditions;
         // It has the same cause, and says more.
         let is_unchecked = conditions.holds(ConditionKind::StoreCheckFailing);
-        let failing = self.core.health.failing();
-        let failing = failing.filter(|it| !is_unchecked && now.since(it.since) >= patience);
-        let detail = failing.map(|failing| {
+        let detail = detail.filter(|_| !is_unchecked);
+        conditions.set(ConditionKind::StoreFailing, detail, clock);
+    }
+
+    /// Updates the condition for streams that can't be compared with their other nodes. One failure may pass, unless the
+    /// agent ends with it.
+    pub(super) fn note_not_compared(&mut self, tally: &Tally, ends: bool) {
+        let count = match ends {
+            true => tally.not_compared,
+            false => tally.not_compared_again,
+        };
+        let detail = (count > 0).then(|| {
             format!(
-                "the store has answered no request since {}: {}",
-                failing.since, failing.cause
+                "{} could not be compared with what other nodes store, so a conflict with them would not be seen: allow \
+                 this node to list the store, and see whether it answers: {}",
+                counted(count, "stream"),
+                self.scheduler.faults().comparison_cause
             )
         });
-        conditions.set(ConditionKind::StoreFailing, detail, clock);
+        let clock = &*self.core.clock;
+        let conditions = &mut self.vitals.conditions;
+        conditions.set(ConditionKind::NodesNotCompared, detail, clock);
     }
 
     /// Updates the condition for a store that knows none of the node's streams.
@@ -208,7 +241,7 @@ impl Agent {
     /// Reports if a report is due. It is due sooner while streams are attended to, and when a condition began or ended.
     pub(super) async fn report(&mut self) {
         self.note_faults();
-        self.note_store(STORE_PATIENCE);
+        self.note_store();
         let now = self.core.clock.monotonic();
         if self.next_report().is_some_and(|due| due <= now) {
             self.report_now(false).await;
@@ -222,6 +255,7 @@ impl Agent {
         }
         let tally = self.tally();
         self.note_known(&tally);
+        self.note_not_compared(&tally, stopped);
         let clock = &self.core.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let checked = &self.vitals.store_check;

@@ -276,7 +276,8 @@ pub(super) fn of_conditions(conditions: &[Condition]) -> Option<u8> {
         ConditionKind::ScanIncomplete => UNSETTLED,
         ConditionKind::NoStreamKnown
         | ConditionKind::StoreCheckFailing
-        | ConditionKind::StoreFailing => STORE,
+        | ConditionKind::StoreFailing
+        | ConditionKind::NodesNotCompared => STORE,
     };
     let codes = || conditions.iter().map(code);
     [INTERNAL, STORE, UNSETTLED]

@@ -2,19 +2,21 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use object_store::path::Path;
+use serde::Serialize;
 
 use super::known::{self, Known};
 use super::output::{self, Paint, Tone};
 use super::place::located;
 use super::select::Selection;
-use super::{CommandError, Config, exit, log};
+use super::{CommandError, Config, exit, log, status};
 use crate::agent::{AgentError, Opening, open_parts};
 use crate::config::Settings;
-use crate::ledger::{LedgerReader, StreamFilter};
+use crate::ledger::{Holder, LedgerReader, StreamFilter, holder};
 use crate::stream::StreamId;
 use crate::sync::Core;
 use crate::sync::machine::Repair;
 use crate::sync::verify::{Finding, Kind, Report, Scope, Severity, VerifyContext, repair, verify};
+use crate::text::counted;
 
 /// Where nothing is stored but the traces of checks.
 const PROBED: &str = ".tidegate";
@@ -56,7 +58,8 @@ impl Verify {
             node: Some(core.node.clone()),
             ..StreamFilter::default()
         };
-        let records = LedgerReader::open(&settings.ledger.path)?.streams(&filter)?;
+        let reader = LedgerReader::open(&settings.ledger.path)?;
+        let records = reader.streams(&filter)?;
         if let Some(pattern) = selection.unmatched(records.iter().map(|record| &record.stream)) {
             return Err(CommandError::Usage(format!(
                 "the ledger knows no stream named `{pattern}`"
@@ -67,6 +70,8 @@ impl Verify {
         // Without them, a schema that was never published would count as verified.
         let mut staged = known::staged(&core.node, &settings).map_err(AgentError::from)?;
         staged.retain(is_wanted);
+        let unpublished = status::changed(&settings, Some(&core.node), &records, is_wanted);
+        let unpublished = unpublished.map_err(|(_, detail)| CommandError::Usage(detail))?;
         let recorded = records.into_iter().map(|record| record.stream);
         let streams: BTreeSet<_> = recorded
             .filter(is_wanted)
@@ -88,12 +93,23 @@ impl Verify {
         if self.repair && report.store.is_none() {
             repair(core, &mut report, &mut |_, _| {}).await;
         }
+        // A condition of the agent that runs is one of the node: what it can't do is not done.
+        let runs = !self.repair && matches!(holder(&settings.ledger.path), Holder::Held(_));
+        let beat = reader.heartbeat()?.filter(|_| runs);
+        let conditions = beat.map(|beat| beat.conditions);
+        let conditions = conditions.unwrap_or_default();
+        let of_node = exit::of_conditions(&conditions);
+        let shown = Shown {
+            report: &report,
+            changed_in_staging: unpublished,
+            conditions: conditions.iter().map(status::condition).collect(),
+        };
         let text = if self.json {
-            let mut text = serde_json::to_string_pretty(&report).map_err(anyhow::Error::new)?;
+            let mut text = serde_json::to_string_pretty(&shown).map_err(anyhow::Error::new)?;
             text.push('\n');
             text
         } else {
-            in_words(&report, Paint::stdout())
+            shown.in_words(Paint::stdout())
         };
         drop(context);
         agent.close().await?;
@@ -102,8 +118,11 @@ impl Verify {
         Ok(match report.worst() {
             _ if report.store.is_some() => exit::STORE,
             Some(Severity::Error) if report.open().all(unreachable) => exit::STORE,
-            Some(Severity::Error) => exit::UNSETTLED,
-            _ => exit::SETTLED,
+            worst => match of_node {
+                Some(code) => code,
+                None if worst == Some(Severity::Error) || unpublished > 0 => exit::UNSETTLED,
+                None => exit::SETTLED,
+            },
         })
     }
 }
@@ -132,21 +151,47 @@ fn allow_repairs(settings: &mut Settings) {
     }
 }
 
-fn in_words(report: &Report, paint: Paint) -> String {
-    let mut text = String::new();
-    if let Some(trouble) = &report.store {
-        text.push_str(&paint.paint(Tone::Bad, trouble));
-        text.push('\n');
-    }
-    for finding in &report.findings {
-        let tone = match finding.severity {
-            Severity::Error => Tone::Bad,
-            Severity::Warning => Tone::Doubtful,
-            Severity::Info => Tone::Plain,
+/// What is shown of a verification.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// Streams whose staged files changed since they were judged: what is there is not in the store yet.
+    changed_in_staging: u64,
+    /// What keeps the node from its work, if an agent runs.
+    conditions: Vec<status::ConditionRow>,
+}
+
+impl Shown<'_> {
+    fn in_words(&self, paint: Paint) -> String {
+        let report = self.report;
+        let mut text = String::new();
+        let mut line = |tone, words: &str| {
+            text.push_str(&paint.paint(tone, words));
+            text.push('\n');
         };
-        text.push_str(&paint.paint(tone, &finding.to_string()));
-        text.push('\n');
+        if let Some(trouble) = &report.store {
+            line(Tone::Bad, trouble);
+        }
+        for condition in &self.conditions {
+            line(Tone::Bad, &condition.to_string());
+        }
+        for finding in &report.findings {
+            let tone = match finding.severity {
+                Severity::Error => Tone::Bad,
+                Severity::Warning => Tone::Doubtful,
+                Severity::Info => Tone::Plain,
+            };
+            line(tone, &finding.to_string());
+        }
+        if self.changed_in_staging > 0 {
+            let words = format!(
+                "{} changed in staging since the last look: `tidegate sync`, or the agent, publishes what is there",
+                counted(self.changed_in_staging, "stream")
+            );
+            line(Tone::Doubtful, &words);
+        }
+        text.push_str(&format!("{report}\n"));
+        text
     }
-    text.push_str(&format!("{report}\n"));
-    text
 }

@@ -78,6 +78,14 @@ pub(super) fn take_adopted(connection: &Connection) -> rusqlite::Result<bool> {
 const CLAIMS: &str = "confirmed IS NOT NULL OR intent IS NOT NULL OR incarnation IS NOT NULL";
 
 impl LedgerReader {
+    /// Whether the ledger was adopted for another store, and no agent has compared it with that store yet.
+    pub fn is_newly_adopted(&self) -> Result<bool, LedgerError> {
+        self.ask(|connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'adopted')";
+            connection.query_row(sql, [], |row| row.get(0))
+        })
+    }
+
     /// How many things the ledger claims about its store: streams that it saw there or wrote to, and writes of policies
     /// whose outcome is unknown.
     pub fn claims(&self) -> Result<u64, LedgerError> {

@@ -110,6 +110,8 @@ pub enum ConditionKind {
     StoreCheckFailing,
     /// The store answers no request of any stream.
     StoreFailing,
+    /// Streams can't be compared with their other nodes, so a conflict between them would not be seen.
+    NodesNotCompared,
     /// The store knows none of the node's streams: it is probably another node's store.
     NoStreamKnown,
     /// A scan leaves streams out.
@@ -118,7 +120,7 @@ pub enum ConditionKind {
 
 impl ConditionKind {
     /// All kinds, the most severe first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LedgerFailing,
         Self::StagingMissing,
         Self::IdentityUnclear,
@@ -126,6 +128,7 @@ impl ConditionKind {
         Self::AttemptsFailing,
         Self::StoreCheckFailing,
         Self::StoreFailing,
+        Self::NodesNotCompared,
         Self::NoStreamKnown,
         Self::ScanIncomplete,
     ];
@@ -140,6 +143,7 @@ impl ConditionKind {
             Self::AttemptsFailing => "attempts-failing",
             Self::StoreCheckFailing => "store-check-failing",
             Self::StoreFailing => "store-failing",
+            Self::NodesNotCompared => "nodes-not-compared",
             Self::NoStreamKnown => "no-stream-known",
             Self::ScanIncomplete => "scan-incomplete",
         }

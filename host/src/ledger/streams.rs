@@ -138,8 +138,9 @@ fn ended(former: &Former, record: &StreamRecord) -> bool {
         && record.incarnation.is_some()
         && former.incarnation != record.incarnation;
     let deleted = record.phase == Phase::Gone && former.phase != Phase::Gone;
-    let dropped =
-        record.phase == Phase::Idle && record.captured.is_none() && former.captured.is_some();
+    let dropped = record.phase == Phase::Idle
+        && record.captured.is_none()
+        && (former.captured.is_some() || former.phase == Phase::Unknown);
     another || deleted || dropped
 }
 

@@ -1,5 +1,6 @@
 //! From what object_store reports to what it means for the caller.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
@@ -115,6 +116,24 @@ pub(super) fn timed_out(
             FailureKind::Timeout,
             one_line(&format!("can't {what}: {detail}")),
         ),
+    }
+}
+
+/// The library that speaks with the store panicked. Nothing is known of what it did before.
+pub(super) fn panicked(what: &str, panic: &(dyn Any + Send), advisor: &Advisor) -> Trouble {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    let detail = advisor.redactor.strike(text);
+    let message = format!(
+        "can't {what}: the request could not be made ({detail}): check the store's address and its credentials, also \
+         those that a service or a key file gives"
+    );
+    Trouble {
+        answer: Answer::Unclear,
+        failure: StoreFailure::new(FailureKind::Other, one_line(&message)),
     }
 }
 

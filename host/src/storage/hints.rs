@@ -242,7 +242,7 @@ impl Advisor {
                 self.place()
             )),
             StatusCode::NOT_FOUND if exchange.asked == Asked::Write => Some(format!(
-                "it reads {} and takes no writes there: check {}, and what is in between",
+                "{} can be read, but the server, or a proxy in between, does not take writes: check {}",
                 self.place(),
                 self.keys.address
             )),

@@ -39,7 +39,7 @@ pub use names::SettingNames;
 pub use object::{Fetched, ListedObject, Listing, Object, Put, Refetched};
 pub use open::OpenError;
 pub(crate) use options::{
-    Address, Kind, check_path, exclude, find, relations, settle, settled_by, suggestion,
+    Address, Family, Kind, check_path, exclude, find, relations, settle, settled_by, suggestion,
     variable_of,
 };
 pub use probe::{Probe, probe};

@@ -59,7 +59,8 @@ impl Scratch {
         let is_new = !dir.exists();
         fs::create_dir_all(&dir).map_err(unusable)?;
         if is_new {
-            give_to_owner_of(root, &dir).map_err(unusable)?;
+            let made = open_directory(&dir).map_err(unusable)?;
+            give_to_owner_of(root, &made).map_err(unusable)?;
         }
         let same = same_file_system(&dir, root).map_err(unusable)?;
         if !same {
@@ -134,28 +135,46 @@ fn beside(root: &Path) -> Option<PathBuf> {
     Some(root.parent()?.join(name))
 }
 
+/// Opens a directory itself, not what a link leads to.
+fn open_directory(dir: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(dir)
+}
+
 fn lock_file(dir: &Path, name: &str) -> io::Result<File> {
     let path = dir.join(name);
-    let is_new = !path.exists();
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)?;
+    let is_new = fs::symlink_metadata(&path).is_err();
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A link would have root make a file elsewhere, and give it away.
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    let file = options.open(&path)?;
     if is_new {
-        give_to_owner_of(dir, &path)?;
+        give_to_owner_of(dir, &file)?;
     }
     Ok(file)
 }
 
 /// Gives what root created to the owner of the store: a `check` as root must not lock the agent's user out.
-fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+fn give_to_owner_of(model: &Path, made: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt, chown};
-        let (owner, own) = (fs::metadata(model)?, fs::metadata(path)?);
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let (owner, own) = (fs::metadata(model)?, made.metadata()?);
         if own.uid() == 0 && owner.uid() != 0 {
-            chown(path, Some(owner.uid()), Some(owner.gid()))?;
+            fchown(made, Some(owner.uid()), Some(owner.gid()))?;
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutResult};
 
@@ -440,14 +441,18 @@ impl Store {
         let _place = shared.limits.admit(&*shared.clock).await;
         self.requests.add(kind, 1);
         let watch = Watch::default();
-        let watched = pin!(watch.over(work));
+        // object_store panics on some values that it can't send, such as a header that a service of credentials made up.
+        let watched = pin!(watch.over(AssertUnwindSafe(work).catch_unwind()));
         let outcome = select(watched, shared.clock.sleep(shared.timeout)).await;
         let exchange = watch.seen();
         // A listing of several pages is several requests.
         self.requests.add(kind, exchange.requests.saturating_sub(1));
         match outcome {
-            Either::Left((Ok(value), _)) => Ok(value),
-            Either::Left((Err(error), _)) => {
+            Either::Left((Ok(Ok(value)), _)) => Ok(value),
+            Either::Left((Err(panic), _)) => {
+                Err(classify::panicked(&what(), &*panic, &opened.advisor))
+            }
+            Either::Left((Ok(Err(error)), _)) => {
                 let now = shared.clock.now();
                 let trouble = classify::sort(&error, &what(), &exchange, now, &opened.advisor);
                 if trouble.failure.kind == FailureKind::PermissionDenied {

@@ -53,8 +53,10 @@ pub struct Outcome {
     pub uncompared: bool,
     /// Whether the store has a marker of it; `None` if it was not asked, or did not say.
     pub known: Option<bool>,
-    /// Whether the store was asked about it.
-    pub asked: bool,
+    /// Whether the store answered all that it was asked about it, and was asked something.
+    pub answered: bool,
+    /// What came of a comparison with the stream's other nodes, if one was made: the failure of their listing.
+    pub comparison: Option<Result<(), String>>,
     /// What was last wrong with it.
     pub failure: Option<Failure>,
     /// Where the stored content came from.
@@ -116,6 +118,8 @@ pub(super) struct Attempt<'a> {
     /// Whether the store answered a request, and whether it failed one.
     pub(super) store_asked: bool,
     pub(super) store_failed: bool,
+    /// What came of the last comparison with the stream's other nodes.
+    pub(super) comparison: Option<Result<(), String>>,
     pub(super) last_store_failure: Option<StoreFailure>,
     /// Whether this attempt ended the failures of the last stream that had some.
     pub(super) store_recovered: bool,
@@ -228,6 +232,7 @@ impl Core {
             planned: None,
             store_asked: false,
             store_failed: false,
+            comparison: None,
             last_store_failure: None,
             store_recovered: false,
             wrote: false,
@@ -320,9 +325,12 @@ impl Attempt<'_> {
 
     async fn finish(mut self, known: Option<&Stream>) -> Result<Outcome, AttemptError> {
         // A store that answers reads and fails writes does not do well.
-        if self.store_asked && !self.store_failed {
+        let answered = self.store_asked && !self.store_failed;
+        if answered {
             let now = self.core.clock.now();
             self.store_recovered = self.core.health.succeeded(self.id, now);
+        } else if self.store_asked {
+            self.core.health.answered();
         }
         self.story.after = self.stream.phase;
         self.story.next = self.stream.next_wake();
@@ -339,10 +347,10 @@ impl Attempt<'_> {
             .is_known()
             .filter(|_| self.core.layout.has_markers());
         let outcome = outcome(&self.stream, now, self.planned, self.story);
-        let asked = self.store_asked || self.store_failed;
         Ok(Outcome {
             known,
-            asked,
+            answered,
+            comparison: self.comparison,
             ..outcome
         })
     }
@@ -388,7 +396,8 @@ fn outcome(stream: &Stream, now: Timestamp, planned: Option<Planned>, story: Sto
         unsettled: stream.is_unsettled(),
         uncompared: stream.is_to_be_compared(),
         known: None,
-        asked: false,
+        answered: false,
+        comparison: None,
         failure: stream.last_failure.clone(),
         source: stream.source().cloned(),
         planned,

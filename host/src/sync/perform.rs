@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::attempt::{Attempt, AttemptError};
 use super::gate::Writes;
-use super::machine::{Effect, Event, HeadSeen, MarkerSeen, Mode, RemoteSeen, Staged};
+use super::machine::{Effect, Event, HeadSeen, MarkerSeen, Mode, Peers, RemoteSeen, Staged};
 use super::marker::Search;
 use super::publishers::read_schema;
 use super::story;
@@ -29,14 +29,21 @@ impl Attempt<'_> {
             Effect::CheckMarker(_) => Event::Marker(self.check_marker().await),
             Effect::Fetch => Event::Fetched(self.fetch().await),
             Effect::Head => Event::Headed(self.head().await),
-            Effect::GatherPeers => Event::Peers(self.gather_peers(false).await),
-            Effect::GatherNodes => Event::Peers(self.gather_peers(true).await),
+            Effect::GatherPeers => Event::Peers(self.compare(false).await),
+            Effect::GatherNodes => Event::Peers(self.compare(true).await),
             // Rare and large.
             Effect::Resolve(choice) => Event::Proposed(Box::pin(self.resolve(choice)).await),
             Effect::Write => Event::Written(self.write().await?),
             // Notes answer nothing and are told where they come up.
             Effect::Note(_) => return Err(AttemptError::Endless(self.id.clone())),
         })
+    }
+
+    async fn compare(&mut self, with_own: bool) -> Result<Peers, StoreFailure> {
+        let peers = self.gather_peers(with_own).await;
+        let failed = |failure: &StoreFailure| Err(failure.to_string());
+        self.comparison = Some(peers.as_ref().err().map_or(Ok(()), failed));
+        peers
     }
 
     async fn read_staged(&mut self) -> Staged {
@@ -203,8 +210,9 @@ impl Attempt<'_> {
         self.store_failed = true;
         self.last_store_failure = Some(failure.clone());
         tracing::debug!(stream = %self.id, "{failure}");
-        let now = self.core.clock.now();
-        self.core.health.failed(self.id, failure, now);
+        let (now, monotonic) = (self.core.clock.now(), self.core.clock.monotonic());
+        let health = &self.core.health;
+        health.failed(self.id, failure, now, monotonic);
     }
 }
 

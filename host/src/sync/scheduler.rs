@@ -83,6 +83,8 @@ pub struct Faults {
     pub internal: u32,
     /// The latest internal error.
     pub internal_cause: String,
+    /// The latest listing of a stream's nodes that failed.
+    pub comparison_cause: String,
 }
 
 impl Faults {
@@ -113,6 +115,12 @@ pub struct Tally {
     pub busy: u32,
     /// Streams whose staged files were found and not judged yet.
     pub unjudged: u32,
+    /// Settled streams about which the store was asked, since only the ledger knows them, and did not answer.
+    pub unanswered: u32,
+    /// Streams that could not be compared with their other nodes at the last attempt.
+    pub not_compared: u32,
+    /// Those of them that could not be at the attempt before either.
+    pub not_compared_again: u32,
     /// Streams that are gone from the store and still staged.
     pub gone_staged: u32,
     /// Idle streams of which the store has a marker.
@@ -335,6 +343,16 @@ impl Scheduler {
         trigger: Trigger,
         wanted: impl Fn(&StreamId, Phase) -> bool,
     ) -> usize {
+        self.look_at_some(usize::MAX, trigger, wanted)
+    }
+
+    /// As [`Scheduler::look_at_all`], for the first streams alone.
+    pub fn look_at_some(
+        &mut self,
+        most: usize,
+        trigger: Trigger,
+        wanted: impl Fn(&StreamId, Phase) -> bool,
+    ) -> usize {
         let mut chosen: Vec<_> = self
             .tracker
             .iter()
@@ -342,6 +360,7 @@ impl Scheduler {
             .map(|(id, _)| id.clone())
             .collect();
         chosen.sort_unstable();
+        chosen.truncate(most);
         let count = chosen.len();
         for id in chosen {
             self.queue(id, Work::Look(trigger));
@@ -366,21 +385,15 @@ impl Scheduler {
     /// Queues a look at the stored object of every stream that the store was not asked about since the start: the
     /// ledger alone can't vouch for it. False if there is none.
     pub fn look_at_unasked(&mut self) -> bool {
-        let is_stored = |phase| {
-            matches!(
-                phase,
-                Phase::Synced | Phase::Provisional | Phase::Conflicted | Phase::Idle
-            )
-        };
         let unasked = self
             .tracker
             .iter()
-            .filter(|(_, entry)| !entry.asked && is_stored(entry.phase));
+            .filter(|(_, entry)| entry.is_only_in_the_ledger() && !entry.look_tried);
         let mut streams: Vec<_> = unasked.map(|(id, _)| id.clone()).collect();
         streams.sort_unstable();
         for id in &streams {
             if let Some(entry) = self.tracker.get_mut(id) {
-                entry.asked = true;
+                entry.look_tried = true;
             }
             self.queue(id.clone(), Work::Look(Trigger::Verification));
         }
@@ -595,7 +608,15 @@ impl Scheduler {
                 entry.uncompared = outcome.uncompared;
                 entry.comparison_tried &= outcome.uncompared;
                 entry.known = outcome.known;
-                entry.asked |= outcome.asked;
+                entry.answered |= outcome.answered;
+                match &outcome.comparison {
+                    Some(Ok(())) => entry.comparisons_failed = 0,
+                    Some(Err(cause)) => {
+                        entry.comparisons_failed = entry.comparisons_failed.saturating_add(1);
+                        self.faults.comparison_cause.clone_from(cause);
+                    }
+                    None => {}
+                }
                 entry.succeeded(outcome.settled);
                 entry.wake = outcome
                     .wake
@@ -615,6 +636,7 @@ impl Scheduler {
         } else if entry.is_forgettable() {
             // The ledger knows it; memory is for streams that are there.
             self.tracker.forget(&id);
+            self.core.health.forget(&id);
         }
         if let Some(observer) = &mut self.observer {
             observer(&id, result);
@@ -634,6 +656,16 @@ impl Scheduler {
             }
             tally.busy += u32::from(entry.busy);
             tally.unjudged += u32::from(entry.is_unjudged());
+            let unvouched = entry.look_tried && entry.is_only_in_the_ledger();
+            tally.unanswered += u32::from(unvouched && !entry.busy);
+            let failed = match entry.phase {
+                Phase::Pending | Phase::Provisional | Phase::Synced | Phase::Conflicted => {
+                    entry.comparisons_failed
+                }
+                _ => 0,
+            };
+            tally.not_compared += u32::from(failed > 0);
+            tally.not_compared_again += u32::from(failed > 1);
             let is_gone = entry.phase == Phase::Gone;
             tally.gone_staged += u32::from(is_gone && entry.is_staged());
             let is_idle = entry.phase == Phase::Idle;

@@ -97,8 +97,12 @@ pub(super) struct Entry {
     pub(super) comparison_tried: bool,
     /// Whether the store has a marker of it; `None` if no attempt since the start has asked.
     pub(super) known: Option<bool>,
-    /// Whether the store was asked about it since the start, or that was tried.
-    pub(super) asked: bool,
+    /// Whether the store answered about it since the start.
+    pub(super) answered: bool,
+    /// Whether a look was queued for whoever waits for that answer.
+    pub(super) look_tried: bool,
+    /// Comparisons with the stream's other nodes in a row of which the listing failed.
+    pub(super) comparisons_failed: u8,
     /// Whether what was found in staging was judged.
     judged: Judged,
     /// Why the last attempt came to nothing.
@@ -264,7 +268,9 @@ impl Entry {
             uncompared: false,
             comparison_tried: false,
             known: None,
-            asked: false,
+            answered: false,
+            look_tried: false,
+            comparisons_failed: 0,
             judged: Judged::No,
             fault: None,
             next: None,
@@ -283,6 +289,20 @@ impl Entry {
     /// Whether the last scan saw it, or, before the first scan, the ledger knows it.
     pub(super) fn is_staged(&self) -> bool {
         self.generation != 0
+    }
+
+    /// Whether it looks settled, and the store has not answered about it since the start.
+    pub(super) fn is_only_in_the_ledger(&self) -> bool {
+        let may_be_stored = match self.phase {
+            Phase::Synced | Phase::Provisional | Phase::Conflicted | Phase::Idle => true,
+            Phase::Gone => self.is_staged(),
+            Phase::Unseen
+            | Phase::Unknown
+            | Phase::Awaiting
+            | Phase::Pending
+            | Phase::Abandoned => false,
+        };
+        may_be_stored && !self.answered
     }
 
     /// Whether nothing is left to do.

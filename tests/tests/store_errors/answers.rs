@@ -125,7 +125,7 @@ fn s3_cases() -> Vec<Case> {
             Answer::new(404),
             Create,
             Other,
-            &["404 Not Found", "takes no writes there", "check `store.options.endpoint`"],
+            &["404 Not Found", "the bucket logs can be read", "does not take writes", "check `store.options.endpoint`"],
         ),
         case(
             Answer::s3(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.")

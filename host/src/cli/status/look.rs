@@ -1,6 +1,6 @@
 //! Looks at the staging directory while no agent works on it, since the ledger may then be out of date.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::agent::Agent;
 use crate::config::Settings;
@@ -25,7 +25,7 @@ pub(super) fn look(
         ConditionKind::ScanFailing,
     ];
     agent.conditions.retain(|held| !stale.contains(&held.kind));
-    match changed(settings, node, records) {
+    match changed(settings, node, records, |_| true) {
         Ok(changed) => agent.unjudged = changed,
         Err((kind, detail)) => agent.conditions.push(Condition {
             kind,
@@ -35,10 +35,16 @@ pub(super) fn look(
     }
 }
 
-fn changed(
+/// Counts those of the wanted streams whose staged files changed, or whose directory vanished, since they were judged.
+///
+/// # Errors
+///
+/// The condition that keeps the staging directory from being looked at, with its cause.
+pub(in crate::cli) fn changed(
     settings: &Settings,
     node: Option<&NodeId>,
     records: &[StreamRecord],
+    wanted: impl Fn(&StreamId) -> bool,
 ) -> Result<u64, (ConditionKind, String)> {
     let failed = |error: &dyn std::error::Error| crate::cli::output::causes(error);
     let staging = StagingDir::open_beside(settings.staging.clone())
@@ -63,17 +69,28 @@ fn changed(
         false => HashMap::new(),
     };
     let mut changed = 0;
+    let mut staged_now = HashSet::new();
+    let is_ignored = |stream: &StreamId| {
+        let mut rules = settings.rules.iter();
+        let rule = rules.find(|rule| rule.matcher.matches(stream));
+        rule.is_some_and(|rule| rule.settings.is_none())
+    };
+    let counts = |stream: &StreamId| wanted(stream) && !is_ignored(stream);
     let scanned = staging.scan(&found, &mut |staged| {
-        let rule = settings
-            .rules
-            .iter()
-            .find(|rule| rule.matcher.matches(&staged.stream));
-        let ignored = rule.is_some_and(|rule| rule.settings.is_none());
         let judged = known.get(&staged.stream).copied().flatten();
-        changed += u64::from(!ignored && judged != Some(signature(&staged.schema)));
+        let is_news = judged != Some(signature(&staged.schema));
+        changed += u64::from(is_news && counts(&staged.stream));
+        staged_now.insert(staged.stream);
     });
+    // A node removes the directory of a stream that was deleted.
+    let vanished = known.iter().filter(|(stream, judged)| {
+        judged.is_some_and(|signature| signature != 0) && !staged_now.contains(**stream)
+    });
+    let vanished = vanished.filter(|(stream, _)| counts(stream)).count();
     match scanned {
-        Ok(_) => Ok(changed),
+        // Those that a scan left out have not vanished.
+        Ok(summary) if summary.truncated || !summary.unreadable.is_empty() => Ok(changed),
+        Ok(_) => Ok(changed + vanished as u64),
         Err(error) => Err((ConditionKind::ScanFailing, failed(&error))),
     }
 }

@@ -13,6 +13,8 @@ use super::output::{self, Paint, Tone};
 use super::select::Selection;
 use super::{CommandError, Config, exit};
 use agent::Agent;
+pub(super) use look::changed;
+pub(super) use report::{ConditionRow, condition};
 use streams::{badness, table};
 
 use crate::agent::{FirstLook, Verdict, recognize_offline};
@@ -84,6 +86,8 @@ struct View {
     reconfigured: Option<bool>,
     /// Why no agent would work on this ledger with this configuration: it is about another store.
     other_store: Option<String>,
+    /// Whether the ledger was adopted for this store and not compared with it yet.
+    adopted: bool,
     /// How long the first look at new streams takes.
     ahead: Option<FirstLook>,
     now: Timestamp,
@@ -182,6 +186,7 @@ impl View {
             policies,
             reconfigured,
             other_store: other_store(settings),
+            adopted: reader.is_newly_adopted()?,
             ahead,
             now,
         })
@@ -193,7 +198,7 @@ impl View {
             Some(_) => exit::USAGE,
             None => self
                 .agent
-                .code(self.records.iter().any(|record| !record.settled)),
+                .code(self.adopted || self.records.iter().any(|record| !record.settled)),
         }
     }
 
@@ -212,6 +217,12 @@ impl View {
         let problems = self.agent.problems(self.now);
         for problem in self.other_store.iter().chain(&problems) {
             text.push_str(&paint.paint(Tone::Bad, problem));
+            text.push('\n');
+        }
+        if self.adopted {
+            let line = "the ledger was adopted for this store, and what follows is about the former one until the agent, \
+                        or `tidegate sync`, has compared every stream";
+            text.push_str(&paint.paint(Tone::Doubtful, line));
             text.push('\n');
         }
         if self.agent.unjudged > 0 {

@@ -52,7 +52,7 @@ struct Check {
 }
 
 #[derive(Debug, Serialize)]
-struct ConditionRow {
+pub(in crate::cli) struct ConditionRow {
     kind: ConditionKind,
     since: String,
     detail: String,
@@ -151,7 +151,13 @@ impl View {
     }
 }
 
-fn condition(condition: &Condition) -> ConditionRow {
+impl std::fmt::Display for ConditionRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.detail)
+    }
+}
+
+pub(in crate::cli) fn condition(condition: &Condition) -> ConditionRow {
     ConditionRow {
         kind: condition.kind,
         since: condition.since.to_string(),

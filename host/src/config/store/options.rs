@@ -11,8 +11,19 @@ use crate::config::problems::Found;
 use crate::config::reader::Reader;
 use crate::config::source::Problem;
 use crate::storage::{
-    Address, exclude, find, read_secret, relations, settle, settled_by, suggestion, variable_of,
+    Address, Family, Kind, exclude, find, read_secret, relations, settle, settled_by, suggestion,
+    variable_of,
 };
+
+/// Options that give a key of Google's as JSON, or name a file with one.
+const KEY_FILES: [&str; 3] = [
+    "service_account_key",
+    "service_account",
+    "application_credentials",
+];
+
+/// Where object_store finds the address of a server in such a key.
+const SERVER_IN_KEY: &str = "gcs_base_url";
 
 /// The options of a store under their own names, whatever names they were given by.
 pub(super) struct Values {
@@ -279,6 +290,30 @@ impl<'a> Options<'a> {
         self.found.keep::<()>(Err(problem));
     }
 
+    /// A key file of Google's may name the server that all requests go to.
+    fn check_key_files(&self) {
+        if self.address.family != Family::Gcs {
+            return;
+        }
+        for name in KEY_FILES {
+            let Some(given) = self.given.get(name).filter(|given| !given.is_refused) else {
+                continue;
+            };
+            let text = match given.value.trim_start().starts_with('{') {
+                true => given.value.clone(),
+                // One that can't be read was refused, or is when it is used.
+                false => read_secret(Path::new(&given.value)).unwrap_or_default(),
+            };
+            let key: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let server = key.get(SERVER_IN_KEY).and_then(serde_json::Value::as_str);
+            let Some(Err(bad)) = server.map(|server| Kind::Url.check(server)) else {
+                continue;
+            };
+            let what = format!("has a `{SERVER_IN_KEY}` that {bad}");
+            self.refuse(given.by.problem(self.reader, &what));
+        }
+    }
+
     /// Checks the options as a whole, and returns them with the variables that concern them.
     pub(super) fn finish(mut self) -> (Values, StoreEnvironment) {
         let values = self
@@ -286,6 +321,7 @@ impl<'a> Options<'a> {
             .iter()
             .map(|(name, given)| (*name, (!given.is_refused).then_some(given.value.as_str())))
             .collect();
+        self.check_key_files();
         for bad in relations(self.address, &values) {
             let Some(given) = self.given.get(bad.name) else {
                 continue;

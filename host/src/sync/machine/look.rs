@@ -246,11 +246,14 @@ impl Step<'_, '_> {
             document.is_some_and(|known| known.schema.fingerprint() == file.fingerprint)
         };
         let confirmed = self.stream.confirmed.as_ref();
+        // What clashes with the stored schema was captured, and is published by the node alone.
+        let is_captured =
+            self.stream.phase != Phase::Conflicted && is_known(self.stream.captured.as_ref());
         matches!(
             self.stream.phase,
             Phase::Synced | Phase::Provisional | Phase::Conflicted
         ) && file.well_formed
-            && !is_known(self.stream.captured.as_ref())
+            && !is_captured
             && !is_known(confirmed.map(|confirmed| &confirmed.document))
     }
 

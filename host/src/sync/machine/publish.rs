@@ -396,7 +396,7 @@ impl Step<'_, '_> {
                 "the stored schema differs from what this node staged or stored last: {conflict}; if the stored type is \
                  right, `tidegate resolve` accepts it"
             ),
-            _ => format!("staged and stored schema differ: {conflict}"),
+            _ => format!("stored and staged schema differ: {conflict}"),
         }
     }
 

@@ -202,6 +202,28 @@ fn what_is_stored_is_compared_and_not_what_the_ledger_has() {
 }
 
 #[test]
+fn a_clash_with_the_store_does_not_hide_that_the_node_writes_its_type_back() {
+    // An operator has resolved a conflict, and the node still has the former type.
+    let mut world = World::new().stage("mixed:Float64").storing("mixed:Utf8");
+    world.peers = vec![schema("mixed:Utf8")];
+    world.look(Trigger::FirstSeen);
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    // It publishes that by itself, and unlinks its file.
+    world.store(Stored::Schema(schema("mixed:Float64")));
+    world.unstage();
+    world.look(Trigger::Changed);
+    if world.stream.phase != Phase::Conflicted {
+        wait(&mut world);
+    }
+    assert_eq!(world.stream.phase, Phase::Conflicted);
+    let failure = world.stream.last_failure.unwrap().to_string();
+    assert!(
+        failure.contains("Float64 on this node (n1)") && failure.contains("Utf8 on node n2"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn a_conflict_that_was_ended_in_the_store_is_over() {
     let mut world = World::new().stage("mixed:Float64");
     world.look(Trigger::FirstSeen);
