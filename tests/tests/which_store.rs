@@ -228,7 +228,10 @@ async fn an_operator_adopts_the_ledger_for_objects_that_moved_to_another_bucket(
     let place = ends(place, &["sync"], USAGE, &["that is another store"]).await?;
     let said = ["the same marker", "adopted"];
     let place = ends(place, &["ledger", "adopt", "--yes"], SETTLED, &said).await?;
+    let said = ["the ledger was adopted for this store"];
+    let place = ends(place, &["status"], UNSETTLED, &said).await?;
     let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let place = ends(place, &["status"], SETTLED, &[]).await?;
     ends(place, &["verify"], SETTLED, &[]).await?;
     Ok(())
 }
@@ -457,6 +460,24 @@ async fn a_settled_ledger_does_not_vouch_for_a_store_that_fails() -> Result<()> 
     Ok(())
 }
 
+#[tokio::test]
+async fn what_changed_in_staging_while_no_agent_ran_is_not_called_settled() -> Result<()> {
+    let endpoint = endpoint().await?;
+    let place = node(&endpoint.settings())?;
+    let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let changed = ["1 stream changed in staging since the last look"];
+    let staged = schema(&[("a", "Utf8"), ("b", "Utf8")]);
+    fs::write(place.path("staging/app/.ingestor.n1.schema"), staged)?;
+    let place = ends(place, &["status"], UNSETTLED, &changed).await?;
+    let place = ends(place, &["verify"], UNSETTLED, &changed).await?;
+    let place = ends(place, &["sync"], SETTLED, &[]).await?;
+    let place = ends(place, &["verify"], SETTLED, &[]).await?;
+    // A node removes the directory of a stream that was deleted.
+    fs::remove_dir_all(place.path("staging/app"))?;
+    ends(place, &["status"], UNSETTLED, &changed).await?;
+    Ok(())
+}
+
 /// One stream among others, whose failure could be its own.
 #[tokio::test]
 async fn a_settled_ledger_does_not_vouch_for_the_one_stream_that_is_asked_for() -> Result<()> {
@@ -472,6 +493,7 @@ async fn a_settled_ledger_does_not_vouch_for_the_one_stream_that_is_asked_for() 
         )
         .await?;
     let place = ends(place, &["sync"], SETTLED, &["synced"]).await?;
+    let place = ends(place, &["sync", "app"], SETTLED, &[]).await?;
     let refuse = Rule::always(Fault::Answer(403, "AccessDenied"));
     endpoint.faults().add(refuse);
     let unanswered = ["the store did not answer about 1 stream"];

@@ -322,6 +322,28 @@ fn a_value_that_is_refused_brings_no_second_problem() {
 }
 
 #[test]
+fn the_server_that_a_key_file_names_is_checked() {
+    let gcs = "[store]\nurl = \"gs://logs\"\n";
+    let key = |server: &str| format!("{{\"gcs_base_url\": \"{server}\"}}");
+    let told = |server: &str| {
+        let lines = format!(
+            "{gcs}[store.options]\nservice_account_key = '{}'\n",
+            key(server)
+        );
+        let problem = settings(&lines, &[]).err().map(|problems| problems.first);
+        problem.map(|problem| problem.message).unwrap_or_default()
+    };
+    let what = "has a `gcs_base_url` that is `127.0.0.1:9`, which has no scheme";
+    assert!(told("127.0.0.1:9").contains(what));
+    assert!(told("http://127.0.0.1:90000").contains("`service_account_key` has a"));
+    assert_eq!(told("http://127.0.0.1:9"), "");
+    let env = [("GOOGLE_SERVICE_ACCOUNT_KEY", &*key("127.0.0.1:9"))];
+    let problem = settings(gcs, &env).unwrap_err().first;
+    let variable = "the environment variable GOOGLE_SERVICE_ACCOUNT_KEY has a `gcs_base_url`";
+    assert!(problem.message.contains(variable), "{}", problem.message);
+}
+
+#[test]
 fn the_environment_does_not_redirect_what_the_file_says() {
     let lines = "[store]\nurl = \"s3://logs\"\n[store.options]\nendpoint = \"http://127.0.0.1:9000\"\n\
                  region = \"us-east-1\"\nallow_http = true\n";

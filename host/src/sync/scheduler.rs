@@ -385,10 +385,9 @@ impl Scheduler {
     /// Queues a look at the stored object of every stream that the store was not asked about since the start: the
     /// ledger alone can't vouch for it. False if there is none.
     pub fn look_at_unasked(&mut self) -> bool {
-        let unasked = self
-            .tracker
-            .iter()
-            .filter(|(_, entry)| entry.is_only_in_the_ledger() && !entry.look_tried);
+        let unasked = self.tracker.iter().filter(|(id, entry)| {
+            entry.is_only_in_the_ledger() && !entry.look_tried && self.is_wanted(id)
+        });
         let mut streams: Vec<_> = unasked.map(|(id, _)| id.clone()).collect();
         streams.sort_unstable();
         for id in &streams {
@@ -402,10 +401,9 @@ impl Scheduler {
 
     /// Queues a comparison of every stored schema that may never have been compared. False if there is none.
     pub fn compare_uncompared(&mut self) -> bool {
-        let uncompared = self
-            .tracker
-            .iter()
-            .filter(|(_, entry)| entry.uncompared && !entry.comparison_tried);
+        let uncompared = self.tracker.iter().filter(|(id, entry)| {
+            entry.uncompared && !entry.comparison_tried && self.is_wanted(id)
+        });
         let mut streams: Vec<_> = uncompared.map(|(id, _)| id.clone()).collect();
         streams.sort_unstable();
         for id in &streams {
@@ -425,8 +423,12 @@ impl Scheduler {
         streams
     }
 
+    fn is_wanted(&self, id: &StreamId) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted(id))
+    }
+
     fn queue(&mut self, id: StreamId, work: Work) {
-        if !self.wanted.as_ref().is_none_or(|wanted| wanted(&id)) {
+        if !self.is_wanted(&id) {
             return;
         }
         let Some(entry) = self.tracker.get_mut(&id) else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tidegate::contract::FailureKind::{PermissionDenied, Throttled, Timeout, Unavailable};
+use tidegate::contract::FailureKind::{Other, PermissionDenied, Throttled, Timeout, Unavailable};
 use tidegate::storage::StoreSettings;
 use tidegate_tests::stub::{Answer, CA, Certificate, Stub, closed_port};
 
@@ -302,6 +302,19 @@ async fn redirects_in_a_circle_are_reported_as_that() -> Result<()> {
         "`store.options.endpoint`",
     ];
     fails(&plain_s3(&stub.http_url()), List, Unavailable, &words).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_of_the_library_is_a_failure_like_any_other() -> Result<()> {
+    // Its address has no scheme, which only the key says.
+    let key = r#"{"private_key":"x","private_key_id":"x","client_email":"x","disable_oauth":true,"gcs_base_url":"127.0.0.1:9"}"#;
+    let settings = StoreSettings::new("gs://logs").with_option("service_account_key", key);
+    let words = [
+        "the request could not be made",
+        "check the store's address and its credentials",
+    ];
+    fails(&settings, List, Other, &words).await?;
     Ok(())
 }
 
