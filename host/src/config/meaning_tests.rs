@@ -95,7 +95,7 @@ fn what_can_not_be_meant_is_refused_at_its_place() {
         ),
         (
             "[sync]\nattempt_timeout = \"200000000h\"",
-            "6:19: `attempt_timeout` in [sync]: `200000000h` is over 36500d",
+            "6:19: `attempt_timeout` in [sync]: `200000000h` is too long: write at most `36500d`",
         ),
         (
             "[policies.p]\ncomponent = \"\"",

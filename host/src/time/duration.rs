@@ -24,11 +24,14 @@ const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 ///
 /// # Errors
 ///
-/// The text is not a duration, or one over [`LONGEST`]; the message says how to write one.
+/// The text is not a duration, or one over a hundred years; the message says how to write one.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match read(text).map(Duration::from_millis) {
         Some(length) if length <= LONGEST => Ok(length),
-        Some(_) => Err(format!("`{text}` is over {}", in_full(LONGEST))),
+        Some(_) => Err(format!(
+            "`{text}` is too long: write at most `{}`",
+            in_full(LONGEST)
+        )),
         None => Err(format!(
             "`{text}` is not a valid duration: write whole numbers with units (ms, s, m, h, d), such as \"30s\" or \
              \"1h 30m\""
@@ -112,7 +115,7 @@ mod tests {
     fn what_is_over_a_hundred_years_is_refused() {
         assert_eq!(parse_duration("36500d"), Ok(LONGEST));
         for text in ["36500d 1ms", "99999999999h", "18446744073709551615ms"] {
-            let told = format!("`{text}` is over 36500d");
+            let told = format!("`{text}` is too long: write at most `36500d`");
             assert_eq!(parse_duration(text), Err(told));
         }
     }
