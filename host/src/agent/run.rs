@@ -310,15 +310,12 @@ impl Agent {
         if self.vitals.conditions.holds(ConditionKind::NoStreamKnown) {
             if duties.recheck <= now {
                 duties.recheck = now.saturating_add(RECHECK_INTERVAL);
-                let gone = |_: &StreamId, phase| phase == Phase::Gone;
-                self.scheduler
-                    .look_at_some(RECHECKED, Trigger::Requested, gone);
+                self.scheduler.look_at_gone(RECHECKED);
             }
         } else if duties.recheck > now {
             // The store that was missing is back, or one of its streams is.
             duties.recheck = now;
-            self.scheduler
-                .look_at_all(Trigger::Requested, |_, phase| phase == Phase::Gone);
+            self.scheduler.look_at_gone(usize::MAX);
         }
         if duties.prune <= now {
             self.prune().await;

@@ -155,7 +155,7 @@ fn what_is_left_out(summary: &ScanSummary) -> Option<String> {
     }
     if !summary.unreadable.is_empty() {
         left_out.push(format!(
-            "directories of tenants can't be listed: {}",
+            "directories of tenants can't be listed, so let the agent's user read them: {}",
             summary.unreadable.join(", ")
         ));
     }

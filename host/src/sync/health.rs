@@ -91,7 +91,7 @@ impl Health {
         }
     }
 
-    /// The stream is no longer the node's.
+    /// Drops what is known of a stream that the node gave up.
     pub fn forget(&self, stream: &StreamId) {
         self.lock().failing.remove(stream);
     }
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(since(0), None, "one request was answered");
         fails(&b, 40);
         health.forget(&a);
-        assert_eq!(since(0), None, "one of the two is no more");
+        assert_eq!(since(0), None, "only one is left");
         health.succeeded(&b, at(50));
         assert_eq!(since(0), None);
     }

@@ -343,16 +343,6 @@ impl Scheduler {
         trigger: Trigger,
         wanted: impl Fn(&StreamId, Phase) -> bool,
     ) -> usize {
-        self.look_at_some(usize::MAX, trigger, wanted)
-    }
-
-    /// As [`Scheduler::look_at_all`], for the first streams alone.
-    pub fn look_at_some(
-        &mut self,
-        most: usize,
-        trigger: Trigger,
-        wanted: impl Fn(&StreamId, Phase) -> bool,
-    ) -> usize {
         let mut chosen: Vec<_> = self
             .tracker
             .iter()
@@ -360,12 +350,24 @@ impl Scheduler {
             .map(|(id, _)| id.clone())
             .collect();
         chosen.sort_unstable();
-        chosen.truncate(most);
         let count = chosen.len();
         for id in chosen {
             self.queue(id, Work::Look(trigger));
         }
         count
+    }
+
+    /// Queues a look at the streams that are gone from the store and still staged: at the first ones, at most this many.
+    pub fn look_at_gone(&mut self, most: usize) {
+        let gone = self
+            .tracker
+            .iter()
+            .filter(|(_, entry)| entry.phase == Phase::Gone && entry.is_staged());
+        let mut streams: Vec<_> = gone.map(|(id, _)| id.clone()).collect();
+        streams.sort_unstable();
+        for id in streams.into_iter().take(most) {
+            self.queue(id, Work::Look(Trigger::Requested));
+        }
     }
 
     /// Queues a comparison of what the nodes of these streams publish.

@@ -53,13 +53,13 @@ streams = ["pstats"]
 fallback = ["bare"]
 "#;
 
-/// What a defect must be found by, where another property finds it in fewer worlds.
+/// The property that a defect is planted for, if another one notices it in an earlier world.
 fn sought(defect: Defect) -> Option<Property> {
     (defect == Defect::ForgetsCaptured).then_some(Property::CapturedKept)
 }
 
-/// The first seed that finds the defect, and what it and the seeds up to the one that finds what is sought find there
-/// that is not found without it.
+/// The first seed whose world violates a property because of the defect, and the properties that are violated in the
+/// worlds up to there, or up to the one that violates what is [`sought`].
 fn find(defect: Defect, ground: &Blueprint) -> Option<(u64, BTreeSet<Property>)> {
     let few = seeds(FEW);
     let sought = sought(defect).filter(|_| few >= ALL);

@@ -211,6 +211,7 @@ fn a_clash_with_the_store_does_not_hide_that_the_node_writes_its_type_back() {
     // It publishes that by itself, and unlinks its file.
     world.store(Stored::Schema(schema("mixed:Float64")));
     world.unstage();
+    world.presence = Presence::NotExpected("nothing is staged".into());
     world.look(Trigger::Changed);
     if world.stream.phase != Phase::Conflicted {
         wait(&mut world);
